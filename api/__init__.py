@@ -1,0 +1,1 @@
+"""HTTP: sign-in, live alerts, pages."""

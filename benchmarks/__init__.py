@@ -1,0 +1,1 @@
+"""Every published figure, each beside a named peer or limit, in one run."""

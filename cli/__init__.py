@@ -1,0 +1,1 @@
+"""The `anju` command: thin, may import everything, imported by nothing."""

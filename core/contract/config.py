@@ -1,0 +1,210 @@
+"""The estate's configuration: one YAML for the whole, checked before anything starts.
+
+Each process reads the parts it needs. Secrets are never in it, only the names of the files that hold them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, field_validator, model_validator
+
+from core.contract.base import Message
+from core.contract.ids import CameraId, CheckpointId, EdgeId, EstateId, RuleId
+from core.contract.vocabulary import Direction, Ring, Severity
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+UnitPoint = tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]
+Polygon = Annotated[tuple[UnitPoint, ...], Field(min_length=3, max_length=32)]
+"""Corners in fractions of the picture's width and height, origin at the top left."""
+
+
+class Name(Message):
+    """What people read: Chinese first, English complete."""
+
+    zh: Annotated[str, Field(min_length=1, max_length=80)]
+    en: Annotated[str, Field(min_length=1, max_length=80)]
+
+
+class Estate(Message):
+    id: EstateId
+    name: Name
+    timezone: Annotated[str, Field(max_length=64)] = "Asia/Shanghai"
+
+
+class BrokerConfig(Message):
+    """The MQTT broker. ``embedded``: Anju starts its own on loopback (a demo, a very small estate)."""
+
+    host: Annotated[str, Field(min_length=1, max_length=253)] = "127.0.0.1"
+    port: Port = 1883
+    tls_ca_file: Path | None = None
+    embedded: bool = False
+
+    @model_validator(mode="after")
+    def _embedded_stays_on_loopback(self) -> Self:
+        if self.embedded and self.host not in {"127.0.0.1", "::1", "localhost"}:
+            raise ValueError("the embedded broker has no TLS and listens on 127.0.0.1 only; use Mosquitto or EMQX")
+        return self
+
+
+class Login(Message):
+    """A broker account: name here, password in a file only its owner can read."""
+
+    user: Annotated[str, Field(min_length=1, max_length=64)]
+    password_file: Path
+
+
+class DatabaseConfig(Message):
+    url: Annotated[str, Field(max_length=500)] = "sqlite:///anju.db"
+    """SQLAlchemy URL; ``sqlite:///`` paths are relative to ``state_dir``. A password goes in ``password_file``."""
+    password_file: Path | None = None
+
+
+class CoreConfig(Message):
+    broker_login: Login
+    signing_key_file: Path = Path("core-signing.key")
+    """Ed25519 private key, PEM; made at first start. Its public half lies beside it as ``.pub``."""
+
+
+class ApiConfig(Message):
+    host: str = "127.0.0.1"
+    port: Port = 8780
+    public_url: Annotated[str, Field(max_length=200)] | None = None
+
+
+class ModelChoice(Message):
+    """Which models of ``models/manifest.toml`` an edge runs."""
+
+    face_detector: str = "yunet"
+    face_embedder: str = "sface"
+    plate_detector: str = "clp-det"
+    plate_reader: str = "clp-rec"
+
+
+class EdgeConfig(Message):
+    id: EdgeId
+    broker_login: Login
+    core_public_key_file: Path = Path("core-signing.key.pub")
+    enrol_host: str = "127.0.0.1"
+    enrol_port: Port = 8791
+    models: ModelChoice = ModelChoice()
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
+    outbox_max_rows: Annotated[int, Field(ge=100)] = 200_000
+    outbox_max_bytes: Annotated[int, Field(ge=1_000_000)] = 2_000_000_000
+    recogniser_needs_lists_within_h: Annotated[int, Field(ge=1)] = 24
+
+
+class CameraConfig(Message):
+    """One RTSP stream. ``kind`` is what it may be used for: an overview camera never runs the face recogniser."""
+
+    id: CameraId
+    edge: EdgeId
+    name: Name
+    kind: Literal["gate", "plate", "overview"]
+    url: Annotated[str, Field(max_length=500)]
+    user: Annotated[str, Field(max_length=64)] | None = None
+    password_file: Path | None = None
+
+    @field_validator("url")
+    @classmethod
+    def _plain_rtsp(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in {"rtsp", "rtsps"} or not parts.hostname:
+            raise ValueError("a camera's url is rtsp://host[:port]/path")
+        if parts.username or parts.password:
+            raise ValueError("no user or password in the url: use 'user' and 'password_file'")
+        return url
+
+
+class SimulatedGate(Message):
+    """A gate that exists only in the edge's memory: opens when told, closes after ``hold_s``."""
+
+    kind: Literal["simulated"] = "simulated"
+    hold_s: Annotated[float, Field(gt=0, le=60)] = 3.0
+
+
+class MqttRelay(Message):
+    """A relay that listens on the checkpoint's ``cmd`` topic and answers on ``cmd/result``."""
+
+    kind: Literal["mqtt_relay"] = "mqtt_relay"
+    hold_s: Annotated[float, Field(gt=0, le=60)] = 3.0
+    timeout_s: Annotated[float, Field(gt=0, le=10)] = 2.0
+
+
+class _Checkpoint(Message):
+    id: CheckpointId
+    name: Name
+    camera: CameraId
+    ring: Ring
+    direction: Direction = Direction.IN
+    zone: Polygon
+    """Where something has to be to be looked at; the rest of the picture is masked before detection."""
+    controller: SimulatedGate | MqttRelay = Field(default=SimulatedGate(), discriminator="kind")
+
+
+class FaceGate(_Checkpoint):
+    """A one-person zone whose walkers are compared with the consenting people (1:N, opt-in per gate)."""
+
+    kind: Literal["face_gate"] = "face_gate"
+    min_face_px: Annotated[int, Field(ge=24, le=1000)] = 60
+
+
+class Door(_Checkpoint):
+    """A door opened by a QR pass whose holder's face agrees (1:1). ``threshold_line``: crossing it is going through."""
+
+    kind: Literal["door"] = "door"
+    min_face_px: Annotated[int, Field(ge=24, le=1000)] = 60
+    threshold_line: tuple[UnitPoint, UnitPoint]
+    """Going from the line's left side to its right side (seen from first to second point) is going through."""
+
+
+class PlateLane(_Checkpoint):
+    kind: Literal["plate_lane"] = "plate_lane"
+    min_plate_px: Annotated[int, Field(ge=40, le=1000)] = 80
+
+
+Checkpoint = Annotated[FaceGate | Door | PlateLane, Field(discriminator="kind")]
+
+
+class RuleConfig(Message):
+    """When to raise an alert. No ``checkpoints``: every one the trigger can happen at."""
+
+    id: RuleId
+    name: Name
+    trigger: Literal["stranger_at_door", "unlisted_vehicle"]
+    checkpoints: tuple[CheckpointId, ...] = ()
+    severity: Severity = Severity.WARNING
+
+
+class EstateConfig(Message):
+    """The whole file."""
+
+    estate: Estate
+    state_dir: Path = Path("var")
+    """Databases, keys and secrets; relative to this file. Created with mode 0700."""
+    broker: BrokerConfig = BrokerConfig()
+    database: DatabaseConfig = DatabaseConfig()
+    core: CoreConfig
+    api: ApiConfig = ApiConfig()
+    edges: Annotated[tuple[EdgeConfig, ...], Field(max_length=1000)] = ()
+    cameras: Annotated[tuple[CameraConfig, ...], Field(max_length=10_000)] = ()
+    checkpoints: Annotated[tuple[Checkpoint, ...], Field(max_length=10_000)] = ()
+    rules: Annotated[tuple[RuleConfig, ...], Field(max_length=10_000)] = ()
+
+    def edge(self, edge: EdgeId) -> EdgeConfig:
+        """The edge with that id. Raises KeyError."""
+        return {one.id: one for one in self.edges}[edge]
+
+    def camera(self, camera: CameraId) -> CameraConfig:
+        """The camera with that id. Raises KeyError."""
+        return {one.id: one for one in self.cameras}[camera]
+
+    def checkpoint(self, checkpoint: CheckpointId) -> FaceGate | Door | PlateLane:
+        """The checkpoint with that id. Raises KeyError."""
+        return {one.id: one for one in self.checkpoints}[checkpoint]
+
+    def edge_of(self, checkpoint: CheckpointId) -> EdgeId:
+        """The edge that decides at that checkpoint."""
+        return self.camera(self.checkpoint(checkpoint).camera).edge

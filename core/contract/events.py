@@ -1,0 +1,204 @@
+"""Events an edge publishes. Each is born once, with its id, and never changes afterwards."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from core.contract.base import Instant, Message, UnitInterval
+from core.contract.ids import (
+    CameraId,
+    CheckpointId,
+    ConsentId,
+    EdgeId,
+    ModelId,
+    PassageId,
+    PassId,
+    PictureId,
+    SubjectKey,
+    TemplateId,
+    VehicleKey,
+)
+from core.contract.vocabulary import (
+    CameraState,
+    Credential,
+    Direction,
+    GateState,
+    PlateColour,
+    Reason,
+    Verdict,
+)
+
+Milliseconds = Annotated[float, Field(ge=0.0, le=3_600_000.0)]
+PlateText = Annotated[str, Field(min_length=1, max_length=16)]
+MAX_PICTURE_BYTES = 400_000
+MAX_EVENT_BYTES = 1_000_000
+"""An event's wire form never exceeds this; a larger message is refused unread."""
+
+
+class StepTimes(Message):
+    """How long each step of a decision took, milliseconds.
+
+    ``capture``: packet received to picture ready; ``detect``, ``embed``, ``match``, ``read``: sums of the calls made
+    for this passage; ``decision``: the deciding frame's packet received to the gate command sent.
+    """
+
+    capture: Milliseconds | None = None
+    detect: Milliseconds | None = None
+    embed: Milliseconds | None = None
+    match: Milliseconds | None = None
+    read: Milliseconds | None = None
+    decision: Milliseconds | None = None
+
+
+class PlateReading(Message):
+    """A plate as read over one visit. ``confidence`` is the lowest character's, not the mean."""
+
+    text: PlateText
+    colour: PlateColour
+    confidence: UnitInterval
+    reads: Annotated[int, Field(ge=1)]
+
+
+class PassageV1(Message):
+    """Somebody or something asked to pass a checkpoint, or passed it.
+
+    Carries no score and no face: ``subject`` only where a consenting person was recognised or showed a pass.
+    """
+
+    passage_id: PassageId
+    checkpoint: CheckpointId
+    camera: CameraId
+    occurred_at: Instant
+    direction: Direction
+    credential: Credential
+    verdict: Verdict
+    reason: Reason
+    passed: bool
+    """True where somebody was seen going through, or the gate was commanded open."""
+    subject: SubjectKey | None = None
+    vehicle: VehicleKey | None = None
+    pass_id: PassId | None = None
+    plate: PlateReading | None = None
+    picture: PictureId | None = None
+    gate_opened: bool = False
+    times: StepTimes = StepTimes()
+
+
+class PictureV1(Message):
+    """A picture that belongs to a passage: every face in it is blurred, JPEG, base64."""
+
+    picture_id: PictureId
+    passage_id: PassageId
+    checkpoint: CheckpointId
+    taken_at: Instant
+    width_px: Annotated[int, Field(ge=1, le=4096)]
+    height_px: Annotated[int, Field(ge=1, le=4096)]
+    faces_blurred: Annotated[int, Field(ge=0)]
+    jpeg_base64: Annotated[str, Field(max_length=MAX_PICTURE_BYTES * 4 // 3 + 4)]
+
+
+class SealedFor(Message):
+    """One template, sealed to one edge's key (HPKE); nobody else can read it, the core included."""
+
+    edge: EdgeId
+    key_fingerprint: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    sealed_base64: Annotated[str, Field(max_length=16_384)]
+
+
+class TemplateSealedV1(Message):
+    """An enrolment succeeded at an edge: the template, as ciphertext for each edge that needs it."""
+
+    template_id: TemplateId
+    subject: SubjectKey
+    consent: ConsentId
+    model: ModelId
+    quality: UnitInterval
+    sealed: Annotated[tuple[SealedFor, ...], Field(min_length=1, max_length=64)]
+
+
+class CameraChangedV1(Message):
+    """A camera went away or came back (debounced at the edge)."""
+
+    camera: CameraId
+    state: CameraState
+    since: Instant
+    detail: Annotated[str, Field(max_length=300)] = ""
+
+
+class OutboxDroppedV1(Message):
+    """The outbox was full and events were dropped, oldest and least important first."""
+
+    kinds: dict[Annotated[str, Field(max_length=64)], Annotated[int, Field(ge=1)]]
+
+
+class EventAckV1(Message):
+    """The core has committed every event of ``epoch`` up to and including ``sequence``."""
+
+    edge: EdgeId
+    epoch: Annotated[str, Field(min_length=8, max_length=64)]
+    sequence: Annotated[int, Field(ge=0)]
+
+
+class CameraHealth(Message):
+    camera: CameraId
+    state: CameraState
+    frames_per_s: Annotated[float, Field(ge=0)] = 0.0
+    last_frame_age_s: Annotated[float, Field(ge=0)] | None = None
+    dropped_frames: Annotated[int, Field(ge=0)] = 0
+    missed_passes: Annotated[int, Field(ge=0)] = 0
+    corrupt_packets: Annotated[int, Field(ge=0)] = 0
+    reconnects: Annotated[int, Field(ge=0)] = 0
+    detail: Annotated[str, Field(max_length=300)] = ""
+
+
+class EdgeStateV1(Message):
+    """How an edge is, every 10 s, retained: nothing personal in it."""
+
+    edge: EdgeId
+    at: Instant
+    started_at: Instant
+    key_base64: Annotated[str, Field(max_length=64)]
+    """X25519 public key of the edge, 32 bytes; templates and lists are sealed to it once approved."""
+    enrol_url: Annotated[str, Field(max_length=200)] | None = None
+    list_version: Annotated[int, Field(ge=0)]
+    outbox_rows: Annotated[int, Field(ge=0)]
+    outbox_oldest_s: Annotated[float, Field(ge=0)] = 0.0
+    counters: dict[str, int] = Field(default_factory=dict)
+    cameras: tuple[CameraHealth, ...] = ()
+
+
+class CheckpointStateV1(Message):
+    checkpoint: CheckpointId
+    gate: GateState
+    since: Instant
+    held_open: bool = False
+
+
+class AlertRaisedV1(Message):
+    """For other systems on the broker: that there is an alert, never who."""
+
+    alert_id: str
+    rule: str
+    severity: str
+    checkpoint: CheckpointId | None
+    raised_at: Instant
+
+
+EVENT_TYPES: dict[str, type[Message]] = {
+    "anju.passage.v1": PassageV1,
+    "anju.picture.v1": PictureV1,
+    "anju.template.sealed.v1": TemplateSealedV1,
+    "anju.camera.changed.v1": CameraChangedV1,
+    "anju.outbox.dropped.v1": OutboxDroppedV1,
+}
+"""CloudEvents ``type`` of everything that leaves an edge's outbox."""
+
+EventType = Literal[
+    "anju.passage.v1",
+    "anju.picture.v1",
+    "anju.template.sealed.v1",
+    "anju.camera.changed.v1",
+    "anju.outbox.dropped.v1",
+]

@@ -1,0 +1,50 @@
+"""Sealing to an edge's key: HPKE base mode (RFC 9180), DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, AES-256-GCM.
+
+The core handles sealed templates and can open none of them.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+
+_SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+TEMPLATE_INFO = b"anju/template/v1"
+LIST_INFO = b"anju/list/v1"
+
+
+class SealError(ValueError):
+    """A sealed message was made for another key or purpose, or was changed on the way."""
+
+
+def seal(plaintext: bytes, recipient: X25519PublicKey, info: bytes) -> bytes:
+    """Ciphertext that only the holder of ``recipient``'s private key can open, for the purpose ``info`` alone."""
+    return _SUITE.encrypt(plaintext, recipient, info)
+
+
+def unseal(sealed: bytes, key: X25519PrivateKey, info: bytes) -> bytes:
+    """What was sealed. Raises SealError when it is not for this key and purpose, or not intact."""
+    try:
+        return _SUITE.decrypt(sealed, key, info)
+    except (InvalidTag, ValueError) as error:
+        raise SealError("sealed for another key or purpose, or damaged on the way") from error
+
+
+def public_bytes(key: X25519PublicKey) -> bytes:
+    """The 32 raw bytes of a public key."""
+    return key.public_bytes_raw()
+
+
+def parse_public_key(text: str) -> X25519PublicKey:
+    """The public key in base64 ``text``. Raises ValueError when it is not 32 bytes of base64."""
+    raw = base64.b64decode(text, validate=True)
+    return X25519PublicKey.from_public_bytes(raw)
+
+
+def fingerprint(key: X25519PublicKey) -> str:
+    """16 hex digits an administrator can compare on two screens."""
+    return hashlib.sha256(key.public_bytes_raw()).hexdigest()[:16]

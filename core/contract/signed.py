@@ -1,0 +1,123 @@
+"""Ed25519-signed claims: the QR pass a person shows, and the ticket that lets an edge enrol one face.
+
+Both verify offline at an edge with the core's public key. Neither holds a name.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import struct
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pydantic import Field, ValidationError
+
+from core.contract.base import Instant, Message
+from core.contract.ids import ConsentId, EdgeId, PassId, SubjectKey
+
+PASS_PREFIX = "AJ1:"  # noqa: S105 - marks our QR codes, protects nothing
+_PASS = struct.Struct(">B16s16sII")
+_SIGNATURE_BYTES = 64
+_PASS_CONTEXT = b"anju/pass/v1\0"
+_TICKET_CONTEXT = b"anju/enrolment-ticket/v1\0"
+
+
+class ClaimError(ValueError):
+    """The text is not a claim of ours, or nobody we trust signed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class QrPass:
+    """A person's way in: whose it is and from when to when. Whether it was revoked, the lists know."""
+
+    pass_id: PassId
+    subject: SubjectKey
+    valid_from: datetime
+    valid_until: datetime
+
+
+def sign_pass(claim: QrPass, key: Ed25519PrivateKey) -> str:
+    """Text of the QR code: ``AJ1:`` and upper-case base32, so that QR's dense alphanumeric mode fits it.
+
+    Deterministic (RFC 8032): the same claim and key give the same text. Whole seconds only.
+    """
+    body = _PASS.pack(
+        1,
+        uuid.UUID(claim.pass_id).bytes,
+        uuid.UUID(claim.subject).bytes,
+        int(claim.valid_from.timestamp()),
+        int(claim.valid_until.timestamp()),
+    )
+    return PASS_PREFIX + base64.b32encode(body + key.sign(_PASS_CONTEXT + body)).decode().rstrip("=")
+
+
+def verify_pass(text: str, key: Ed25519PublicKey) -> QrPass:
+    """The pass in ``text``, signature checked; its window is the decision's to check. Raises ClaimError."""
+    if not text.startswith(PASS_PREFIX) or len(text) > 256:
+        raise ClaimError("not an Anju pass")
+    encoded = text[len(PASS_PREFIX) :]
+    try:
+        raw = base64.b32decode(encoded + "=" * (-len(encoded) % 8))
+    except binascii.Error:
+        raise ClaimError("not an Anju pass: damaged text") from None
+    if len(raw) != _PASS.size + _SIGNATURE_BYTES:
+        raise ClaimError("not an Anju pass: wrong length")
+    body, signature = raw[: _PASS.size], raw[_PASS.size :]
+    try:
+        key.verify(signature, _PASS_CONTEXT + body)
+    except InvalidSignature:
+        raise ClaimError("the pass was not signed by this estate") from None
+    version, pass_id, subject, start, end = _PASS.unpack(body)
+    if version != 1:
+        raise ClaimError(f"pass version {version} is not known here")
+    return QrPass(
+        PassId(str(uuid.UUID(bytes=pass_id))),
+        SubjectKey(str(uuid.UUID(bytes=subject))),
+        datetime.fromtimestamp(start, UTC),
+        datetime.fromtimestamp(end, UTC),
+    )
+
+
+class Recipient(Message):
+    """An edge a new template is to be sealed for."""
+
+    edge: EdgeId
+    key_base64: Annotated[str, Field(max_length=64)]
+
+
+class EnrolmentTicket(Message):
+    """Leave to enrol one face once: issued by the core where an active consent stands, good for minutes."""
+
+    ticket_id: str
+    subject: SubjectKey
+    consent: ConsentId
+    edge: EdgeId
+    expires_at: Instant
+    recipients: Annotated[tuple[Recipient, ...], Field(min_length=1, max_length=64)]
+
+
+def sign_ticket(ticket: EnrolmentTicket, key: Ed25519PrivateKey) -> str:
+    """``base64url(json).base64url(signature)``."""
+    body = ticket.model_dump_json().encode()
+    signature = key.sign(_TICKET_CONTEXT + body)
+    return f"{base64.urlsafe_b64encode(body).decode()}.{base64.urlsafe_b64encode(signature).decode()}"
+
+
+def verify_ticket(text: str, key: Ed25519PublicKey) -> EnrolmentTicket:
+    """The ticket in ``text``, signature checked; expiry and single use are the edge's to check. Raises ClaimError."""
+    body_text, dot, signature_text = text.partition(".")
+    if not dot or len(text) > 64_000:
+        raise ClaimError("not an enrolment ticket")
+    try:
+        body, signature = (base64.urlsafe_b64decode(part) for part in (body_text, signature_text))
+        key.verify(signature, _TICKET_CONTEXT + body)
+        return EnrolmentTicket.model_validate_json(body)
+    except (binascii.Error, ValidationError):
+        raise ClaimError("not an enrolment ticket: damaged text") from None
+    except InvalidSignature:
+        raise ClaimError("the ticket was not signed by this estate's core") from None

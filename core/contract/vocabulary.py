@@ -1,0 +1,106 @@
+"""The words of `design.md` that both sides of the broker use, and nothing but words."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Ring(StrEnum):
+    """Rings of prevention (防控圈), outermost first."""
+
+    PERIMETER = "perimeter"
+    INNER = "inner"
+    BUILDING = "building"
+    DWELLING = "dwelling"
+
+
+class Direction(StrEnum):
+    IN = "in"
+    OUT = "out"
+
+
+class Credential(StrEnum):
+    """What a person or vehicle showed. ``NONE``: somebody went through, or asked to, without any."""
+
+    FACE = "face"
+    PLATE = "plate"
+    CARD = "card"
+    QR = "qr"
+    QR_FACE = "qr_face"
+    PIN = "pin"
+    GUARD = "guard"
+    NONE = "none"
+
+
+class Verdict(StrEnum):
+    """There is no "deny": whoever is not admitted is told the next way in (PIPL art. 24)."""
+
+    ADMIT = "admit"
+    ASK_GUARD = "ask_guard"
+    USE_OTHER_METHOD = "use_other_method"
+
+
+class Reason(StrEnum):
+    """Why a decision is what it is. Shown to guards, counted in metrics, one per decision."""
+
+    LISTED = "listed"  # the credential is on a list that opens this checkpoint now
+    VERIFIED = "verified"  # pass valid and the face is the pass holder's
+    NO_MATCH = "no_match"  # face of nobody on the lists; nothing kept
+    AMBIGUOUS = "ambiguous"  # two subjects are too close to tell apart
+    NOT_HOLDER = "not_holder"  # the face is not the pass holder's
+    NO_TEMPLATE = "no_template"  # pass valid, holder has no face enrolled: other way in
+    LOW_QUALITY = "low_quality"  # no shot of the pass was good enough to compare
+    CROWDED = "crowded"  # more than one person in the one-person zone
+    UNLISTED = "unlisted"  # a plate that is on no list
+    LOOKS_LIKE = "looks_like"  # OCR-equivalent plate: a person must look
+    UNREADABLE = "unreadable"  # no read of the visit was good enough
+    OUTSIDE_WINDOW = "outside_window"  # listed, but not yet or no longer
+    OUTSIDE_SCOPE = "outside_scope"  # listed, but not for this checkpoint
+    PASS_INVALID = "pass_invalid"  # noqa: S105 - signature or form of a QR pass is wrong
+    PASS_EXPIRED = "pass_expired"  # noqa: S105 - before or after the pass's window
+    PASS_REVOKED = "pass_revoked"  # noqa: S105 - taken back by its issuer
+    FOLLOWED = "followed"  # went through on somebody else's opening
+    LIST_STALE = "list_stale"  # the edge's lists are too old to recognise faces with
+
+
+class SubjectKind(StrEnum):
+    """Who may be on a list of people. Free-form categories of people do not exist."""
+
+    RESIDENT = "resident"
+    STAFF = "staff"
+    VISITOR = "visitor"
+
+
+class VehicleKind(StrEnum):
+    RESIDENT = "resident"
+    VISITOR = "visitor"
+
+
+class PlateColour(StrEnum):
+    """Ground colours of GA 36-2018."""
+
+    BLUE = "blue"
+    YELLOW = "yellow"
+    GREEN = "green"
+    YELLOW_GREEN = "yellow_green"
+    WHITE = "white"
+    BLACK = "black"
+    UNKNOWN = "unknown"
+
+
+class CameraState(StrEnum):
+    ONLINE = "online"
+    CONNECTING = "connecting"
+    OFFLINE = "offline"
+
+
+class GateState(StrEnum):
+    CLOSED = "closed"
+    OPEN = "open"
+    UNKNOWN = "unknown"
+
+
+class Severity(StrEnum):
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"

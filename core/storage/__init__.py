@@ -1,0 +1,1 @@
+"""Where the core remembers: tables, sessions, migrations. SQLite or PostgreSQL."""

@@ -1,0 +1,92 @@
+"""The one way to the database: short sessions, explicit transactions, no wait without an end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import create_engine, event, make_url
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from core.contract.config import EstateConfig
+
+BUSY_TIMEOUT_S = 10.0
+_WRITES = "anju_writes"
+
+
+def database_url(config: EstateConfig, state_dir: Path) -> str:
+    """SQLAlchemy URL with its path made absolute and its password put in; never log it."""
+    url = make_url(config.database.url)
+    if url.drivername.startswith("sqlite"):
+        if url.database and url.database != ":memory:":
+            url = url.set(database=str((state_dir / url.database).resolve()))
+        return url.render_as_string(hide_password=False)
+    if url.drivername == "postgresql":
+        url = url.set(drivername="postgresql+psycopg")
+    if config.database.password_file is not None:
+        url = url.set(password=(state_dir / config.database.password_file).read_text().strip())
+    return url.render_as_string(hide_password=False)
+
+
+class Database:
+    """A database and its sessions.
+
+    On SQLite every transaction that may write starts with BEGIN IMMEDIATE: two writers queue instead of failing
+    half-way; WAL lets readers go on meanwhile.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.engine = _engine(url)
+        self._read_sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._write_sessions = sessionmaker(self.engine.execution_options(**{_WRITES: True}), expire_on_commit=False)
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session to read with; whatever it changed is rolled back."""
+        with self._read_sessions() as session:
+            try:
+                yield session
+            finally:
+                session.rollback()
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One transaction: committed at the end, rolled back on any error."""
+        with self._write_sessions.begin() as session:
+            yield session
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(
+            url,
+            pool_pre_ping=True,
+            pool_timeout=BUSY_TIMEOUT_S,
+            connect_args={"connect_timeout": 5, "options": f"-c lock_timeout={int(BUSY_TIMEOUT_S * 1000)}"},
+        )
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # transactions are begun below, not by the driver's guess
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

@@ -1,0 +1,288 @@
+"""Every table of the core. Portable between SQLite and PostgreSQL; changed only together with a migration.
+
+No column holds a readable template, a face, or what `mission.md` forbids to know.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time, stored as UTC. SQLite forgets offsets; this puts UTC back."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("naive time given to the database")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+BIG_KEY = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite counts automatically only in INTEGER primary keys."""
+
+
+class Base(DeclarativeBase):
+    type_annotation_map = {datetime: UtcDateTime(), dict[str, Any]: JSON(), str: String(200)}  # noqa: RUF012
+
+
+class EdgeRow(Base):
+    """An edge as the core knows it. ``approved_at`` is empty until an administrator has compared the fingerprint."""
+
+    __tablename__ = "edges"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    key_base64: Mapped[str | None] = mapped_column(String(64))
+    approved_key_base64: Mapped[str | None] = mapped_column(String(64))
+    approved_at: Mapped[datetime | None]
+    online: Mapped[bool] = mapped_column(Boolean, default=False)
+    state: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    state_at: Mapped[datetime | None]
+    list_head: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Number of the newest change made for this edge."""
+    list_acked: Mapped[int] = mapped_column(BigInteger, default=0)
+    list_acked_at: Mapped[datetime | None]
+
+
+class EdgeCursorRow(Base):
+    """How far the events of one life (epoch) of an edge's outbox are committed, without a gap."""
+
+    __tablename__ = "edge_cursors"
+    edge_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    epoch: Mapped[str] = mapped_column(String(64), primary_key=True)
+    contiguous: Mapped[int] = mapped_column(BigInteger, default=0)
+    skipped: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Numbers the edge had to drop and said so."""
+
+
+class EventRow(Base):
+    """Every event received, once: the guard against doubles."""
+
+    __tablename__ = "events"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    edge_id: Mapped[str] = mapped_column(String(64))
+    epoch: Mapped[str] = mapped_column(String(64))
+    sequence: Mapped[int] = mapped_column(BigInteger)
+    type: Mapped[str] = mapped_column(String(64))
+    occurred_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+    __table_args__ = (UniqueConstraint("edge_id", "epoch", "sequence"),)
+
+
+class DeadLetterRow(Base):
+    """What arrived and could not be understood: kept as it came, bounded, for somebody to look at."""
+
+    __tablename__ = "dead_letters"
+    id: Mapped[int] = mapped_column(BIG_KEY, primary_key=True)
+    topic: Mapped[str] = mapped_column(String(300))
+    reason: Mapped[str] = mapped_column(Text)
+    payload: Mapped[bytes] = mapped_column(LargeBinary)
+    received_at: Mapped[datetime]
+
+
+class PassageRow(Base):
+    __tablename__ = "passages"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    edge_id: Mapped[str] = mapped_column(String(64))
+    checkpoint: Mapped[str] = mapped_column(String(64))
+    ring: Mapped[str | None] = mapped_column(String(16))
+    camera: Mapped[str] = mapped_column(String(64))
+    occurred_at: Mapped[datetime]
+    direction: Mapped[str] = mapped_column(String(8))
+    credential: Mapped[str] = mapped_column(String(16))
+    verdict: Mapped[str] = mapped_column(String(32))
+    reason: Mapped[str] = mapped_column(String(32))
+    passed: Mapped[bool]
+    gate_opened: Mapped[bool]
+    subject: Mapped[str | None] = mapped_column(String(36))
+    vehicle: Mapped[str | None] = mapped_column(String(36))
+    pass_id: Mapped[str | None] = mapped_column(String(36))
+    plate: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    picture_id: Mapped[str | None] = mapped_column(String(36))
+    times: Mapped[dict[str, Any]] = mapped_column(JSON)
+    __table_args__ = (Index("passages_by_checkpoint", "checkpoint", "occurred_at"),)
+
+
+class PictureRow(Base):
+    """JPEG with every face blurred; arrives after its passage and may be dropped on the way."""
+
+    __tablename__ = "pictures"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    passage_id: Mapped[str] = mapped_column(String(36), index=True)
+    taken_at: Mapped[datetime]
+    jpeg: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class AlertRow(Base):
+    """``cause`` is unique: the same event can't raise the same rule's alert twice."""
+
+    __tablename__ = "alerts"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    cause: Mapped[str] = mapped_column(String(120), unique=True)
+    rule: Mapped[str] = mapped_column(String(64))
+    trigger: Mapped[str] = mapped_column(String(32))
+    severity: Mapped[str] = mapped_column(String(16))
+    state: Mapped[str] = mapped_column(String(16), default="raised")
+    checkpoint: Mapped[str | None] = mapped_column(String(64))
+    passage_id: Mapped[str | None] = mapped_column(String(36))
+    raised_at: Mapped[datetime]
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[str | None] = mapped_column(String(64))
+
+
+class LiveRow(Base):
+    """What pages are told, in the order it was committed; a page that was away resumes from its last number."""
+
+    __tablename__ = "live"
+    id: Mapped[int] = mapped_column(BIG_KEY, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+    at: Mapped[datetime]
+
+
+class CheckpointRow(Base):
+    """Last known state of a gate."""
+
+    __tablename__ = "checkpoints"
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    gate: Mapped[str] = mapped_column(String(16))
+    since: Mapped[datetime]
+
+
+class SubjectRow(Base):
+    """A person who may pass somewhere. The name is for people at the desk; edges know only the key."""
+
+    __tablename__ = "subjects"
+    key: Mapped[str] = mapped_column(String(36), primary_key=True)
+    name: Mapped[str] = mapped_column(String(80))
+    kind: Mapped[str] = mapped_column(String(16))
+    checkpoints: Mapped[list[str]] = mapped_column(JSON)
+    valid_from: Mapped[datetime]
+    valid_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
+
+
+class ConsentRow(Base):
+    """Consent to face recognition at the gates: shaped after ISO/IEC TS 27560, one purpose each."""
+
+    __tablename__ = "consents"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    subject: Mapped[str] = mapped_column(ForeignKey("subjects.key"), index=True)
+    scope: Mapped[str] = mapped_column(String(32))
+    state: Mapped[str] = mapped_column(String(16))
+    notice_version: Mapped[str] = mapped_column(String(32))
+    notice_sha256: Mapped[str] = mapped_column(String(64))
+    channel: Mapped[str] = mapped_column(String(32))
+    given_by: Mapped[str] = mapped_column(String(32))
+    """``self`` or ``guardian``."""
+    granted_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    events: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+
+
+class SealedTemplateRow(Base):
+    """Ciphertext for one edge. Exists only while its consent is active; the core has no key to it."""
+
+    __tablename__ = "sealed_templates"
+    template_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    edge_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(36), index=True)
+    consent_id: Mapped[str] = mapped_column(ForeignKey("consents.id"), index=True)
+    model: Mapped[str] = mapped_column(String(80))
+    key_fingerprint: Mapped[str] = mapped_column(String(16))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class VehicleRow(Base):
+    __tablename__ = "vehicles"
+    key: Mapped[str] = mapped_column(String(36), primary_key=True)
+    plate: Mapped[str] = mapped_column(String(16), unique=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    checkpoints: Mapped[list[str]] = mapped_column(JSON)
+    valid_from: Mapped[datetime]
+    valid_until: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+
+
+class PassRow(Base):
+    """A QR pass that was issued; the code itself is not kept, it can be signed again."""
+
+    __tablename__ = "passes"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    subject: Mapped[str] = mapped_column(ForeignKey("subjects.key"), index=True)
+    valid_from: Mapped[datetime]
+    valid_until: Mapped[datetime]
+    issued_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+
+
+class ListChangeRow(Base):
+    """One numbered change of one edge's list: what happened to which thing.
+
+    Holds references, never content: what is sent is read from the current tables, so an erased template can't be
+    sent by an old change.
+    """
+
+    __tablename__ = "list_changes"
+    edge_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    op: Mapped[str] = mapped_column(String(24))
+    ref: Mapped[str] = mapped_column(String(36))
+    second_ref: Mapped[str | None] = mapped_column(String(36))
+    at: Mapped[datetime]
+
+
+class AccountRow(Base):
+    __tablename__ = "accounts"
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    password_hash: Mapped[str] = mapped_column(String(200))
+    role: Mapped[str] = mapped_column(String(16))
+    created_at: Mapped[datetime]
+
+
+class SessionRow(Base):
+    """A signed-in browser or a service's token; only the hash of the secret is kept."""
+
+    __tablename__ = "sessions"
+    secret_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account: Mapped[str] = mapped_column(String(64))
+    role: Mapped[str] = mapped_column(String(16))
+    kind: Mapped[str] = mapped_column(String(16))
+    """``browser`` or ``service``."""
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+
+
+class SettingRow(Base):
+    """Small facts about this installation: hash of the setup token while it is unused, schema of the estate."""
+
+    __tablename__ = "settings"
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[str] = mapped_column(Text)

@@ -1,0 +1,100 @@
+"""What an edge has seen of one passage: the only thing a decision is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.contract.events import PlateReading, StepTimes
+from core.contract.ids import CameraId, CheckpointId, SubjectKey
+from core.contract.signed import QrPass
+from models.types import Image
+
+
+@dataclass(frozen=True, slots=True)
+class FaceMatch:
+    """Answer of the face index for one pass: best subject and how clearly it beats the next.
+
+    score: cosine in [-1, 1]; margin: score minus the runner-up subject's (2.0 when there is none);
+    threshold: the one calibrated for the gallery searched.
+    """
+
+    subject: SubjectKey
+    score: float
+    margin: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class FaceEvidence:
+    """A person in a one-person zone who asked to be recognised by standing in it.
+
+    match: None when nobody is enrolled here; good_shots: shots above the quality gate; others_in_zone: further
+    people in the zone while it was looked at.
+    """
+
+    match: FaceMatch | None
+    good_shots: int
+    others_in_zone: int
+
+
+@dataclass(frozen=True, slots=True)
+class PassEvidence:
+    """A QR pass shown at a door, and the face beside it.
+
+    qr: None when the code was no valid pass of this estate; face_score: cosine between the shots and the holder's
+    best template, None when there is no template; threshold: for 1:1.
+    """
+
+    qr: QrPass | None
+    face_score: float | None
+    threshold: float
+    good_shots: int
+    others_in_zone: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlateEvidence:
+    """A vehicle's visit to a lane; reading: None when no read was good enough."""
+
+    reading: PlateReading | None
+
+
+Evidence = FaceEvidence | PassEvidence | PlateEvidence
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a frame was made and when it reached us.
+
+    pts_s: stream time, seconds; received_at: wall clock; received_s: monotonic clock of this process, seconds.
+    """
+
+    pts_s: float
+    received_at: datetime
+    received_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Crossing:
+    """Somebody's track crossed a door's threshold line inwards; whose, nobody asks."""
+
+    track: int
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Something a checkpoint's watcher wants decided or told, now.
+
+    seen: what a decision needs, or that somebody went through; first / deciding: frames at which the pass began and
+    at which the watcher had seen enough; times: milliseconds per step so far; picture: the deciding frame, BGR, as it
+    came (faces unblurred: `edge.vision.blur` comes before anything is stored), None where none may be kept.
+    """
+
+    checkpoint: CheckpointId
+    camera: CameraId
+    seen: Evidence | Crossing
+    first: Moment
+    deciding: Moment
+    times: StepTimes
+    picture: Image | None = None

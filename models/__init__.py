@@ -1,0 +1,1 @@
+"""ONNX models: what they are, how to get them, and one thin runner per task."""

@@ -1,0 +1,1 @@
+"""The matching core: face index, plate index, and the lists they hold."""

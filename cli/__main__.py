@@ -1,0 +1,5 @@
+"""``python -m cli`` is ``anju``."""
+
+from cli.main import main
+
+main()

@@ -1,1 +1,1 @@
-"""HTTP: sign-in, live alerts, pages."""
+"""Pages and HTTP: sign-in, JSON API, the live stream, and what people see."""

@@ -1,0 +1,115 @@
+"""Errors as RFC 9457 problem documents. None of them quotes what was sent: it may be personal."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+MEDIA_TYPE = "application/problem+json"
+log = structlog.get_logger()
+
+
+class Complaint(BaseModel):
+    """One field that was wrong: where, and the kind of mistake; never its value."""
+
+    model_config = ConfigDict(extra="forbid")
+    where: Annotated[str, Field(max_length=200)]
+    mistake: Annotated[str, Field(max_length=80)]
+
+
+class Problem(BaseModel):
+    """RFC 9457. ``type`` is stable and meant for programs, ``detail`` for people."""
+
+    model_config = ConfigDict(extra="forbid")
+    type: str
+    title: str
+    status: Annotated[int, Field(ge=400, le=599)]
+    detail: str = ""
+    acknowledged_by: str | None = None
+    acknowledged_at: str | None = None
+    errors: Annotated[list[Complaint], Field(max_length=20)] = []
+
+
+class ProblemError(Exception):
+    """Ends a request with a problem document."""
+
+    def __init__(self, status: int, kind: str, detail: str, *, headers: dict[str, str] | None = None, **more: str):
+        super().__init__(detail)
+        self.status = status
+        self.kind = kind
+        self.detail = detail
+        self.headers = headers or {}
+        self.more = more
+
+
+def not_found(thing: str) -> ProblemError:
+    return ProblemError(404, "not-found", f"there is no such {thing}; it may have been removed")
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {
+        "model": Problem,
+        "description": description,
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for status, description in {
+        401: "not signed in",
+        403: "signed in, but this is for others; or the request came from another site",
+        422: "the request is not of the described form",
+    }.items()
+}
+"""What every route of the JSON API may answer besides what it is for."""
+
+
+def document(status: int, kind: str, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:
+    """The problem as a response; empty fields are left out."""
+    problem = Problem(type=f"urn:anju:problem:{kind}", title=HTTPStatus(status).phrase, status=status, detail=detail)
+    body = problem.model_copy(update=more).model_dump(mode="json", exclude_defaults=True)
+    return JSONResponse(body, status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of ``app`` a problem document (or, for a page without sign-in, the way to sign in)."""
+    app.add_exception_handler(ProblemError, _on_problem)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(Exception, _on_crash)
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ProblemError)
+    if error.status == 401 and not request.url.path.startswith("/api/"):
+        if "hx-request" in request.headers:
+            return Response(status_code=401, headers={"HX-Redirect": "/login"})
+        return RedirectResponse("/login", 303)
+    return document(error.status, error.kind, error.detail, error.headers, **error.more)
+
+
+async def _on_http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    kind = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http")
+    headers = dict(error.headers) if error.headers else None
+    return document(error.status_code, kind, HTTPStatus(error.status_code).description, headers)
+
+
+async def _on_validation(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        Complaint(where=".".join(str(part) for part in found["loc"])[:200], mistake=str(found["type"])[:80])
+        for found in error.errors()[:20]
+    ]
+    detail = "fields are missing, unknown or of the wrong form; see 'errors' and /api/v1/openapi.json"
+    return document(422, "invalid-request", detail, errors=errors)
+
+
+async def _on_crash(request: Request, error: Exception) -> Response:
+    route = request.scope.get("route")
+    log.error("api.crash", route=getattr(route, "path", None), error=type(error).__name__, exc_info=error)
+    return document(500, "internal", "something broke here; it was logged with its place")

@@ -68,6 +68,19 @@ class EdgeRow(Base):
     """Number of the newest change made for this edge."""
     list_acked: Mapped[int] = mapped_column(BigInteger, default=0)
     list_acked_at: Mapped[datetime | None]
+    list_problem: Mapped[str | None] = mapped_column(String(300))
+    """Why the edge can't go on with its list, in its own words (nothing personal)."""
+
+
+class PlaceRow(Base):
+    """Where a checkpoint of the configuration stands: copied here at every start, so that a transaction that changes
+    a person knows which edges to tell."""
+
+    __tablename__ = "places"
+    checkpoint: Mapped[str] = mapped_column(String(64), primary_key=True)
+    edge_id: Mapped[str] = mapped_column(String(64), index=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    ring: Mapped[str] = mapped_column(String(16))
 
 
 class EdgeCursorRow(Base):
@@ -151,6 +164,8 @@ class AlertRow(Base):
     state: Mapped[str] = mapped_column(String(16), default="raised")
     checkpoint: Mapped[str | None] = mapped_column(String(64))
     passage_id: Mapped[str | None] = mapped_column(String(36))
+    occurred_at: Mapped[datetime]
+    """When it happened; ``raised_at`` is when the core heard of it (later, if the broker was away)."""
     raised_at: Mapped[datetime]
     acknowledged_at: Mapped[datetime | None]
     acknowledged_by: Mapped[str | None] = mapped_column(String(64))
@@ -172,6 +187,7 @@ class CheckpointRow(Base):
     __tablename__ = "checkpoints"
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     gate: Mapped[str] = mapped_column(String(16))
+    held_open: Mapped[bool] = mapped_column(Boolean, default=False)
     since: Mapped[datetime]
 
 

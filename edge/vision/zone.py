@@ -1,0 +1,82 @@
+"""The marked zone of a checkpoint: what lies outside is blacked out before anything is looked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from core.contract.config import Polygon
+from models.types import Faces, Float, Image, Plates
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneCut:
+    """The zone's bounding box cut from a picture, with everything outside the polygon black.
+
+    x, y: the cut's top left corner in the picture, pixels.
+    """
+
+    image: Image
+    x: int
+    y: int
+
+    def faces_in_picture(self, faces: Faces) -> Faces:
+        """``faces`` found in the cut, in the picture's pixels."""
+        shift = np.array([self.x, self.y], np.float32)
+        return Faces(faces.boxes + np.tile(shift, 2), faces.landmarks + shift, faces.scores)
+
+    def plates_in_picture(self, plates: Plates) -> Plates:
+        """``plates`` found in the cut, in the picture's pixels."""
+        shift = np.array([self.x, self.y], np.float32)
+        return Plates(plates.boxes + np.tile(shift, 2), plates.quads + shift, plates.scores)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stencil:
+    """A polygon on pictures of one size. outside: bool (h, w) of the bounding box, None when all of it is inside."""
+
+    corners: Float
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+    outside: npt.NDArray[np.bool_] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A polygon in fractions of the picture, usable on pictures of any size."""
+
+    polygon: Polygon
+
+    def cut(self, image: Image) -> ZoneCut:
+        """The zone's part of ``image``: a copy where something has to be blacked out, else a view."""
+        height, width = image.shape[:2]
+        stencil = _stencil(self.polygon, width, height)
+        part = image[stencil.y0 : stencil.y1, stencil.x0 : stencil.x1]
+        if stencil.outside is not None:
+            part = part.copy()
+            part[stencil.outside] = 0
+        return ZoneCut(part, stencil.x0, stencil.y0)
+
+    def contains(self, x: float, y: float, *, width: int, height: int) -> bool:
+        """True when the point (pixels of a picture of that size) is in the zone or on its border."""
+        corners = _stencil(self.polygon, width, height).corners
+        return bool(cv2.pointPolygonTest(corners, (float(x), float(y)), False) >= 0)
+
+
+@lru_cache(maxsize=64)
+def _stencil(polygon: Polygon, width: int, height: int) -> _Stencil:
+    corners = np.array(polygon, np.float32) * np.array([width, height], np.float32)
+    x0, y0 = (int(value) for value in np.floor(corners.min(axis=0)))
+    x1, y1 = (int(value) for value in np.ceil(corners.max(axis=0)))
+    x0, y0 = min(x0, width - 1), min(y0, height - 1)
+    x1, y1 = max(min(x1, width), x0 + 1), max(min(y1, height), y0 + 1)
+    inside = np.zeros((y1 - y0, x1 - x0), np.uint8)
+    cv2.fillPoly(inside, [np.round(corners - (x0, y0)).astype(np.int32)], 1)
+    outside = inside == 0
+    return _Stencil(corners, x0, y0, x1, y1, outside if outside.any() else None)

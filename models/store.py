@@ -1,0 +1,49 @@
+"""Opening models by the name the configuration gives them: the one door the rest of Anju uses.
+
+Raises, all of them: UnknownModelError, LicenceNotAcceptedError, ModelMissingError or ModelDamagedError, whose texts
+say which `anju models fetch` puts it right.
+"""
+
+from __future__ import annotations
+
+from models.directory import ModelDirectory
+from models.face_detector import FaceDetector
+from models.face_embedder import FaceEmbedder
+from models.manifest import Task, load_manifest
+from models.plate_detector import PlateDetector
+from models.plate_reader import PlateReader
+from models.protocols import FaceDetecting, FaceEmbedding, PlateDetecting, PlateReading
+
+_INSIGHTFACE = frozenset({"buffalo_l", "antelopev2"})
+
+
+def open_face_detector(name: str, threads: int = 1, store: ModelDirectory | None = None) -> FaceDetecting:
+    """The face detector called ``name``, computing on ``threads`` threads."""
+    path = (store or ModelDirectory()).ready(load_manifest().model(name), Task.FACE_DETECTION)
+    if name in _INSIGHTFACE:
+        from models.insightface_pack import ScrfdDetector  # noqa: PLC0415 - a second and 100 MB, only if chosen
+
+        return ScrfdDetector(path, threads)
+    return FaceDetector(path, threads)
+
+
+def open_face_embedder(name: str, threads: int = 1, store: ModelDirectory | None = None) -> FaceEmbedding:
+    """The face embedder called ``name``, computing on ``threads`` threads."""
+    model = load_manifest().model(name)
+    path = (store or ModelDirectory()).ready(model, Task.FACE_EMBEDDING)
+    sha256 = model.file_for(Task.FACE_EMBEDDING).sha256
+    if name in _INSIGHTFACE:
+        from models.insightface_pack import ArcFaceEmbedder  # noqa: PLC0415 - see above
+
+        return ArcFaceEmbedder(path, sha256, name, threads)
+    return FaceEmbedder(path, sha256, threads, name)
+
+
+def open_plate_detector(name: str, threads: int = 1, store: ModelDirectory | None = None) -> PlateDetecting:
+    """The plate detector called ``name``, computing on ``threads`` threads."""
+    return PlateDetector((store or ModelDirectory()).ready(load_manifest().model(name), Task.PLATE_DETECTION), threads)
+
+
+def open_plate_reader(name: str, threads: int = 1, store: ModelDirectory | None = None) -> PlateReading:
+    """The plate reader called ``name``, computing on ``threads`` threads."""
+    return PlateReader((store or ModelDirectory()).ready(load_manifest().model(name), Task.PLATE_READING), threads)

@@ -1,0 +1,31 @@
+"""What can be wrong with a vector, a template or a plate key: each says what and what to do."""
+
+from __future__ import annotations
+
+
+class MatchingError(ValueError):
+    """Base of everything the matching core refuses."""
+
+
+class WrongDimensionError(MatchingError):
+    """A vector has another length than the index, or an array another shape than (n, d)."""
+
+
+class NotFiniteError(MatchingError):
+    """A vector holds NaN or infinity: the picture or the model behind it is broken."""
+
+
+class NotUnitLengthError(MatchingError):
+    """A vector is not of length 1; inner products would be no cosines."""
+
+
+class ForeignModelError(MatchingError):
+    """Vectors of two models were to meet; their cosine means nothing."""
+
+
+class NoConsentError(MatchingError):
+    """A template was to be made without a reference to the consent it rests on."""
+
+
+class UnknownModelError(MatchingError):
+    """No thresholds were measured for this model; guessing one would open gates to strangers."""

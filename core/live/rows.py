@@ -75,4 +75,5 @@ def prune(db: Session, keep: int) -> int:
     """Delete all but about the ``keep`` newest (numbers have gaps). How many went. ``keep`` is at least 1."""
     if keep < 1:
         raise ValueError("the newest live row stays: numbering goes on from it")
-    return db.execute(delete(LiveRow).where(LiveRow.id <= newest(db) - keep)).rowcount
+    gone = db.scalars(delete(LiveRow).where(LiveRow.id <= newest(db) - keep).returning(LiveRow.id))
+    return len(gone.all())

@@ -1,0 +1,99 @@
+"""The core's signing key: a file only its owner can read, and its public half beside it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+
+_OTHERS = 0o077
+
+
+class KeyFileError(Exception):
+    """A key file is missing, damaged or open to others; the text says which and what to do."""
+
+
+def public_key_path(path: Path) -> Path:
+    """Where the public half of the key in ``path`` lies."""
+    return path.with_name(path.name + ".pub")
+
+
+def load_or_create_signing_key(path: Path) -> Ed25519PrivateKey:
+    """The estate's Ed25519 key in ``path``; made there (mode 0600) when there is none. Writes the public half too.
+
+    Two processes that start together end with the same key: the file appears complete or not at all.
+    """
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        _write(draft, fresh, 0o600)
+        try:
+            os.link(draft, path)  # fails when another process was faster, instead of replacing its key
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    key = load_signing_key(path)
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    beside = public_key_path(path)
+    if not beside.exists() or beside.read_bytes() != public:
+        draft = beside.with_name(f".{beside.name}.{os.getpid()}")
+        _write(draft, public, 0o644)
+        draft.replace(beside)
+    return key
+
+
+def load_signing_key(path: Path) -> Ed25519PrivateKey:
+    """The key in ``path``. Raises KeyFileError."""
+    try:
+        mode = path.stat().st_mode
+        pem = path.read_bytes()
+    except FileNotFoundError:
+        raise KeyFileError(f"{path}: no signing key; run 'anju core init' first") from None
+    except OSError as error:
+        raise KeyFileError(
+            f"{path}: can't be read ({error.strerror}); it must belong to the user Anju runs as"
+        ) from None
+    if mode & _OTHERS:
+        raise KeyFileError(f"{path}: others can read the signing key; run 'chmod 600' on it and consider a new key")
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise KeyFileError(f"{path}: not an unencrypted PEM private key; restore it from your backup") from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise KeyFileError(f"{path}: not an Ed25519 key; restore it from your backup")
+    return key
+
+
+def load_public_key(path: Path) -> Ed25519PublicKey:
+    """The public key in ``path``. Raises KeyFileError."""
+    try:
+        key = load_pem_public_key(path.read_bytes())
+    except FileNotFoundError:
+        raise KeyFileError(f"{path}: no public key; copy the core's '.pub' file here") from None
+    except (OSError, ValueError, UnsupportedAlgorithm):
+        raise KeyFileError(f"{path}: not a PEM public key; copy the core's '.pub' file again") from None
+    if not isinstance(key, Ed25519PublicKey):
+        raise KeyFileError(f"{path}: not an Ed25519 key; copy the core's '.pub' file again")
+    return key
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        os.fchmod(handle, mode)
+        os.write(handle, content)
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,1 @@
+"""How people, vehicles and passes reach the edges: numbered changes, rendered from the current tables, sealed."""

@@ -1,0 +1,56 @@
+"""Noting that something changed for an edge, numbered in the transaction that changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.storage.schema import EdgeRow, ListChangeRow
+
+
+class ChangeOp(StrEnum):
+    """What happened. ``ref`` is a subject, template, vehicle or pass; only an erasure has a ``second_ref``."""
+
+    PUT_SUBJECT = "put_subject"
+    REMOVE_SUBJECT = "remove_subject"
+    PUT_TEMPLATE = "put_template"
+    ERASE_TEMPLATES = "erase_templates"  # ref: subject, second_ref: consent
+    PUT_VEHICLE = "put_vehicle"
+    REMOVE_VEHICLE = "remove_vehicle"
+    REVOKE_PASS = "revoke_pass"  # noqa: S105 - the name of a change
+
+
+def all_edges(db: Session) -> list[str]:
+    """Every edge the core knows. Removals and revocations go to all: a missed place would be a way in."""
+    return list(db.scalars(select(EdgeRow.id).order_by(EdgeRow.id)))
+
+
+def note_change(
+    db: Session, edges: Iterable[str], op: ChangeOp, ref: str, second_ref: str | None = None, *, now: datetime
+) -> dict[str, int]:
+    """Give every one of ``edges`` the next number for this change. The numbers given, by edge.
+
+    Edges' rows stay locked until the transaction ends, always in the order of their ids (two transactions can't wait
+    for each other). Edges the core doesn't know are passed over.
+    """
+    wanted = sorted(set(edges))
+    if not wanted:
+        return {}
+    rows = db.scalars(
+        select(EdgeRow)
+        .where(EdgeRow.id.in_(wanted))
+        .order_by(EdgeRow.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    numbers = {}
+    for row in rows:
+        row.list_head += 1
+        numbers[row.id] = row.list_head
+        db.add(ListChangeRow(edge_id=row.id, number=row.list_head, op=op.value, ref=ref, second_ref=second_ref, at=now))
+    db.flush()
+    return numbers

@@ -1,0 +1,131 @@
+"""Edges as the core trusts them: what they say of themselves, and whose key an administrator has compared."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from core.contract.events import EdgeStateV1
+from core.contract.sealing import fingerprint, parse_public_key
+from core.errors import ConflictError, InvalidError, NotFoundError
+from core.live import LiveKind, append
+from core.storage.schema import EdgeRow, SealedTemplateRow
+
+
+class EdgeNotFoundError(NotFoundError):
+    """No edge has that id."""
+
+
+class FingerprintMismatchError(ConflictError):
+    """What was compared is not the key the edge shows now."""
+
+
+class EdgeNotApprovedError(ConflictError):
+    """The edge's key has not been approved, or it shows another one now."""
+
+
+def list_edges(db: Session) -> list[EdgeRow]:
+    """Every edge, by id."""
+    return list(db.scalars(select(EdgeRow).order_by(EdgeRow.id)))
+
+
+def edge(db: Session, edge_id: str, *, lock: bool = False) -> EdgeRow:
+    """The edge with that id. Raises EdgeNotFoundError."""
+    row = db.get(EdgeRow, edge_id, with_for_update=lock or None, populate_existing=lock)
+    if row is None:
+        raise EdgeNotFoundError("no edge has that id; is it in the configuration?")
+    return row
+
+
+def key_fingerprint(key_base64: str) -> str:
+    """16 hex digits of a key in base64. Raises ValueError when it is none."""
+    return fingerprint(parse_public_key(key_base64))
+
+
+def pending_fingerprint(row: EdgeRow) -> str | None:
+    """Fingerprint that waits to be compared; None when the edge shows none, or its key is approved."""
+    if row.key_base64 is None or row.key_base64 == row.approved_key_base64:
+        return None
+    return key_fingerprint(row.key_base64)
+
+
+def is_trusted(row: EdgeRow) -> bool:
+    """The key the edge shows now is the approved one: lists and templates may be sealed to it."""
+    return row.approved_key_base64 is not None and row.key_base64 == row.approved_key_base64
+
+
+def do_note_edge_state(db: Session, state: EdgeStateV1, now: datetime) -> EdgeRow:
+    """Keep what an edge says of itself; pages are told when its key changed. An older state than known is ignored.
+
+    A key that is not the approved one waits for ``do_approve_edge``. Raises InvalidError for a key that is none.
+    """
+    try:
+        parse_public_key(state.key_base64)
+    except ValueError as error:
+        raise InvalidError(f"edge '{state.edge}' shows no X25519 key: 32 bytes in base64 are expected") from error
+    row = db.get(EdgeRow, state.edge, with_for_update=True, populate_existing=True)
+    if row is None:
+        row = EdgeRow(id=state.edge, online=False, list_head=0, list_acked=0)
+        db.add(row)
+    if row.state is not None and EdgeStateV1.model_validate(row.state).at > state.at:
+        return row
+    key_changed = row.key_base64 != state.key_base64
+    row.key_base64, row.state, row.state_at = state.key_base64, state.model_dump(mode="json"), now
+    db.flush()
+    if key_changed:
+        append(db, LiveKind.EDGE, edge_payload(row))
+    return row
+
+
+def do_note_availability(db: Session, edge_id: str, online: bool, now: datetime) -> EdgeRow:
+    """Keep whether the edge is connected to the broker; pages are told when that changed."""
+    row = edge(db, edge_id, lock=True)
+    if row.online != online:
+        row.online = online
+        row.state_at = row.state_at or now
+        db.flush()
+        append(db, LiveKind.EDGE, edge_payload(row))
+    return row
+
+
+def do_approve_edge(db: Session, edge: EdgeRow | str, fingerprint: str, now: datetime) -> EdgeRow:
+    """Trust the key the edge shows now, whose fingerprint somebody has compared on the edge's own screen.
+
+    Templates that were sealed to an earlier key are deleted: nobody can open them any more. Approving the same key
+    again changes nothing. Raises EdgeNotFoundError, FingerprintMismatchError, ConflictError (no key yet).
+    """
+    row = db.get(EdgeRow, edge if isinstance(edge, str) else edge.id, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise EdgeNotFoundError("no edge has that id; is it in the configuration?")
+    if row.key_base64 is None:
+        raise ConflictError(f"edge '{row.id}' has not shown a key yet; start it and let it connect")
+    shown = key_fingerprint(row.key_base64)
+    if fingerprint.strip().lower() != shown:
+        raise FingerprintMismatchError(
+            f"edge '{row.id}' shows another key than the one you compared; compare again on its own screen"
+        )
+    if row.key_base64 == row.approved_key_base64:
+        return row
+    row.approved_key_base64, row.approved_at = row.key_base64, now
+    db.flush()
+    db.execute(
+        delete(SealedTemplateRow).where(SealedTemplateRow.edge_id == row.id, SealedTemplateRow.key_fingerprint != shown)
+    )
+    append(db, LiveKind.EDGE, edge_payload(row))
+    return row
+
+
+def edge_payload(row: EdgeRow) -> dict[str, Any]:
+    """What a page is told about an edge."""
+    return {
+        "id": row.id,
+        "online": row.online,
+        "approved": is_trusted(row),
+        "pending_fingerprint": pending_fingerprint(row),
+        "list_head": row.list_head,
+        "list_acked": row.list_acked,
+        "list_problem": row.list_problem,
+    }

@@ -1,0 +1,136 @@
+"""People who may pass somewhere. The client chooses the key, so a repeated request changes nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from core.contract.ids import UUID_PATTERN
+from core.contract.vocabulary import SubjectKind
+from core.errors import ConflictError, InvalidError, NotFoundError
+from core.lists.changes import ChangeOp, all_edges, note_change
+from core.lists.places import edges_at, unknown_checkpoints
+from core.lists.snapshot import forget_at
+from core.people.consents import end_consents_of
+from core.storage.schema import PassRow, SealedTemplateRow, SubjectRow
+
+MAX_CHECKPOINTS = 1000
+
+
+class SubjectNotFoundError(NotFoundError):
+    """Nobody has that key, or no longer."""
+
+
+class SubjectRemovedError(ConflictError):
+    """The key belonged to somebody who was removed; keys are never used again."""
+
+
+def list_subjects(db: Session, limit: int = 1000) -> list[SubjectRow]:
+    """People who may pass, by name, at most ``limit``."""
+    query = select(SubjectRow).where(SubjectRow.removed_at.is_(None))
+    return list(db.scalars(query.order_by(SubjectRow.name, SubjectRow.key).limit(limit)))
+
+
+def subject(db: Session, key: str, *, lock: bool = False) -> SubjectRow:
+    """The person with that key who is still there. Raises SubjectNotFoundError."""
+    row = db.get(SubjectRow, key, with_for_update=lock or None, populate_existing=lock)
+    if row is None or row.removed_at is not None:
+        raise SubjectNotFoundError("nobody has that key; add the person first")
+    return row
+
+
+def do_put_subject(
+    db: Session,
+    key: str,
+    *,
+    name: str,
+    kind: SubjectKind | str,
+    checkpoints: Sequence[str],
+    valid_from: datetime,
+    valid_until: datetime | None,
+    now: datetime,
+) -> SubjectRow:
+    """Add the person with that key, or bring them up to date; edges are told what changed for them.
+
+    Doing it again with the same values changes nothing. Templates kept for an edge whose checkpoints the person no
+    longer uses are deleted. Raises InvalidError, SubjectRemovedError.
+    """
+    check_key(key)
+    name, kind = name.strip(), SubjectKind(kind)
+    if not 1 <= len(name) <= 80:
+        raise InvalidError("a name has 1 to 80 characters")
+    scope = check_scope(db, checkpoints)
+    check_window(valid_from, valid_until)
+    row = db.get(SubjectRow, key, with_for_update=True, populate_existing=True)
+    if row is not None and row.removed_at is not None:
+        raise SubjectRemovedError("this person was removed; add them again under a new key")
+    told = (kind.value, scope, valid_from, valid_until)
+    if row is None:
+        row = SubjectRow(key=key, name=name, created_at=now, checkpoints=[])
+        db.add(row)
+    elif (row.kind, row.checkpoints, row.valid_from, row.valid_until) == told:
+        row.name = name  # the name never leaves the core
+        db.flush()
+        return row
+    lost = edges_at(db, row.checkpoints) - edges_at(db, scope)
+    row.name, row.kind, row.checkpoints, row.valid_from, row.valid_until = name, *told
+    db.flush()
+    for edge in lost:
+        forget_at(db, edge, key)
+    note_change(db, lost, ChangeOp.REMOVE_SUBJECT, key, now=now)
+    note_change(db, edges_at(db, scope), ChangeOp.PUT_SUBJECT, key, now=now)
+    return row
+
+
+def do_remove_subject(db: Session, key: str, now: datetime) -> SubjectRow:
+    """The person may no longer pass anywhere: consents end, templates go, passes are revoked, the name is forgotten.
+
+    The row stays, empty, because the consent records that must be kept point to it. Every edge is told. Doing it
+    again changes nothing. Raises SubjectNotFoundError.
+    """
+    row = db.get(SubjectRow, key, with_for_update=True, populate_existing=True)
+    if row is None:
+        raise SubjectNotFoundError("nobody has that key")
+    if row.removed_at is not None:
+        return row
+    row.removed_at, row.name = now, ""
+    db.flush()
+    end_consents_of(db, row, now)
+    db.execute(delete(SealedTemplateRow).where(SealedTemplateRow.subject == key))
+    edges = all_edges(db)
+    note_change(db, edges, ChangeOp.REMOVE_SUBJECT, key, now=now)
+    passes = select(PassRow).where(PassRow.subject == key, PassRow.revoked_at.is_(None)).order_by(PassRow.id)
+    for one in db.scalars(passes.with_for_update()).all():
+        one.revoked_at = now
+        note_change(db, edges, ChangeOp.REVOKE_PASS, one.id, now=now)
+    db.flush()
+    return row
+
+
+def check_key(key: str) -> str:
+    """Raises InvalidError unless ``key`` is a lower-case UUID."""
+    if not re.fullmatch(UUID_PATTERN, key):
+        raise InvalidError("a key is a lower-case UUID, such as 0198c5f0-0000-7000-8000-000000000000")
+    return key
+
+
+def check_scope(db: Session, checkpoints: Sequence[str]) -> list[str]:
+    """The checkpoints, sorted, each once. Raises InvalidError for unknown ones."""
+    if len(checkpoints) > MAX_CHECKPOINTS:
+        raise InvalidError(f"at most {MAX_CHECKPOINTS} checkpoints")
+    if unknown := unknown_checkpoints(db, checkpoints):
+        named = ", ".join(repr(one[:64]) for one in unknown[:5])
+        raise InvalidError(f"no such checkpoint in the configuration: {named}")
+    return sorted(set(checkpoints))
+
+
+def check_window(valid_from: datetime, valid_until: datetime | None) -> None:
+    """Raises InvalidError for a window that is empty or without time zone."""
+    if valid_from.tzinfo is None or (valid_until is not None and valid_until.tzinfo is None):
+        raise InvalidError("a time needs its offset, such as 2026-11-22T08:00:00+08:00")
+    if valid_until is not None and valid_until <= valid_from:
+        raise InvalidError("'valid_until' must be later than 'valid_from'")

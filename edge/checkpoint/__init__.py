@@ -1,0 +1,1 @@
+"""What happens at one gate, door or lane: watching, deciding, opening."""

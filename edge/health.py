@@ -1,0 +1,133 @@
+"""How an edge says how it is: counters, cameras that come and go, and the state it publishes."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from core.contract.events import CameraChangedV1, CameraHealth, EdgeStateV1
+from core.contract.ids import CameraId, EdgeId
+from core.contract.vocabulary import CameraState
+from edge.outbox import DurableOutbox, OutboxError, Waiting
+
+log = structlog.get_logger()
+
+CAMERA_SETTLES_S = 5.0
+"""A camera that is back sooner than this was never away, as far as anybody is told."""
+
+
+class Counters:
+    """What happened how often since the start, by name. Safe from any thread; names are few and fixed in the code."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+    def add(self, name: str, by: int = 1) -> None:
+        with self._lock:
+            self._counts[name] += by
+
+    def snapshot(self) -> dict[str, int]:
+        with self._lock:
+            return dict(self._counts)
+
+
+@dataclass(frozen=True, slots=True)
+class CameraNews:
+    """What was last told about a camera, and since when it is in another state than that.
+
+    told: ONLINE or OFFLINE; a camera is taken to be there until it has been away for ``CAMERA_SETTLES_S``.
+    differs_since_s: monotonic; differs_at: wall clock.
+    """
+
+    told: CameraState = CameraState.ONLINE
+    differs_since_s: float | None = None
+    differs_at: datetime | None = None
+
+
+def watch_camera(
+    news: CameraNews, health: CameraHealth, at_s: float, at: datetime
+) -> tuple[CameraNews, CameraChangedV1 | None]:
+    """The next ``news``, and what is to be told now: only what has lasted. Connecting is not being there."""
+    state = CameraState.ONLINE if health.state is CameraState.ONLINE else CameraState.OFFLINE
+    if state is news.told:
+        return CameraNews(news.told), None
+    if news.differs_since_s is None or news.differs_at is None:
+        return replace(news, differs_since_s=at_s, differs_at=at), None
+    if at_s - news.differs_since_s < CAMERA_SETTLES_S:
+        return news, None
+    changed = CameraChangedV1(camera=health.camera, state=state, since=news.differs_at, detail=health.detail)
+    return CameraNews(state), changed
+
+
+class CameraWatch:
+    """The news of every camera of this edge."""
+
+    def __init__(self) -> None:
+        self._news: dict[CameraId, CameraNews] = {}
+
+    def look(self, cameras: Iterable[CameraHealth], at_s: float, at: datetime) -> list[CameraChangedV1]:
+        """What is to be told about ``cameras`` now."""
+        changes = []
+        for health in cameras:
+            news = self._news.get(health.camera, CameraNews())
+            self._news[health.camera], changed = watch_camera(news, health, at_s, at)
+            if changed is not None:
+                log.info("camera.changed", camera=changed.camera, state=str(changed.state), detail=changed.detail)
+                changes.append(changed)
+        return changes
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeIdentity:
+    """What never changes while this edge runs. key_base64: its public key."""
+
+    edge: EdgeId
+    started_at: datetime
+    key_base64: str
+    enrol_url: str | None
+
+
+class EdgeHealth:
+    """Composes `EdgeStateV1`."""
+
+    def __init__(
+        self,
+        identity: EdgeIdentity,
+        outbox: DurableOutbox,
+        counters: Counters,
+        list_version: Callable[[], int],
+        cameras: Callable[[], tuple[CameraHealth, ...]],
+    ) -> None:
+        self._identity = identity
+        self._outbox = outbox
+        self._counters = counters
+        self._list_version = list_version
+        self._cameras = cameras
+
+    def state(self, now: datetime) -> EdgeStateV1:
+        waiting = self._waiting()
+        return EdgeStateV1(
+            edge=self._identity.edge,
+            at=now,
+            started_at=self._identity.started_at,
+            key_base64=self._identity.key_base64,
+            enrol_url=self._identity.enrol_url,
+            list_version=self._list_version(),
+            outbox_rows=waiting.rows,
+            outbox_oldest_s=waiting.oldest_s,
+            counters=self._counters.snapshot(),
+            cameras=self._cameras(),
+        )
+
+    def _waiting(self) -> Waiting:
+        try:
+            return self._outbox.waiting()
+        except OutboxError:
+            self._counters.add("outbox_unreadable")
+            return Waiting(0, 0.0)

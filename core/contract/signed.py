@@ -6,7 +6,6 @@ Both verify offline at an edge with the core's public key. Neither holds a name.
 from __future__ import annotations
 
 import base64
-import binascii
 import struct
 import uuid
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Annotated
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from core.contract.base import Instant, Message
 from core.contract.ids import ConsentId, EdgeId, PassId, SubjectKey
@@ -63,7 +62,7 @@ def verify_pass(text: str, key: Ed25519PublicKey) -> QrPass:
     encoded = text[len(PASS_PREFIX) :]
     try:
         raw = base64.b32decode(encoded + "=" * (-len(encoded) % 8))
-    except binascii.Error:
+    except ValueError:  # no base32, or not even ASCII
         raise ClaimError("not an Anju pass: damaged text") from None
     if len(raw) != _PASS.size + _SIGNATURE_BYTES:
         raise ClaimError("not an Anju pass: wrong length")
@@ -117,7 +116,7 @@ def verify_ticket(text: str, key: Ed25519PublicKey) -> EnrolmentTicket:
         body, signature = (base64.urlsafe_b64decode(part) for part in (body_text, signature_text))
         key.verify(signature, _TICKET_CONTEXT + body)
         return EnrolmentTicket.model_validate_json(body)
-    except (binascii.Error, ValidationError):
+    except ValueError:  # no base64, not even ASCII, or not a ticket's JSON
         raise ClaimError("not an enrolment ticket: damaged text") from None
     except InvalidSignature:
         raise ClaimError("the ticket was not signed by this estate's core") from None

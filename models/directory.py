@@ -166,7 +166,7 @@ class ModelDirectory:
 
     def write(self, path: Path, content: bytes) -> None:
         """Put ``content`` at ``path`` whole or not at all. Raises StoreFullError, StoreUnusableError."""
-        with store_errors(self.root, len(content)):
+        with store_errors(self.root):
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as stream:
                 temporary = Path(stream.name)
@@ -182,7 +182,7 @@ class ModelDirectory:
     def place(self, model: Model, file: ModelFile, candidate: Path) -> None:
         """Move ``candidate``, whose checksum the caller has compared, to where ``file`` belongs."""
         path = self.original(model, file)
-        with store_errors(self.root, file.size):
+        with store_errors(self.root):
             path.parent.mkdir(parents=True, exist_ok=True)
             candidate.replace(path)
 
@@ -193,16 +193,16 @@ class ModelDirectory:
 
     def reserve(self, size: int) -> None:
         """Make the folder and see that ``size`` bytes fit. Raises StoreFullError, StoreUnusableError."""
-        with store_errors(self.root, size):
+        with store_errors(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             free = shutil.disk_usage(self.root).free
         if free < size:
-            raise StoreFullError(_full(self.root, size, free))
+            raise StoreFullError(_full(self.root, f"{size / 1e6:.0f} MB needed, {free / 1e6:.0f} MB free"))
 
     @contextmanager
     def lock(self, timeout_s: float = LOCK_TIMEOUT_S) -> Iterator[None]:
         """Keep other fetches out of this store. Raises StoreBusyError after ``timeout_s``."""
-        with store_errors(self.root, 0):
+        with store_errors(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(self.root / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
         try:
@@ -213,21 +213,20 @@ class ModelDirectory:
 
 
 @contextmanager
-def store_errors(root: Path, size: int) -> Iterator[None]:
+def store_errors(root: Path) -> Iterator[None]:
     """Turn an OSError inside into StoreFullError or StoreUnusableError about ``root``."""
     try:
         yield
     except OSError as error:
         if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise StoreFullError(_full(root, size, 0)) from error
+            raise StoreFullError(_full(root, error.strerror or "disk full")) from error
         raise StoreUnusableError(
             f"models can't be kept in {root}: {error.strerror or error}; choose another folder with ANJU_MODELS_DIR"
         ) from error
 
 
-def _full(root: Path, size: int, free: int) -> str:
-    need = f"{size / 1e6:.1f} MB more needed, {free / 1e6:.1f} MB free"
-    return f"no room for models in {root}: {need}; free some, or choose another folder with ANJU_MODELS_DIR"
+def _full(root: Path, how: str) -> str:
+    return f"no room for models in {root} ({how}): free some, or choose another folder with ANJU_MODELS_DIR"
 
 
 def _condition(model: Model, path: Path, state: State) -> Condition:

@@ -47,7 +47,7 @@ class FaceDetector:
         small = shrink(image, max_side)
         blob = _blob(small)
         heads = self._session.run(_HEADS, blob)
-        scale = np.float32([width / small.shape[1], height / small.shape[0]])
+        scale = np.array([width / small.shape[1], height / small.shape[0]], np.float32)
         return _decode(heads, blob.shape[3] // STRIDES[0], scale, min_score)
 
 

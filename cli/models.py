@@ -1,0 +1,181 @@
+"""`anju models`: fetch, list and verify the ONNX models."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
+from rich.table import Table
+
+from models.directory import Condition, ModelDirectory, State
+from models.errors import LicenceNotAcceptedError, ModelError, UnknownModelError
+from models.fetch import Fetched, accepted_in_environment, check_licence, fetch_each
+from models.manifest import Manifest, Model, load_manifest
+
+models_app = typer.Typer(name="models", no_args_is_help=True, help="Fetch, list and verify the ONNX models.")
+
+EXIT_PROBLEM = 1
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to standard output, for scripts.")]
+
+
+@models_app.command("fetch")
+def fetch_command(
+    names: Annotated[list[str] | None, typer.Argument(help="Models; none: those of the default configuration.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every model of the manifest.")] = False,
+    accept_licence: Annotated[
+        list[str] | None, typer.Option("--accept-licence", metavar="NAME", help="Accept the licence of this model.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--from", metavar="DIR", help="Take the files from this folder, not the network.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch models, check them and prepare them; what is already there is only checked.
+
+    The licences named in ANJU_ACCEPT_LICENCE (comma-separated) are accepted too. The store is ANJU_MODELS_DIR,
+    else ~/.cache/anju/models.
+    """
+    manifest, directory = load_manifest(), ModelDirectory()
+    if names and every:
+        raise typer.BadParameter("give names or --all, not both")
+    if folder is not None and not folder.is_dir():
+        raise typer.BadParameter(f"{folder} is not a folder", param_hint="--from")
+    wanted = [model.name for model in manifest.models] if every else list(names or manifest.defaults)
+    accepted = {*(accept_licence or []), *accepted_in_environment()}
+    models = [_named(manifest, name) for name in (*wanted, *sorted(accepted))][: len(wanted)]
+    if sys.stdin.isatty() and not as_json:
+        accepted |= _ask_for_licences(models, directory, accepted)
+    try:
+        with _Bars() as bars:
+            fetched, problems = fetch_each(
+                wanted, directory=directory, accepted=accepted, folder=folder, on_progress=bars.show
+            )
+    except ModelError as error:
+        fetched, problems = [], {"": error}
+    _tell_fetched(fetched, problems, directory, as_json)
+    if problems:
+        raise typer.Exit(EXIT_PROBLEM)
+
+
+@models_app.command("list")
+def list_command(as_json: AsJson = False) -> None:
+    """Every model Anju can run: what it does, its licence, and whether it is here."""
+    manifest, directory = load_manifest(), ModelDirectory()
+    rows = [_row(model, directory) for model in manifest.models]
+    if as_json:
+        typer.echo(json.dumps({"store": str(directory.root), "models": rows}, ensure_ascii=False, indent=1))
+        return
+    table = Table("model", "does", "MB", "licence", "here", title=f"Models in {directory.root}")
+    for row in rows:
+        licence = row["licence"] + (" (needs an explicit yes)" if row["needs_acceptance"] else "")
+        table.add_row(row["name"], ", ".join(row["tasks"]), f"{row['bytes'] / 1e6:.1f}", licence, row["state"])
+    Console().print(table)
+
+
+@models_app.command("verify")
+def verify_command(as_json: AsJson = False) -> None:
+    """Compare every fetched file, and what was made of it, with its checksum.
+
+    A model of the default configuration that is missing is a problem; another one is not.
+    """
+    directory = ModelDirectory()
+    problem = False
+    found: list[Condition] = []
+    for model in load_manifest().models:
+        conditions = directory.verify(model)
+        if not model.default and all(condition.state is State.MISSING for condition in conditions):
+            continue
+        found += conditions
+        problem |= any(condition.state is not State.READY for condition in conditions)
+    if as_json:
+        files = [{"model": c.model, "file": c.file, "state": c.state.value, "detail": c.detail} for c in found]
+        typer.echo(json.dumps({"store": str(directory.root), "ok": not problem, "files": files}, indent=1))
+    else:
+        for condition in found:
+            typer.echo(f"{condition.state.value:8}{condition.model:12}{condition.detail or condition.file}")
+    if problem:
+        raise typer.Exit(EXIT_PROBLEM)
+
+
+def _named(manifest: Manifest, name: str) -> Model:
+    try:
+        return manifest.model(name)
+    except UnknownModelError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _ask_for_licences(models: list[Model], directory: ModelDirectory, accepted: set[str]) -> set[str]:
+    """Names of the models to whose licence the person at the terminal says yes."""
+    agreed = set()
+    for model in models:
+        try:
+            check_licence(model, directory, accepted)
+        except LicenceNotAcceptedError:
+            typer.echo(f"{model.name}: {model.licence}\n{model.licence_url}\n{model.note}", err=True)
+            if typer.confirm("Do you accept this, and may you use it?", default=False, err=True):
+                agreed.add(model.name)
+    return agreed
+
+
+def _row(model: Model, directory: ModelDirectory) -> dict[str, Any]:
+    states = {directory.condition(model, file).state for file in model.files}
+    worst = next(state for state in (State.DAMAGED, State.MISSING, State.READY) if state in states)
+    return {
+        "name": model.name,
+        "default": model.default,
+        "tasks": [file.task.value for file in model.files],
+        "bytes": sum(file.size for file in model.files),
+        "licence": model.licence,
+        "licence_url": model.licence_url,
+        "note": model.note,
+        "needs_acceptance": model.acceptance,
+        "state": worst.value,
+    }
+
+
+def _tell_fetched(
+    fetched: list[Fetched], problems: dict[str, ModelError], directory: ModelDirectory, as_json: bool
+) -> None:
+    if as_json:
+        told = {
+            "store": str(directory.root),
+            "fetched": [
+                {"model": one.model, "origins": one.origins, "passed_over": one.passed_over} for one in fetched
+            ],
+            "problems": [
+                {"model": name, "kind": type(error).__name__, "detail": str(error)} for name, error in problems.items()
+            ],
+        }
+        typer.echo(json.dumps(told, ensure_ascii=False, indent=1))
+        return
+    for one in fetched:
+        instead = f" ({'; '.join(one.passed_over)})" if one.passed_over else ""
+        typer.echo(f"{one.model}: ready, from {', '.join(dict.fromkeys(one.origins.values()))}{instead}")
+    for error in problems.values():
+        typer.echo(str(error), err=True)
+
+
+class _Bars:
+    """A progress bar per file on standard error; nothing where that is no terminal."""
+
+    def __init__(self) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+        self._progress = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> _Bars:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, what: str, done: int, total: int) -> None:
+        if what not in self._tasks:
+            self._tasks[what] = self._progress.add_task(what, total=total or None)
+        self._progress.update(self._tasks[what], completed=done, total=total or None)

@@ -56,16 +56,15 @@ SFACE = Calibration(
     # FMR 1e-4 over 87.3 million impostor pairs of LFW (TAR 0.994); OpenCV's own 0.363 gives about 1e-3 there.
     verify=0.427,
 )
-_BY_MODEL_NAME = {"sface": SFACE}
+_BY_MODEL = {ModelId("sface@0ba9fbfa01b5"): SFACE}
 
 
 def calibration_of(model: ModelId) -> Calibration:
     """Thresholds measured for ``model`` (``name@hash``). Raises UnknownModelError when nobody measured any."""
-    name = model.partition("@")[0]
-    if name not in _BY_MODEL_NAME:
-        known = ", ".join(sorted(_BY_MODEL_NAME))
+    calibration = _BY_MODEL.get(model)
+    if calibration is None:
         raise UnknownModelError(
-            f"no face thresholds are known for model {name!r} (known: {known}): choose one of these in "
-            "edges[].models.face_embedder, or calibrate the model first"
+            f"no face thresholds were measured for model {model!r} (known: {', '.join(_BY_MODEL)}): choose one "
+            "of these in edges[].models.face_embedder, or calibrate this one first"
         )
-    return _BY_MODEL_NAME[name]
+    return calibration

@@ -1,0 +1,124 @@
+"""One enrolment: ticket checked, portrait read, template sealed for every edge that needs it, and put in the outbox."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+
+from core.contract.events import SealedFor, TemplateSealedV1
+from core.contract.ids import EdgeId, ModelId, TemplateId, new_id
+from core.contract.sealing import TEMPLATE_INFO, fingerprint, parse_public_key, seal
+from core.contract.signed import ClaimError, EnrolmentTicket, Recipient, verify_ticket
+from edge.enrol.portrait import PortraitReader
+from edge.enrol.refusals import EnrolmentRefusedError, RefusalReason
+from edge.enrol.tickets import TicketBook, TicketBookError
+from edge.lists.plain_template import pack
+from edge.outbox import OutboxError
+from edge.ports import Outbox
+from watchlists.face_index import Template
+
+log = structlog.get_logger()
+
+CLOCK_TOLERANCE = timedelta(seconds=60)
+"""How long after its expiry a ticket is still taken: the edge's clock may be ahead of the core's."""
+QUALITY_DIGITS = 3
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """quality: in [0, 1]."""
+
+    template_id: TemplateId
+    quality: float
+
+
+@dataclass(frozen=True, slots=True)
+class Enroller:
+    """Turns a ticket and a portrait into a sealed template, once. Thread-safe as far as its parts are."""
+
+    edge: EdgeId
+    core_public_key: Ed25519PublicKey
+    reader: PortraitReader
+    tickets: TicketBook
+    outbox: Outbox
+    clock: Callable[[], datetime] = utc_now
+
+    def enrol(self, ticket_text: str, portrait: bytes) -> Enrolled:
+        """Enrol the one face in ``portrait`` for the subject and consent of the ticket. Raises EnrolmentRefusedError.
+
+        A refused picture leaves the ticket unused, so that the person can try another one. A ticket is marked used
+        before the template is handed on: a power cut in between costs a new ticket, never a second template.
+        """
+        ticket = self._check_ticket(ticket_text)
+        recipients = _recipient_keys(ticket.recipients)
+        read = self.reader.read(portrait)
+        template = Template(
+            TemplateId(new_id()), ticket.subject, ticket.consent, ModelId(self.reader.embedder.model), read.vector
+        )
+        quality = round(read.quality, QUALITY_DIGITS)
+        self._hand_on(ticket, _sealed(template, quality, recipients))
+        log.info("enrolment.done", template=template.template_id, quality=quality, recipients=len(recipients))
+        return Enrolled(template.template_id, quality)
+
+    def _check_ticket(self, text: str) -> EnrolmentTicket:
+        try:
+            ticket = verify_ticket(text, self.core_public_key)
+        except ClaimError:
+            raise EnrolmentRefusedError(RefusalReason.TICKET_INVALID) from None
+        if ticket.edge != self.edge:
+            raise EnrolmentRefusedError(RefusalReason.TICKET_OTHER_EDGE)
+        if self.clock() > ticket.expires_at + CLOCK_TOLERANCE:
+            raise EnrolmentRefusedError(RefusalReason.TICKET_EXPIRED)
+        if self.tickets.is_used(ticket.ticket_id):
+            raise EnrolmentRefusedError(RefusalReason.TICKET_USED)
+        return ticket
+
+    def _hand_on(self, ticket: EnrolmentTicket, message: TemplateSealedV1) -> None:
+        now = self.clock()
+        try:
+            if not self.tickets.use(ticket.ticket_id, ticket.expires_at, now):
+                raise EnrolmentRefusedError(RefusalReason.TICKET_USED)
+            try:
+                self.outbox.append(message, now)
+            except OutboxError:
+                self.tickets.release(ticket.ticket_id)
+                raise
+        except (OutboxError, TicketBookError) as error:
+            log.warning("enrolment.not_stored", why=str(error))
+            raise EnrolmentRefusedError(RefusalReason.NOT_STORED) from None
+
+
+def _recipient_keys(recipients: Sequence[Recipient]) -> list[tuple[EdgeId, X25519PublicKey]]:
+    try:
+        return [(one.edge, parse_public_key(one.key_base64)) for one in recipients]
+    except ValueError:
+        raise EnrolmentRefusedError(RefusalReason.TICKET_INVALID) from None
+
+
+def _sealed(template: Template, quality: float, keys: Sequence[tuple[EdgeId, X25519PublicKey]]) -> TemplateSealedV1:
+    plaintext = pack(template)
+    return TemplateSealedV1(
+        template_id=template.template_id,
+        subject=template.subject,
+        consent=template.consent,
+        model=template.model,
+        quality=quality,
+        sealed=tuple(
+            SealedFor(
+                edge=edge,
+                key_fingerprint=fingerprint(key),
+                sealed_base64=base64.b64encode(seal(plaintext, key, TEMPLATE_INFO)).decode(),
+            )
+            for edge, key in keys
+        ),
+    )

@@ -1,0 +1,1 @@
+"""Tests of what edges and core say to each other."""

@@ -21,6 +21,8 @@ ANCHORS_PX = ((24, 48), (96, 192), (384, 768))
 CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2
 NMS_OVERLAP = 0.4
 CANDIDATES = 1000
+CORNER_ORDER = [2, 3, 0, 1]
+"""The network tells bottom right first; its own order, unlike sorting by angle, holds for plates turned by 45 degrees."""
 _OUTPUTS = ["loc", "conf", "landms"]
 
 
@@ -59,7 +61,7 @@ class PlateDetector:
         offsets = landms[kept].reshape(-1, 4, 2) * CENTRE_VARIANCE * prior[:, None, 2:]
         quads = (prior[:, None, :2] + offsets) * size
         best = suppress(boxes, score[kept], min_score, NMS_OVERLAP, CANDIDATES)
-        return Plates(boxes[best], clockwise(quads[best]), score[kept][best])
+        return Plates(boxes[best], quads[best][:, CORNER_ORDER], score[kept][best])
 
 
 def _scaled(image: Image, max_side: int) -> Image:
@@ -93,10 +95,3 @@ def priors(height: int, width: int) -> Float:
     anchors_of_all = np.concatenate(levels).astype(np.float32)
     anchors_of_all.setflags(write=False)
     return anchors_of_all
-
-
-def clockwise(quads: Float) -> Float:
-    """Corners of each quad (n, 4, 2) as top left, top right, bottom right, bottom left of a plate nearly upright."""
-    centred = quads - quads.mean(axis=1, keepdims=True)
-    order = np.argsort(np.arctan2(centred[..., 1], centred[..., 0]), axis=1)
-    return np.asarray(np.take_along_axis(quads, order[..., None], axis=1), np.float32)

@@ -93,7 +93,7 @@ def do_grant_consent(
         if standing.notice_sha256 == notice.sha256:
             return standing
         raise ConflictError(
-            f"a consent on notice {standing.notice_version} stands; withdraw it before one on {notice.version} is recorded"
+            f"a consent on notice {standing.notice_version} stands; withdraw it before recording {notice.version}"
         )
     row = ConsentRow(
         id=new_id(),

@@ -1,0 +1,1 @@
+"""Everything that arrives over MQTT: validated, committed once, acknowledged after the commit."""

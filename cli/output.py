@@ -1,0 +1,55 @@
+"""How `anju` says that something could not be done: a sentence on standard error, or JSON where a script asked."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import typer
+
+FAILED = 1
+
+_KNOWN = {
+    "api.accounts": ("AccountError",),
+    "api.pages.render": ("MissingVendorError",),
+    "core.contract.config_file": ("ConfigError",),
+    "core.contract.signed": ("ClaimError",),
+    "core.embedded_broker": ("BrokerStartError",),
+    "core.errors": ("CoreError",),
+    "core.keys": ("KeyFileError",),
+    "demo.draw.fonts": ("FontMissingError",),
+    "demo.processes": ("DemoError",),
+    "edge.enrol.server": ("EnrolServerError",),
+    "edge.keys": ("KeyFileError",),
+    "edge.link.connection": ("TlsError",),
+    "edge.lists.store": ("ListStoreError",),
+    "edge.outbox": ("OutboxError",),
+    "models.errors": ("ModelError",),
+}
+"""Failures whose text says what, where and what to do. By name: looked up only where their module was loaded."""
+
+
+def known_failure(error: BaseException) -> bool:
+    """Whether the error's own words are all a person needs; anything else is a bug and keeps its traceback."""
+    loaded = {module: names for module, names in _KNOWN.items() if module in sys.modules}
+    kinds = tuple(getattr(sys.modules[module], name) for module, names in loaded.items() for name in names)
+    return isinstance(error, kinds)
+
+
+def tell_failure(error: Exception, *, as_json: bool) -> None:
+    """Say why it could not be done: ``{"error": {"kind", "message", ...}}`` on standard output, or a sentence."""
+    if as_json:
+        typer.echo(json.dumps({"error": failure(error)}, ensure_ascii=False, indent=1))
+    else:
+        typer.echo(f"anju: {error}", err=True)
+
+
+def failure(error: Exception) -> dict[str, Any]:
+    """The error for a script; the problems of a configuration one by one."""
+    told: dict[str, Any] = {"kind": type(error).__name__, "message": str(error)}
+    if problems := getattr(error, "problems", None):
+        told["problems"] = [
+            {"path": problem.path, "line": problem.line, "message": problem.message} for problem in problems
+        ]
+    return told

@@ -22,6 +22,7 @@ from aiomqtt import ProtocolVersion
 
 from core.contract.base import Message
 from core.contract.commands import COMMAND_LIFETIME_S, GateCommandV1, GateResultV1
+from core.contract.config_file import ConfigError
 from core.contract.events import CheckpointStateV1, EdgeStateV1, EventAckV1
 from core.contract.ids import CheckpointId
 from core.contract.lists import ListDeltaV1, ListReceiptV1
@@ -29,7 +30,7 @@ from core.contract.topics import Channel, topic
 from edge.health import Counters
 from edge.link import connection
 from edge.link.backoff import delays
-from edge.link.connection import LinkAddress, LoginError
+from edge.link.connection import LinkAddress, TlsError
 from edge.link.inbox import RefusedMessageError, read
 from edge.link.sender import OutboxSender, Parcel
 from edge.outbox import DurableOutbox, OutboxError
@@ -50,6 +51,10 @@ class ListKeeper(Protocol):
     def apply(self, delta: ListDeltaV1) -> ListReceiptV1: ...
 
     def receipt(self) -> ListReceiptV1: ...
+
+    def touch(self, now: datetime) -> None:
+        """The core gave a sign of life."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +149,7 @@ class EdgeLink:
             await self._session()
         except aiomqtt.MqttError as error:
             self._connection_ended(error)
-        except LoginError as error:
+        except (ConfigError, TlsError) as error:
             self._counters.add("broker_login_unusable")
             log.warning("broker.login_unusable", problem=str(error), advice="see broker_login and tls_ca_file")
         except Exception:
@@ -306,6 +311,7 @@ class EdgeLink:
     async def _acknowledged(self, ack: EventAckV1) -> None:
         try:
             known = await asyncio.to_thread(self._sender.acknowledged, ack.epoch, ack.sequence)
+            await asyncio.to_thread(self._lists.touch, datetime.now(UTC))
         except OutboxError as error:
             # The events stay, are sent again, and the core will say once more that it has them.
             self._counters.add("outbox_unreadable")

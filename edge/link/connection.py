@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
-from pathlib import Path
 
 import aiomqtt
 from aiomqtt import ProtocolVersion
@@ -13,6 +12,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from core.contract.config import BrokerConfig, Login
+from core.contract.config_file import LoadedConfig
 from core.contract.ids import EdgeId, EstateId
 from core.contract.topics import Channel, topic
 from edge.link.inbox import MAX_DELTA_BYTES
@@ -26,28 +26,37 @@ _REFUSED_PROTOCOL = {1, 132}  # CONNACK of MQTT 3.1.1 and of MQTT 5: unsupported
 _REFUSED_LOGIN = {4, 5, 134, 135}
 
 
-class LoginError(Exception):
-    """The files with password or certificate can't be used; the text says which and why."""
+class TlsError(Exception):
+    """The certificate file of the broker's authority can't be used; the text says which and why."""
 
 
 @dataclass(frozen=True, slots=True)
 class LinkAddress:
-    """Where the broker is, and who we are there. Relative paths of secrets start at ``state_dir``."""
+    """Where the broker is, and who we are there."""
 
-    estate: EstateId
+    loaded: LoadedConfig
     edge: EdgeId
-    broker: BrokerConfig
-    login: Login
-    state_dir: Path
+
+    @property
+    def estate(self) -> EstateId:
+        return self.loaded.config.estate.id
+
+    @property
+    def broker(self) -> BrokerConfig:
+        return self.loaded.config.broker
+
+    @property
+    def login(self) -> Login:
+        return self.loaded.config.edge(self.edge).broker_login
 
 
 def make_client(address: LinkAddress, protocol: ProtocolVersion) -> aiomqtt.Client:
-    """A client, not yet connected, whose last will says that this edge is away. Raises LoginError."""
+    """A client, not yet connected, whose last will says that this edge is away. Raises ConfigError, TlsError."""
     client = aiomqtt.Client(
         address.broker.host,
         address.broker.port,
         username=address.login.user,
-        password=_password(address),
+        password=address.loaded.password(address.login),
         # Unique per account: a second process under the same name would cut us off, and we it.
         identifier=f"anju-{address.estate}-{address.edge}",
         protocol=protocol,
@@ -98,19 +107,11 @@ def _connect_properties() -> Properties:
     return properties
 
 
-def _password(address: LinkAddress) -> str:
-    path = address.state_dir / address.login.password_file
-    try:
-        return path.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise LoginError(f"password file {path} of broker account {address.login.user!r} can't be read") from error
-
-
 def _tls(address: LinkAddress) -> ssl.SSLContext | None:
     if address.broker.tls_ca_file is None:
         return None
-    path = address.state_dir / address.broker.tls_ca_file
+    path = address.loaded.file(address.broker.tls_ca_file)
     try:
         return ssl.create_default_context(cafile=path)
     except (OSError, ssl.SSLError) as error:
-        raise LoginError(f"certificate file {path} of the broker's authority can't be used: {error}") from error
+        raise TlsError(f"certificate file {path} of the broker's authority can't be used: {error}") from error

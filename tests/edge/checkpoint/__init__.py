@@ -1,0 +1,1 @@
+"""Tests of what happens at one gate, door or lane."""

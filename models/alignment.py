@@ -13,9 +13,9 @@ from models.types import Float, Image, ModelInputError
 
 SIDE_PX = 112
 TEMPLATE = np.array(
-    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
-)
-"""Where the landmarks go, pixels of the crop (insightface, `face_align.arcface_dst`)."""
+    [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
+).astype(np.float64)
+"""Where the landmarks go, pixels of the crop (insightface, `face_align.arcface_dst`, which is float32)."""
 
 
 def align(image: Image, landmarks: Float) -> Image:

@@ -22,7 +22,7 @@ CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2
 NMS_OVERLAP = 0.4
 CANDIDATES = 1000
 CORNER_ORDER = [2, 3, 0, 1]
-"""The network tells bottom right first; its own order, unlike sorting by angle, holds for plates turned by 45 degrees."""
+"""The network tells bottom right first. Its own order, unlike sorting by angle, holds for tilted plates (45°)."""
 _OUTPUTS = ["loc", "conf", "landms"]
 
 

@@ -1,0 +1,1 @@
+"""The models answer as their authors' own tools do, and their files are what they should be."""

@@ -1,0 +1,84 @@
+"""Times: which frames are wanted, when they were made, and how long to wait before trying again."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from edge.evidence import Moment
+
+_MAX_STRAY_S = 2.0
+_DRIFT_PER_FRAME_S = 0.0001
+"""2.5 ms a second at 25 frames: far more than clocks drift, far less than jitter is."""
+
+
+@dataclass(slots=True)
+class Sampler:
+    """Picks frames at ``fps`` by stream time, evenly; 0 picks none."""
+
+    fps: float
+    _due_s: float | None = None
+
+    def wants(self, at_s: float) -> bool:
+        """True when the frame made at stream time ``at_s`` is to be kept. Survives jumps of the stream's clock."""
+        if self.fps <= 0:
+            return False
+        period_s = 1 / self.fps
+        if self._due_s is None or abs(at_s - self._due_s) > 1.0 + period_s:
+            self._due_s = at_s
+        # Stream times are rounded to their time base: a frame a millisecond early is the one that is due.
+        if at_s < self._due_s - 0.002:
+            return False
+        self._due_s = max(self._due_s + period_s, at_s)
+        return True
+
+
+@dataclass(slots=True)
+class StreamClock:
+    """Puts a stream's own times on this machine's clocks.
+
+    Network jitter delays packets but never hastens them: the quickest packet lately tells when the others were made.
+    A stream that starts over, jumps or strays by more than two seconds is taken as new, and time never runs back.
+    """
+
+    _offset_s: float | None = None
+    _last_s: float = field(default=float("-inf"))
+
+    def moment(self, pts_s: float | None, received_s: float, now_s: float, now: datetime) -> Moment:
+        """Of the frame with stream time ``pts_s`` (None: it has none) whose packet came at ``received_s``.
+
+        received_s, now_s: monotonic seconds; now: the wall clock at ``now_s``. The moment's ``pts_s`` is stream time
+        moved onto the monotonic clock, so that it goes on across reconnects.
+        """
+        made_s = received_s if pts_s is None else self._made(pts_s, received_s)
+        made_s = max(made_s, self._last_s)
+        self._last_s = made_s
+        return Moment(made_s, now - timedelta(seconds=max(0.0, now_s - made_s)), received_s)
+
+    def _made(self, pts_s: float, received_s: float) -> float:
+        offset = received_s - pts_s
+        if self._offset_s is None or abs(offset - self._offset_s) > _MAX_STRAY_S:
+            self._offset_s = offset
+        else:
+            self._offset_s = min(self._offset_s + _DRIFT_PER_FRAME_S, offset)
+        return pts_s + self._offset_s
+
+
+@dataclass(slots=True)
+class Backoff:
+    """Doubling waits with jitter, so that a hundred cameras behind one switch don't come back all at once."""
+
+    first_s: float = 1.0
+    longest_s: float = 30.0
+    random: random.Random = field(default_factory=random.Random)
+    _failures: int = 0
+
+    def wait_s(self) -> float:
+        """Seconds to wait now; in [half, all] of the doubled time, at most ``longest_s``."""
+        limit_s = min(self.longest_s, self.first_s * 2 ** min(self._failures, 16))
+        self._failures += 1
+        return float(limit_s * self.random.uniform(0.5, 1.0))
+
+    def reset(self) -> None:
+        self._failures = 0

@@ -1,0 +1,1 @@
+"""Capture: real RTSP, real faults."""

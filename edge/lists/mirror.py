@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -201,10 +200,8 @@ class ListMirror:
         if delta.edge != self._edge:
             raise ListRefusedError(f"a list for edge {delta.edge} arrived here: check the topics it was published to")
         try:
-            batch = ChangeBatch.model_validate_json(
-                unseal(base64.b64decode(delta.sealed_base64, validate=True), self._keys.private, LIST_INFO)
-            )
-        except (SealError, binascii.Error):
+            batch = ChangeBatch.model_validate_json(unseal(_bytes(delta.sealed_base64), self._keys.private, LIST_INFO))
+        except SealError:
             key = fingerprint(self._keys.private.public_key())
             raise ListRefusedError(
                 f"the list was sealed for another key or damaged: approve this edge's key {key} in the core"
@@ -241,9 +238,8 @@ class ListMirror:
 
     def _open_template(self, change: PutTemplate) -> Template | None:
         try:
-            sealed = base64.b64decode(change.sealed_base64, validate=True)
-            template = unpack(unseal(sealed, self._keys.private, TEMPLATE_INFO))
-        except (SealError, TemplateFormatError, binascii.Error) as error:
+            template = unpack(unseal(_bytes(change.sealed_base64), self._keys.private, TEMPLATE_INFO))
+        except (SealError, TemplateFormatError) as error:
             log.warning("lists.template_refused", why=str(error))
             return None
         said = (change.template_id, change.subject, change.consent, change.model)
@@ -265,6 +261,13 @@ class ListMirror:
         if self._unfolded:
             problems.append("what was erased may still stand in the database's log: check this edge's disk space")
         return "; ".join(problems) or None
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except ValueError:  # no base64, or not even ASCII
+        raise SealError("not base64") from None
 
 
 def _sqlite_code(error: sqlite3.Error) -> str:

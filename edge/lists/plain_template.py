@@ -6,11 +6,10 @@ JSON, sealed as a whole (``core.contract.sealing.TEMPLATE_INFO``); the vector is
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from core.contract.base import Message
 from core.contract.ids import ConsentId, ModelId, SubjectKey, TemplateId
@@ -54,11 +53,10 @@ def unpack(plaintext: bytes) -> Template:
     try:
         plain = _PlainTemplate.model_validate_json(plaintext)
         raw = base64.b64decode(plain.vector_base64, validate=True)
-        if not raw or len(raw) % 4:
-            raise TemplateFormatError("the vector is no sequence of float32")
         vector = np.frombuffer(raw, "<f4").astype(np.float32)
-        return Template(plain.template_id, plain.subject, plain.consent, plain.model, vector)
-    except (ValidationError, binascii.Error):
+    except ValueError:  # no JSON of this form, no base64, or no whole number of float32
         raise TemplateFormatError("not a template of version 1") from None
+    try:
+        return Template(plain.template_id, plain.subject, plain.consent, plain.model, vector)
     except MatchingError as error:
         raise TemplateFormatError(str(error)) from None

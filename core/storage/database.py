@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, event, make_url
+from sqlalchemy import create_engine, event, make_url, text
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -15,6 +15,7 @@ from core.contract.config import EstateConfig
 
 BUSY_TIMEOUT_S = 10.0
 _WRITES = "anju_writes"
+_MIGRATION_LOCK = 0x616E6A76
 
 
 def database_url(config: EstateConfig, state_dir: Path) -> str:
@@ -61,6 +62,14 @@ class Database:
         """One transaction: committed at the end, rolled back on any error."""
         with self._write_sessions.begin() as session:
             yield session
+
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """One transaction for changes of tables; a second process that comes with the same waits for its end."""
+        with self.engine.execution_options(**{_WRITES: True}).begin() as connection:
+            if not self.is_sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+            yield connection
 
     def close(self) -> None:
         self.engine.dispose()

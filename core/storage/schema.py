@@ -169,6 +169,7 @@ class AlertRow(Base):
     raised_at: Mapped[datetime]
     acknowledged_at: Mapped[datetime | None]
     acknowledged_by: Mapped[str | None] = mapped_column(String(64))
+    __table_args__ = (Index("alerts_by_time", "raised_at"),)
 
 
 class LiveRow(Base):

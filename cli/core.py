@@ -1,0 +1,60 @@
+"""`anju core`: run the core, or only make what its first start needs."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from core.contract.config_file import load_config
+from core.keys import public_key_path
+from core.service import prepare, run_core
+
+core = typer.Typer(name="core", help="Run the core: events into passages, alerts and lists.")
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", "-c", metavar="FILE", help="The estate's file, as configs/estate.example.yaml.")
+]
+
+
+@core.callback(invoke_without_command=True)
+def run(
+    context: typer.Context,
+    config: Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="The estate's file.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log every list change and batch as well.")] = False,
+) -> None:
+    """Run until SIGTERM or ctrl-C; creates the signing key and the tables where they are missing."""
+    if context.invoked_subcommand is not None:
+        return
+    if config is None:
+        raise typer.BadParameter("name the estate's file", param_hint="--config")
+    log_structured(verbose=verbose)
+    run_core(load_config(config))
+
+
+@core.command("init")
+def init(config: ConfigOption) -> None:
+    """Make the state folder, the signing key and the tables, and stop. Safe to repeat."""
+    log_structured(verbose=False)
+    loaded = load_config(config)
+    prepare(loaded)
+    key = public_key_path(loaded.file(loaded.config.core.signing_key_file))
+    typer.echo(f"ready in {loaded.state_dir}; copy {key} to every edge")
+
+
+def log_structured(*, verbose: bool) -> None:
+    """One JSON object a line on standard error: event, level, UTC time, key-values."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(file=typer.get_text_stream("stderr")),
+        cache_logger_on_first_use=True,
+    )

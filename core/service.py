@@ -1,0 +1,105 @@
+"""The core process: hears edges, commits, acknowledges, sends lists; until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from core import live
+from core.contract.base import isoformat
+from core.contract.config_file import LoadedConfig
+from core.ingest.subscriber import Subscriber
+from core.keys import load_or_create_signing_key
+from core.lists.places import do_sync_places
+from core.lists.relay import Relay
+from core.storage.database import Database, database_url
+from core.storage.migrate import upgrade
+from core.storage.schema import SettingRow
+
+LIVE_ROWS_KEPT = 20_000
+HEARTBEAT_S = 5.0
+_HEARTBEAT = "core.heartbeat"
+
+log = structlog.get_logger()
+
+
+def prepare(loaded: LoadedConfig) -> None:
+    """Everything a first start needs: folder, signing key, tables, the configuration's places. Safe to repeat."""
+    loaded.prepare_state_dir()
+    load_or_create_signing_key(loaded.file(loaded.config.core.signing_key_file))
+    url = database_url(loaded.config, loaded.state_dir)
+    upgrade(url)
+    with opened(loaded) as database, database.writing() as db:
+        changed = do_sync_places(db, loaded.config, datetime.now(UTC))
+    if changed:
+        log.info("lists.told_anew", edges=sorted(changed))
+
+
+@contextmanager
+def opened(loaded: LoadedConfig) -> Iterator[Database]:
+    """The estate's database, closed at the end."""
+    database = Database(database_url(loaded.config, loaded.state_dir))
+    try:
+        yield database
+    finally:
+        database.close()
+
+
+def run_core(loaded: LoadedConfig) -> None:
+    """Run the core until SIGTERM or SIGINT: then the batch in hand is committed and the broker told good-bye.
+
+    Raises ConfigError, KeyFileError, BrokerTlsError and what else a person has to mend before a start.
+    """
+    prepare(loaded)
+    with opened(loaded) as database:
+        asyncio.run(_serve(loaded, database))
+
+
+async def _serve(loaded: LoadedConfig, database: Database) -> None:
+    relay = Relay(database, loaded.config.estate.id)
+    subscriber = Subscriber(loaded, database, relay)
+    work = asyncio.ensure_future(subscriber.run())
+    upkeep = asyncio.ensure_future(_keep_house(database, subscriber))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, work.cancel)
+    log.info("core.started", estate=loaded.config.estate.id)
+    try:
+        await work
+    except asyncio.CancelledError:
+        log.info("core.stopped")
+    finally:
+        upkeep.cancel()
+        await asyncio.gather(upkeep, return_exceptions=True)
+
+
+async def _keep_house(database: Database, subscriber: Subscriber) -> None:
+    """Say regularly that the core lives and what it counted; keep the live stream short."""
+    while True:
+        facts = {"at": isoformat(datetime.now(UTC)), "broker": subscriber.connected, "counts": dict(subscriber.counts)}
+        try:
+            await asyncio.to_thread(_upkeep, database, facts)
+        except OperationalError as error:
+            log.warning("core.heartbeat_missed", error=type(error.orig).__name__)
+        await asyncio.sleep(HEARTBEAT_S)
+
+
+def _upkeep(database: Database, facts: dict[str, Any]) -> None:
+    with database.writing() as db:
+        db.merge(SettingRow(name=_HEARTBEAT, value=json.dumps(facts)))
+        live.prune(db, LIVE_ROWS_KEPT)
+
+
+def heartbeat(db: Session) -> dict[str, Any] | None:
+    """What the core last said of itself: ``at`` (RFC 3339), ``broker`` (connected?), ``counts``; None before ever."""
+    row = db.get(SettingRow, _HEARTBEAT)
+    return json.loads(row.value) if row is not None else None

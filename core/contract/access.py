@@ -18,6 +18,20 @@ class Access:
     subscribe: tuple[str, ...]
 
 
+def allows(filters: tuple[str, ...], wanted: str) -> bool:
+    """Whether everything ``wanted`` (a topic, or a filter to subscribe with) can match is covered by one filter."""
+    return any(_covers(one.split("/"), wanted.split("/")) for one in filters)
+
+
+def _covers(allowed: list[str], wanted: list[str]) -> bool:
+    for position, level in enumerate(allowed):
+        if level == "#":
+            return True
+        if position >= len(wanted) or wanted[position] == "#" or level not in {ANY, wanted[position]}:
+            return False
+    return len(allowed) == len(wanted)
+
+
 def _filters(estate: str, thing: str, *channels: Channel) -> tuple[str, ...]:
     return tuple(f"{ROOT}/{estate}/" + channel.value.replace("{id}", thing) for channel in channels)
 

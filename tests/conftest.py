@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from core.storage.database import Database
-from core.storage.schema import Base
+from core.storage.migrate import upgrade
 from models.directory import ModelDirectory
 from models.fetch import fetch
 from tests.support.browser import chromium_arguments, chromium_path
@@ -24,12 +24,6 @@ from tests.support.rtsp import ClipServer, GstServer, GstStream, require_gstream
 _numbers = count(1)
 BROWSER_TIMEOUT_MS = 15_000
 MODELS = ("yunet", "sface", "clp-det", "clp-rec")
-
-
-def upgrade(url: str) -> None:
-    database = Database(url)
-    Base.metadata.create_all(database.engine)
-    database.close()
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,8 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from api import passwords
+from api.pages import words
+from api.pages.words import Language
 from api.permissions import Role
 from core.storage.database import Database
 from core.storage.schema import AccountRow, SessionRow, SettingRow
@@ -26,10 +28,10 @@ _SETUP_TOKEN = "setup_token_sha256"  # noqa: S105 - the name of a setting
 
 
 class AccountError(ValueError):
-    """An account or token can't be made; ``key`` names the message for people."""
+    """An account or token can't be made; ``key`` names the message, the error's own text is the English one."""
 
     def __init__(self, key: str) -> None:
-        super().__init__(key)
+        super().__init__(words.text(Language.EN, key))
         self.key = key
 
 
@@ -73,7 +75,7 @@ def set_up(database: Database, token: str, name: str, password: str, now: dateti
         row = _check_setup_token(db, token)
         db.delete(row)
         db.add(AccountRow(name=name, password_hash=kept, role=Role.ADMINISTRATOR, created_at=now))
-        return _open_session(db, name, Role.ADMINISTRATOR, "browser", now, now + SESSION_LIFETIME)
+        return _open_session(db, name, Role.ADMINISTRATOR, kind="browser", now=now, until=now + SESSION_LIFETIME)
 
 
 def create_account(database: Database, name: str, password: str, role: Role, now: datetime) -> None:
@@ -96,7 +98,7 @@ def sign_in(database: Database, name: str, password: str, now: datetime) -> str 
         return None
     with database.writing() as db:
         db.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
-        return _open_session(db, row.name, Role(row.role), "browser", now, now + SESSION_LIFETIME)
+        return _open_session(db, row.name, Role(row.role), kind="browser", now=now, until=now + SESSION_LIFETIME)
 
 
 def sign_out(database: Database, secret: str) -> None:
@@ -110,7 +112,7 @@ def create_service_token(db: Session, name: str, role: Role, ttl: timedelta) -> 
     if not timedelta() < ttl <= MAX_SERVICE_LIFETIME:
         raise AccountError("token.bad_lifetime")
     now = datetime.now(UTC)
-    return _open_session(db, name, role, "service", now, now + ttl)
+    return _open_session(db, name, role, kind="service", now=now, until=now + ttl)
 
 
 def revoke_service_tokens(db: Session, name: str) -> int:
@@ -130,7 +132,7 @@ def find_session(db: Session, secret: str, now: datetime, *, by_cookie: bool) ->
     return SignedIn(row.account, Role(row.role), by_cookie, row.expires_at)
 
 
-def _open_session(db: Session, account: str, role: Role, kind: str, now: datetime, until: datetime) -> str:
+def _open_session(db: Session, account: str, role: Role, *, kind: str, now: datetime, until: datetime) -> str:
     secret = secrets.token_urlsafe(32)
     db.add(
         SessionRow(

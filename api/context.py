@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import Depends, Request
 
 from api.live import LiveHub
@@ -20,6 +21,7 @@ class ApiContext:
     config: EstateConfig
     state_dir: Path
     database: Database
+    signing_key: Ed25519PrivateKey
     live: LiveHub
     limiter: SigninLimiter = field(default_factory=SigninLimiter)
 

@@ -9,15 +9,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 from anyio import CancelScope, create_task_group, move_on_after, to_thread
+from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
+
+from core.live import LiveEvent, read_after
+from core.storage.database import Database
+from core.storage.schema import LiveRow
 
 POLL_S = 0.1
 HEARTBEAT_S = 15.0
@@ -29,15 +34,15 @@ _POLLS_PER_BOUNDS_CHECK = 50
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class LiveEvent:
-    id: int
-    kind: str
-    payload: dict[str, Any]
+def encode(row: LiveEvent) -> bytes:
+    """A row as a server-sent event: its number, its kind, its payload as JSON in one line."""
+    told = json.dumps(row.payload, ensure_ascii=False, separators=(",", ":"))
+    return f"id: {row.id}\nevent: {row.kind}\ndata: {told}\n\n".encode()
 
-    def encode(self) -> bytes:
-        data = json.dumps(self.payload, ensure_ascii=False, separators=(",", ":"))
-        return f"id: {self.id}\nevent: {self.kind}\ndata: {data}\n\n".encode()
+
+def encode_reset(position: int) -> bytes:
+    """What lies between was pruned: the page must load again what it shows, and goes on from ``position``."""
+    return f"id: {position}\nevent: reset\ndata: {{}}\n\n".encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,22 @@ class LiveTable(Protocol):
     def read_after(self, after: int, limit: int) -> list[LiveEvent]: ...
 
     def bounds(self) -> Bounds: ...
+
+
+class DatabaseLiveTable:
+    """The table in the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read_after(self, after: int, limit: int) -> list[LiveEvent]:
+        with self._database.reading() as db:
+            return read_after(db, after, limit)
+
+    def bounds(self) -> Bounds:
+        with self._database.reading() as db:
+            oldest, newest = db.execute(select(func.min(LiveRow.id), func.max(LiveRow.id))).one()
+        return Bounds(oldest or 0, newest or 0)
 
 
 class TooManyClientsError(Exception):
@@ -136,9 +157,15 @@ class LiveHub:
         self._clients.discard(client)
         client.cut.set()
 
+    @property
+    def full(self) -> bool:
+        """Whether another page would be one too many."""
+        return len(self._clients) >= self._max_clients
+
     @contextlib.contextmanager
-    def _subscribed(self) -> Any:
-        if len(self._clients) >= self._max_clients:
+    def subscribed(self) -> Iterator[Subscription]:
+        """Join the tail. Raises TooManyClientsError."""
+        if self.full:
             raise TooManyClientsError
         client = Subscription(self._position)
         self._clients.add(client)
@@ -155,11 +182,11 @@ class LiveHub:
         last = client.joined_at if after is None else after
         if after is not None and not (await to_thread.run_sync(self._table.bounds)).continues(after):
             last = client.joined_at
-            yield LiveEvent(last, "reset", {}).encode()
+            yield encode_reset(last)
         while last < client.joined_at:
             missed = await to_thread.run_sync(self._table.read_after, last, _BATCH)
             for row in missed:
-                yield row.encode()
+                yield encode(row)
             if not missed:
                 break
             last = missed[-1].id
@@ -178,7 +205,7 @@ class LiveHub:
                 continue
             if row.id > last:
                 last = row.id
-                yield row.encode()
+                yield encode(row)
 
 
 class LiveResponse(Response):
@@ -200,8 +227,8 @@ class LiveResponse(Response):
         self._still_allowed = still_allowed
         self._beat_s = beat_s
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        with self._hub._subscribed() as client:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's form
+        with self._hub.subscribed() as client:
             await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
             async with create_task_group() as group:
                 group.start_soon(self._send_all, client, send, group.cancel_scope)

@@ -9,9 +9,19 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from core.alerts import AlreadyAcknowledgedError
+from core.contract.base import isoformat
+from core.errors import ConflictError, CoreError, InvalidError, NotFoundError
+
+_REFUSALS: dict[type[CoreError], tuple[int, str]] = {
+    NotFoundError: (404, "not-found"),
+    ConflictError: (409, "conflict"),
+    InvalidError: (422, "invalid"),
+}
 MEDIA_TYPE = "application/problem+json"
 log = structlog.get_logger()
 
@@ -49,23 +59,20 @@ class ProblemError(Exception):
         self.more = more
 
 
-def not_found(thing: str) -> ProblemError:
-    return ProblemError(404, "not-found", f"there is no such {thing}; it may have been removed")
+def problem_response(description: str) -> dict[str, Any]:
+    """A problem document as a route's described answer."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {"description": description, "content": content}
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {
-        "model": Problem,
-        "description": description,
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-    for status, description in {
-        401: "not signed in",
-        403: "signed in, but this is for others; or the request came from another site",
-        422: "the request is not of the described form",
-    }.items()
+    401: problem_response("not signed in"),
+    403: problem_response("signed in, but this is for others; or the request came from another site"),
+    422: problem_response("the request is not of the described form"),
 }
 """What every route of the JSON API may answer besides what it is for."""
+NOT_FOUND: dict[int | str, dict[str, Any]] = {404: problem_response("there is no such thing, or no longer")}
+CONFLICT: dict[int | str, dict[str, Any]] = {409: problem_response("not as things stand; 'detail' says why")}
 
 
 def document(status: int, kind: str, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:
@@ -78,6 +85,8 @@ def document(status: int, kind: str, detail: str, headers: dict[str, str] | None
 def install(app: FastAPI) -> None:
     """Make every error of ``app`` a problem document (or, for a page without sign-in, the way to sign in)."""
     app.add_exception_handler(ProblemError, _on_problem)
+    app.add_exception_handler(CoreError, _on_refusal)
+    app.add_exception_handler(OperationalError, _on_database_away)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(Exception, _on_crash)
@@ -90,6 +99,16 @@ async def _on_problem(request: Request, error: Exception) -> Response:
             return Response(status_code=401, headers={"HX-Redirect": "/login"})
         return RedirectResponse("/login", 303)
     return document(error.status, error.kind, error.detail, error.headers, **error.more)
+
+
+async def _on_refusal(_request: Request, error: Exception) -> Response:
+    for kind, (status, name) in _REFUSALS.items():
+        if isinstance(error, kind):
+            more: dict[str, Any] = {}
+            if isinstance(error, AlreadyAcknowledgedError) and error.at is not None:
+                more = {"acknowledged_by": error.by, "acknowledged_at": isoformat(error.at)}
+            return document(status, name, str(error), **more)
+    return document(400, "refused", str(error))
 
 
 async def _on_http(_request: Request, error: Exception) -> Response:
@@ -107,6 +126,11 @@ async def _on_validation(_request: Request, error: Exception) -> Response:
     ]
     detail = "fields are missing, unknown or of the wrong form; see 'errors' and /api/v1/openapi.json"
     return document(422, "invalid-request", detail, errors=errors)
+
+
+async def _on_database_away(_request: Request, error: Exception) -> Response:
+    log.warning("api.database_away", error=type(error).__name__)
+    return document(503, "not-ready", "the database does not answer; try again", {"Retry-After": "2"})
 
 
 async def _on_crash(request: Request, error: Exception) -> Response:

@@ -25,9 +25,7 @@ class FailureLimiter:
     addresses can't fill the memory (and gets no more than a fresh allowance per address).
     """
 
-    def __init__(
-        self, allowance: Allowance, max_keys: int = 4096, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, allowance: Allowance, max_keys: int = 4096, clock: Callable[[], float] = time.monotonic) -> None:
         self._allowance = allowance
         self._max_keys = max_keys
         self._clock = clock

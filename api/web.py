@@ -106,7 +106,9 @@ class Gatekeeper:
             return await self._app(scope, receive, send)
         headers = Headers(scope=scope)
         if not headers.get("authorization", "").startswith("Bearer ") and not self._same_origin(headers):
-            refusal = problems.document(403, "cross-site", "this change was asked for by another site; open Anju itself")
+            refusal = problems.document(
+                403, "cross-site", "this change was asked for by another site; open Anju itself"
+            )
             return await refusal(scope, receive, send)
         declared = headers.get("content-length", "0")
         if not declared.isdecimal() or int(declared) > MAX_BODY_BYTES:

@@ -1,0 +1,104 @@
+// People: each button is one request to the JSON API; portraits go straight to the edge.
+
+const words = document.getElementById("page-words").dataset;
+const outcome = document.getElementById("outcome");
+const EDGE_TIMEOUT_MS = 30_000;
+
+function tell(text) {
+  outcome.textContent = text;
+  outcome.hidden = false;
+  outcome.scrollIntoView({ block: "nearest" });
+}
+
+async function send(method, url, body) {
+  const answer = await fetch(url, {
+    method,
+    headers: body ? { "Content-Type": "application/json" } : {},
+    body: body ? JSON.stringify(body) : undefined,
+    signal: AbortSignal.timeout(15_000),
+  });
+  if (answer.ok) return answer.status === 204 ? null : answer.json();
+  const problem = await answer.json().catch(() => ({}));
+  throw new Error(problem.detail || words.failed);
+}
+
+async function sendAndReload(method, url, body) {
+  try {
+    await send(method, url, body);
+    location.reload();
+  } catch (error) {
+    tell(error.message);
+  }
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-send]");
+  if (!button || (button.dataset.sure && !confirm(button.dataset.sure))) return;
+  const { send: method, url, fingerprint } = button.dataset;
+  sendAndReload(method, url, fingerprint ? { fingerprint } : undefined);
+});
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.id === "add-person") addPerson(form);
+  else if (form.dataset.enrol) enrol(form);
+  else if (form.dataset.consentForm) giveConsent(form);
+  else return;
+  event.preventDefault();
+});
+
+function addPerson(form) {
+  const entered = new FormData(form);
+  const until = entered.get("valid_until");
+  sendAndReload("PUT", `/api/v1/subjects/${newKey()}`, {
+    name: entered.get("name"),
+    kind: entered.get("kind"),
+    checkpoints: entered.getAll("checkpoints"),
+    valid_until: until ? new Date(until).toISOString() : null,
+  });
+}
+
+// crypto.randomUUID exists on https and localhost only; an estate's own network may have neither.
+function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+function giveConsent(form) {
+  const given_by = new FormData(form).get("given_by");
+  sendAndReload("POST", form.dataset.consentForm, { notice_version: form.dataset.notice, given_by, channel: "desk" });
+}
+
+async function enrol(form) {
+  const entered = new FormData(form);
+  const button = form.querySelector("button");
+  button.disabled = true;
+  tell(words.sending);
+  try {
+    const { ticket, enrol_url } = await send("POST", form.dataset.enrol, { edge: entered.get("edge") });
+    const portrait = new FormData();
+    portrait.set("ticket", ticket);
+    portrait.set("portrait", entered.get("portrait"));
+    tell(await postPortrait(enrol_url, portrait));
+  } catch (error) {
+    tell(error.message);
+  } finally {
+    button.disabled = false;
+  }
+}
+
+async function postPortrait(url, portrait) {
+  let answer;
+  try {
+    answer = await fetch(url, { method: "POST", body: portrait, signal: AbortSignal.timeout(EDGE_TIMEOUT_MS) });
+  } catch {
+    return words.unreachable;
+  }
+  if (answer.ok) return words.enrolled;
+  const problem = await answer.json().catch(() => ({}));
+  const detail = document.documentElement.lang.startsWith("zh") ? problem.detail_zh : problem.detail;
+  return words.refused.replace("{detail}", detail ?? answer.status);
+}

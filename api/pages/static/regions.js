@@ -1,0 +1,35 @@
+// Regions of the page that draw themselves anew from the server: one request at a time each, bursts become one.
+
+export class Region {
+  #running = false;
+  #wanted = false;
+
+  // pauseMs: at least so long between two drawings.
+  constructor(id, pauseMs, drawn = () => {}) {
+    this.id = id;
+    this.pauseMs = pauseMs;
+    this.drawn = drawn;
+  }
+
+  async refresh() {
+    this.#wanted = true;
+    if (this.#running) return;
+    this.#running = true;
+    while (this.#wanted) {
+      this.#wanted = false;
+      try {
+        await htmx.ajax("GET", `/desk/${this.id}`, { target: `#${this.id}`, swap: "morph:outerHTML" });
+        this.drawn();
+      } catch {
+        this.#wanted = true; // the server is away: the stream notices, too; try again after the pause
+        await pause(2000);
+      }
+      await pause(this.pauseMs);
+    }
+    this.#running = false;
+  }
+}
+
+function pause(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

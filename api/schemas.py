@@ -1,0 +1,261 @@
+"""What the JSON API says and takes. Closed: unknown fields are refused, lists are bounded."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from core.contract.ids import SLUG_PATTERN, UUID_PATTERN
+from core.contract.vocabulary import (
+    CameraState,
+    Credential,
+    Direction,
+    GateState,
+    PlateColour,
+    Reason,
+    Ring,
+    Severity,
+    SubjectKind,
+    VehicleKind,
+    Verdict,
+)
+
+Uuid = Annotated[str, StringConstraints(pattern=UUID_PATTERN)]
+SlugText = Annotated[str, StringConstraints(pattern=SLUG_PATTERN)]
+CheckpointIds = Annotated[list[SlugText], Field(max_length=1000)]
+
+
+class Body(BaseModel):
+    """What a caller sends."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class Answer(BaseModel):
+    """What a caller gets."""
+
+    model_config = ConfigDict(extra="forbid", from_attributes=True)
+
+
+class Plate(Answer):
+    text: Annotated[str, Field(max_length=16)]
+    colour: PlateColour
+    confidence: Annotated[float, Field(ge=0, le=1)]
+    reads: Annotated[int, Field(ge=1)]
+
+
+class Times(Answer):
+    """Milliseconds each step of the decision took."""
+
+    capture: float | None = None
+    detect: float | None = None
+    embed: float | None = None
+    match: float | None = None
+    read: float | None = None
+    decision: float | None = None
+
+
+class Passage(Answer):
+    id: Uuid
+    checkpoint: SlugText
+    ring: Ring | None
+    camera: SlugText
+    occurred_at: AwareDatetime
+    direction: Direction
+    credential: Credential
+    verdict: Verdict
+    reason: Reason
+    passed: bool
+    gate_opened: bool
+    plate: Plate | None
+    picture_id: Uuid | None
+    times: Times
+
+
+class Alert(Answer):
+    id: Uuid
+    rule: SlugText
+    trigger: str
+    severity: Severity
+    state: Literal["raised", "acknowledged"]
+    checkpoint: SlugText | None
+    passage_id: Uuid | None
+    occurred_at: AwareDatetime
+    raised_at: AwareDatetime
+    acknowledged_at: AwareDatetime | None
+    acknowledged_by: str | None
+
+
+class Alerts(Answer):
+    alerts: Annotated[list[Alert], Field(max_length=1000)]
+
+
+class Passages(Answer):
+    passages: Annotated[list[Passage], Field(max_length=1000)]
+
+
+class Names(Answer):
+    zh: str
+    en: str
+
+
+class CameraHealth(Answer):
+    """``state`` is offline, too, when the edge itself is away: nobody can say better."""
+
+    id: SlugText
+    state: CameraState
+    edge_online: bool
+    frames_per_s: float
+    last_frame_age_s: float | None
+    missed_passes: int
+    detail: str
+
+
+class Gate(Answer):
+    state: GateState
+    held_open: bool
+    since: AwareDatetime | None
+
+
+class Checkpoint(Answer):
+    id: SlugText
+    name: Names
+    kind: Literal["face_gate", "door", "plate_lane"]
+    ring: Ring
+    direction: Direction
+    edge: SlugText
+    camera: CameraHealth
+    gate: Gate
+
+
+class Checkpoints(Answer):
+    checkpoints: Annotated[list[Checkpoint], Field(max_length=10_000)]
+
+
+class Edge(Answer):
+    """``fingerprint``: of the key the edge shows now; compare it with the edge's own screen before approving."""
+
+    id: SlugText
+    online: bool
+    fingerprint: str | None
+    approved_fingerprint: str | None
+    approved_at: AwareDatetime | None
+    state_at: AwareDatetime | None
+    outbox_rows: int
+    enrol_url: str | None
+
+
+class Edges(Answer):
+    edges: Annotated[list[Edge], Field(max_length=1000)]
+
+
+class EdgeApproval(Body):
+    fingerprint: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+
+
+class ListState(Answer):
+    """Changes made for an edge (``head``) and confirmed by it (``acked``); equal: the edge knows everything."""
+
+    edge: SlugText
+    head: Annotated[int, Field(ge=0)]
+    acked: Annotated[int, Field(ge=0)]
+    acked_at: AwareDatetime | None
+    problem: str | None
+
+
+class Lists(Answer):
+    lists: Annotated[list[ListState], Field(max_length=1000)]
+
+
+class SubjectBody(Body):
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    kind: SubjectKind
+    checkpoints: CheckpointIds
+    valid_from: AwareDatetime | None = None
+    valid_until: AwareDatetime | None = None
+
+
+class Consent(Answer):
+    id: Uuid
+    subject: Uuid
+    scope: str
+    state: str
+    notice_version: str
+    channel: str
+    given_by: str
+    granted_at: AwareDatetime
+    ended_at: AwareDatetime | None
+
+
+class Subject(Answer):
+    key: Uuid
+    name: str
+    kind: SubjectKind
+    checkpoints: CheckpointIds
+    valid_from: AwareDatetime
+    valid_until: AwareDatetime | None
+    consent: Consent | None
+    enrolled: bool
+
+
+class Subjects(Answer):
+    subjects: Annotated[list[Subject], Field(max_length=1000)]
+
+
+class ConsentBody(Body):
+    """``notice_version``: of the notice the person was shown; ``given_by`` a guardian for children under 14."""
+
+    notice_version: Annotated[str, Field(min_length=1, max_length=32)]
+    channel: Literal["desk", "self_service", "phone"] = "desk"
+    given_by: Literal["self", "guardian"] = "self"
+
+
+class TicketBody(Body):
+    edge: SlugText
+
+
+class Ticket(Answer):
+    """Leave to enrol once: send it with the portrait to ``enrol_url``, the edge's own endpoint, never here."""
+
+    ticket: str
+    enrol_url: str
+    expires_at: AwareDatetime
+
+
+class VehicleBody(Body):
+    plate: Annotated[str, Field(min_length=1, max_length=16)]
+    kind: VehicleKind
+    checkpoints: CheckpointIds
+    valid_from: AwareDatetime | None = None
+    valid_until: AwareDatetime | None = None
+
+
+class Vehicle(Answer):
+    key: Uuid
+    plate: str
+    kind: VehicleKind
+    checkpoints: CheckpointIds
+    valid_from: AwareDatetime
+    valid_until: AwareDatetime | None
+
+
+class Vehicles(Answer):
+    vehicles: Annotated[list[Vehicle], Field(max_length=1000)]
+
+
+class PassBody(Body):
+    subject: Uuid
+    valid_from: AwareDatetime
+    valid_until: AwareDatetime
+
+
+class Pass(Answer):
+    """``text`` is what the QR code says."""
+
+    id: Uuid
+    text: str
+
+
+class Health(Answer):
+    status: Literal["ok"] = "ok"

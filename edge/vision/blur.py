@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from core.contract.events import MAX_PICTURE_BYTES
-from edge.vision.runners import FaceFinder
+from models.protocols import FaceDetecting
 from models.types import Float, Image
 
 BLOCKS = 6
@@ -36,7 +36,7 @@ class PictureTooLargeError(ValueError):
     """The picture can't be made small enough to send."""
 
 
-def blur_faces(image: Image, detector: FaceFinder) -> BlurredPicture:
+def blur_faces(image: Image, detector: FaceDetecting) -> BlurredPicture:
     """``image`` with every face in it blurred.
 
     Whatever the detector raises is let through: a picture that couldn't be searched must not be stored.

@@ -21,10 +21,12 @@ class MotionGate:
         self._thumbnail: Image | None = None
         self._looked_s = 0.0
 
-    def due(self, image: Image, at_s: float) -> bool:
-        """True when ``image`` (of the same zone each time) should be looked at; it is then the one remembered."""
-        small = cv2.resize(image, _GRID, interpolation=cv2.INTER_AREA)
-        thumbnail = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8)
+    def due(self, luma: Image, at_s: float) -> bool:
+        """True when a zone should be looked at; the picture given is then the one remembered.
+
+        luma: uint8 (h, w), brightness of the zone's box; at_s: stream time, seconds.
+        """
+        thumbnail = np.asarray(cv2.resize(luma, _GRID, interpolation=cv2.INTER_AREA), np.uint8)
         before = self._thumbnail
         quiet = (
             before is not None

@@ -63,6 +63,11 @@ class Zone:
             part[stencil.outside] = 0
         return ZoneCut(part, stencil.x0, stencil.y0)
 
+    def box_of(self, plane: Image) -> Image:
+        """View of ``plane``'s part in the zone's bounding box, nothing blacked out: for asking whether it changed."""
+        stencil = _stencil(self.polygon, plane.shape[1], plane.shape[0])
+        return plane[stencil.y0 : stencil.y1, stencil.x0 : stencil.x1]
+
     def contains(self, x: float, y: float, *, width: int, height: int) -> bool:
         """True when the point (pixels of a picture of that size) is in the zone or on its border."""
         corners = _stencil(self.polygon, width, height).corners

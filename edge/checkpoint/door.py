@@ -1,0 +1,219 @@
+"""The watcher of a door: a QR pass and the face beside it (1:1), and everybody who goes through.
+
+Codes are looked for only while a face is in the zone. A face is looked at closer only after a valid pass was held up,
+and compared with that pass's holder alone. Going through is geometry: no face is cut out for it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from core.contract.config import Door
+from core.contract.events import CheckpointStateV1
+from core.contract.signed import PASS_PREFIX, QrPass
+from edge.capture.picture import Picture
+from edge.checkpoint.shooting import Shooting
+from edge.checkpoint.watcher import StepSums, WatchCounts
+from edge.evidence import Crossing, Moment, Observation, PassEvidence
+from edge.ports import Gallery, PassReader
+from edge.vision.crossing import Point, ThresholdLine
+from edge.vision.people import Look, SeenFace, ZonePeople
+from edge.vision.qr import read_codes
+from edge.vision.quality import QualityLimits
+from edge.vision.zone import Zone
+from models.protocols import FaceDetecting, FaceEmbedding
+
+SHOWN_AGAIN_S = 3.0
+"""A code unseen for that long and then seen again is held up anew."""
+PATIENCE_S = 3.0
+_RESCAN_S = 0.3
+_MAX_CODES = 16
+_FPS = 12.0
+
+
+@dataclass(slots=True)
+class _Walker:
+    """One track: where its face was last (fractions of the picture), and whether it is through."""
+
+    at: Point
+    first: Moment
+    sums: StepSums = field(default_factory=StepSums)
+    through: bool = False
+    told: bool = False
+
+
+@dataclass(slots=True)
+class _Showing:
+    """A code held up; of a valid pass, until its holder's face is compared to the end. qr: None for no pass of ours."""
+
+    qr: QrPass | None
+    first: Moment
+    shooting: Shooting
+    sums: StepSums
+    others: int = 0
+    score: float | None = None
+
+
+class DoorWatcher:
+    """Watches one door. See `edge.checkpoint.watcher.Watcher`."""
+
+    def __init__(
+        self,
+        checkpoint: Door,
+        detector: FaceDetecting,
+        embedder: FaceEmbedding,
+        gallery: Gallery,
+        passes: PassReader,
+    ) -> None:
+        self._checkpoint = checkpoint
+        self._embedder = embedder
+        self._gallery = gallery
+        self._reader = passes
+        self._zone = Zone(checkpoint.zone)
+        self._line = ThresholdLine(*checkpoint.threshold_line)
+        self._limits = QualityLimits(min_face_px=checkpoint.min_face_px)
+        self._people = ZonePeople(self._zone, detector, checkpoint.min_face_px)
+        self._walkers: dict[int, _Walker] = {}
+        self._showing: _Showing | None = None
+        self._codes_seen_s: dict[str, float] = {}
+        self._scanned_s = float("-inf")
+        self._counts = WatchCounts()
+
+    @property
+    def counts(self) -> WatchCounts:
+        return self._counts
+
+    @property
+    def in_pass(self) -> bool:
+        return self._showing is not None or any(not walker.told for walker in self._walkers.values())
+
+    @property
+    def wanted_fps(self) -> float:
+        return _FPS
+
+    def look(self, picture: Picture, gate: CheckpointStateV1) -> list[Observation]:  # noqa: ARG002 - Watcher's form
+        """Passes held up that are decided now, and tracks that went through now."""
+        self._counts.frames += 1
+        look = self._people.look(picture)
+        self._counts.looks += look.detect_ms > 0
+        self._counts.faces += len(look.seen)
+        near = [face for face in look.seen if face.width_px >= self._checkpoint.min_face_px]
+        told: list[Observation] = []
+        if near and self._showing is None:
+            told += self._scan(picture, look.detect_ms)
+        if self._showing is not None:
+            self._showing.sums.add("detect", look.detect_ms)
+            if self._seen_enough(self._showing, near, picture):
+                told.append(self._tell(self._showing, picture))
+                self._showing = None
+        return told + self._go_through(look, picture)
+
+    def _scan(self, picture: Picture, detect_ms: float) -> list[Observation]:
+        """Look for codes; an observation for one that is no valid pass now, a `_Showing` for one that is."""
+        at_s = picture.moment.pts_s
+        if self._codes_seen_s and at_s - self._scanned_s < _RESCAN_S:
+            return []
+        self._scanned_s = at_s
+        started_s = time.perf_counter()
+        codes = read_codes(self._zone.cut(picture.bgr()).image)
+        sums = StepSums()
+        sums.add("detect", detect_ms)
+        sums.since("read", started_s)
+        fresh = self._fresh(codes, at_s)
+        if not fresh:
+            return []
+        self._counts.codes += 1
+        # Ours first: a phone's case or a poster may carry a code too.
+        text = min(fresh, key=lambda code: not code.startswith(PASS_PREFIX))
+        qr = self._reader.verify(text)
+        shooting = Shooting(self._embedder, self._limits, self._counts, sums)
+        showing = _Showing(qr, picture.moment, shooting, sums)
+        if qr is None or not qr.valid_from <= picture.moment.received_at < qr.valid_until:
+            return [self._tell(showing, picture)]
+        self._showing = showing
+        return []
+
+    def _fresh(self, codes: tuple[str, ...], at_s: float) -> list[str]:
+        """Codes not seen within ``SHOWN_AGAIN_S``; remembers all of ``codes`` as seen now."""
+        self._codes_seen_s = {
+            code: seen_s for code, seen_s in self._codes_seen_s.items() if at_s - seen_s < SHOWN_AGAIN_S
+        }
+        fresh = [code for code in codes if code not in self._codes_seen_s]
+        self._codes_seen_s |= dict.fromkeys(codes, at_s)
+        while len(self._codes_seen_s) > _MAX_CODES:
+            self._codes_seen_s.pop(next(iter(self._codes_seen_s)))
+        return fresh
+
+    def _seen_enough(self, showing: _Showing, near: list[SeenFace], picture: Picture) -> bool:
+        """Compare the face in the zone with the pass's holder; True when it is time to decide."""
+        assert showing.qr is not None
+        at_s = picture.moment.pts_s
+        if not near:
+            return at_s - showing.first.pts_s >= PATIENCE_S or not self._people.anybody
+        showing.others = max(showing.others, len(near) - 1)
+        if len(near) == 1:
+            showing.shooting.shoot(near[0], picture)
+            if showing.shooting.probe(at_s):
+                started_s = time.perf_counter()
+                probes = showing.shooting.probes()
+                showing.score = self._gallery.compare(showing.qr.subject, probes)
+                probes.fill(0)
+                showing.sums.since("match", started_s)
+                accepted = showing.score is None or showing.score >= self._gallery.verify_threshold
+                if accepted or showing.shooting.full:
+                    return True
+        return at_s - showing.first.pts_s >= PATIENCE_S
+
+    def _tell(self, showing: _Showing, picture: Picture) -> Observation:
+        """The one observation of this showing. Shots and probes are gone when it is returned."""
+        good_shots = showing.shooting.good_shots
+        showing.shooting.wipe()
+        # Held up on and on while the face was looked at: it is still the same showing.
+        self._codes_seen_s = dict.fromkeys(self._codes_seen_s, picture.moment.pts_s)
+        self._counts.passes += 1
+        return self._observation(
+            PassEvidence(
+                qr=showing.qr,
+                face_score=showing.score,
+                threshold=self._gallery.verify_threshold,
+                good_shots=good_shots,
+                # Somebody who was compared was alone in the picture compared.
+                others_in_zone=showing.others if good_shots == 0 else 0,
+            ),
+            showing.first,
+            showing.sums,
+            picture,
+        )
+
+    def _go_through(self, look: Look, picture: Picture) -> list[Observation]:
+        """An observation for each track that is through the door now, once until it comes back."""
+        told: list[Observation] = []
+        for face in look.seen:
+            at = face.centre[0] / picture.width, face.centre[1] / picture.height
+            walker = self._walkers.setdefault(face.track.id, _Walker(at, picture.moment))
+            walker.sums.add("detect", look.detect_ms)
+            crossed = self._line.crossed(walker.at, at)
+            walker.at = at
+            if crossed:
+                walker.through = crossed > 0
+                walker.told = walker.told and walker.through
+            if walker.through and not walker.told and face.track.born:
+                walker.told = True
+                told.append(self._observation(Crossing(face.track.id), walker.first, walker.sums, picture))
+        for track in look.ended:
+            self._walkers.pop(track.id, None)
+        return told
+
+    def _observation(
+        self, seen: PassEvidence | Crossing, first: Moment, sums: StepSums, picture: Picture
+    ) -> Observation:
+        return Observation(
+            checkpoint=self._checkpoint.id,
+            camera=self._checkpoint.camera,
+            seen=seen,
+            first=first,
+            deciding=picture.moment,
+            times=sums.times(picture.capture_ms),
+            picture=picture.bgr(),
+        )

@@ -1,0 +1,138 @@
+"""The watcher of a face gate: who steps into the one-person zone is compared with the consenting people, once.
+
+Nothing is cut out or embedded before somebody has stood in the zone for ``INTENT_FRAMES`` looks: walking past is no
+request. While more than one person stands there nobody is compared. Whoever is outside is black before detection.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from core.contract.config import FaceGate
+from core.contract.events import CheckpointStateV1
+from edge.capture.picture import Picture
+from edge.checkpoint.decide import MIN_MARGIN
+from edge.checkpoint.shooting import Shooting
+from edge.checkpoint.watcher import StepSums, WatchCounts
+from edge.evidence import FaceEvidence, FaceMatch, Moment, Observation
+from edge.ports import Gallery
+from edge.vision.people import SeenFace, ZonePeople
+from edge.vision.quality import QualityLimits
+from edge.vision.zone import Zone
+from models.protocols import FaceDetecting, FaceEmbedding
+
+INTENT_FRAMES = 3
+PATIENCE_S = 5.0
+"""Somebody who stands there that long without one good shot is told to use another way in, while still there."""
+_IDLE_FPS, _BUSY_FPS = 10.0, 12.0
+
+
+@dataclass(slots=True)
+class _Pass:
+    """One track in the zone. others: most further people seen in the zone with it."""
+
+    first: Moment
+    shooting: Shooting
+    sums: StepSums = field(default_factory=StepSums)
+    looks: int = 0
+    others: int = 0
+    match: FaceMatch | None = None
+    decided: bool = False
+
+
+class FaceGateWatcher:
+    """Watches one face gate. See `edge.checkpoint.watcher.Watcher`."""
+
+    def __init__(
+        self, checkpoint: FaceGate, detector: FaceDetecting, embedder: FaceEmbedding, gallery: Gallery
+    ) -> None:
+        self._checkpoint = checkpoint
+        self._embedder = embedder
+        self._gallery = gallery
+        self._limits = QualityLimits(min_face_px=checkpoint.min_face_px)
+        self._people = ZonePeople(Zone(checkpoint.zone), detector, checkpoint.min_face_px)
+        self._passes: dict[int, _Pass] = {}
+        self._counts = WatchCounts()
+
+    @property
+    def counts(self) -> WatchCounts:
+        return self._counts
+
+    @property
+    def in_pass(self) -> bool:
+        return any(not one.decided for one in self._passes.values())
+
+    @property
+    def wanted_fps(self) -> float:
+        return _BUSY_FPS if self.in_pass else _IDLE_FPS
+
+    def look(self, picture: Picture, gate: CheckpointStateV1) -> list[Observation]:  # noqa: ARG002 - Watcher's form
+        """Who is in the zone; an observation for each pass that is decided or over now."""
+        self._counts.frames += 1
+        look = self._people.look(picture)
+        self._counts.looks += look.detect_ms > 0
+        self._counts.faces += len(look.seen)
+        near = [face for face in look.seen if face.width_px >= self._checkpoint.min_face_px]
+        told: list[Observation] = []
+        for face in near:
+            one = self._pass_of(face, picture.moment)
+            one.looks += 1
+            one.sums.add("detect", look.detect_ms)
+            if not one.decided and one.looks >= INTENT_FRAMES and self._seen_enough(one, face, picture, len(near) - 1):
+                told.append(self._tell(one, picture, still_there=True))
+        for track in look.ended:
+            over = self._passes.pop(track.id, None)
+            if over is not None and not over.decided and over.looks >= INTENT_FRAMES:
+                if over.shooting.probe(picture.moment.pts_s, hurry=True):
+                    self._identify(over, picture.moment)
+                told.append(self._tell(over, picture, still_there=False))
+        return told
+
+    def _pass_of(self, face: SeenFace, moment: Moment) -> _Pass:
+        known = self._passes.get(face.track.id)
+        if known is None:
+            sums = StepSums()
+            known = _Pass(moment, Shooting(self._embedder, self._limits, self._counts, sums), sums)
+            self._passes[face.track.id] = known
+        return known
+
+    def _seen_enough(self, one: _Pass, face: SeenFace, picture: Picture, others: int) -> bool:
+        """Look closer at somebody who is there on purpose; True when it is time to decide."""
+        one.others = max(one.others, others)
+        if others == 0:
+            one.shooting.shoot(face, picture)
+            if one.shooting.probe(picture.moment.pts_s):
+                self._identify(one, picture.moment)
+                match = one.match
+                if match is None or one.shooting.full:
+                    return True
+                return match.score >= match.threshold and match.margin >= MIN_MARGIN
+        return picture.moment.pts_s - one.first.pts_s >= PATIENCE_S
+
+    def _identify(self, one: _Pass, moment: Moment) -> None:
+        started_s = time.perf_counter()
+        probes = one.shooting.probes()
+        one.match = self._gallery.identify(probes, self._checkpoint.id, moment.received_at)
+        probes.fill(np.float32(0))
+        one.sums.since("match", started_s)
+
+    def _tell(self, one: _Pass, picture: Picture, *, still_there: bool) -> Observation:
+        """The one observation of this pass. Shots and probes are gone when it is returned."""
+        good_shots = one.shooting.good_shots
+        one.decided = True
+        one.shooting.wipe()
+        self._counts.passes += 1
+        # Somebody who was compared was alone in the picture compared.
+        others = one.others if good_shots == 0 else 0
+        return Observation(
+            checkpoint=self._checkpoint.id,
+            camera=self._checkpoint.camera,
+            seen=FaceEvidence(match=one.match, good_shots=good_shots, others_in_zone=others),
+            first=one.first,
+            deciding=picture.moment,
+            times=one.sums.times(picture.capture_ms),
+            picture=picture.bgr() if still_there else None,
+        )

@@ -1,0 +1,91 @@
+"""What every checkpoint's watcher has in common: what it is asked, what it counts, how it times its steps."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from core.contract.events import CheckpointStateV1, StepTimes
+from edge.capture.picture import Picture
+from edge.evidence import Observation
+from edge.vision.quality import Refusal
+
+Step = Literal["detect", "embed", "match", "read"]
+
+
+class Watcher(Protocol):
+    """Looks at the pictures of one checkpoint's camera, in order, from one thread."""
+
+    def look(self, picture: Picture, gate: CheckpointStateV1) -> list[Observation]:
+        """What ``picture`` adds: at most a few observations, usually none."""
+        ...
+
+    @property
+    def in_pass(self) -> bool:
+        """True while something is passing that is not decided: frames should be dropped elsewhere first."""
+        ...
+
+    @property
+    def wanted_fps(self) -> float:
+        """Pictures per second of the stream that are of use now."""
+        ...
+
+    @property
+    def counts(self) -> WatchCounts: ...
+
+
+@dataclass(slots=True)
+class WatchCounts:
+    """What a watcher has done since it was made; nothing in it says who."""
+
+    frames: int = 0
+    looks: int = 0
+    faces: int = 0
+    shots: int = 0
+    embedded: int = 0
+    codes: int = 0
+    plates: int = 0
+    reads: int = 0
+    reads_rejected: int = 0
+    passes: int = 0
+    refusals: Counter[Refusal] = field(default_factory=Counter)
+    """Shots below the quality gate, by reason."""
+
+    def flat(self) -> dict[str, int]:
+        """For the edge's state: name to count, refusals as ``refused.<reason>``; zeros left out."""
+        plain = {
+            name: getattr(self, name)
+            for name in (
+                "frames",
+                "looks",
+                "faces",
+                "shots",
+                "embedded",
+                "codes",
+                "plates",
+                "reads",
+                "reads_rejected",
+                "passes",
+            )
+        }
+        refused = {f"refused.{reason}": count for reason, count in self.refusals.items()}
+        return {name: count for name, count in (plain | refused).items() if count}
+
+
+@dataclass(slots=True)
+class StepSums:
+    """Milliseconds spent on one pass so far, per step."""
+
+    spent: dict[Step, float] = field(default_factory=dict)
+
+    def add(self, step: Step, ms: float) -> None:
+        self.spent[step] = self.spent.get(step, 0.0) + ms
+
+    def since(self, step: Step, started_s: float) -> None:
+        """Add the time from ``started_s`` (``time.perf_counter``) until now."""
+        self.add(step, (time.perf_counter() - started_s) * 1000)
+
+    def times(self, capture_ms: float) -> StepTimes:
+        return StepTimes(capture=capture_ms, **self.spent)

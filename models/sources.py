@@ -77,7 +77,7 @@ def _download_rest(client: httpx.Client, url: str, part: Path, size: int, progre
             raise SourceError(f"{_host(url)}: sent another part than asked for")
         done = have if resumed else 0
         with part.open("ab" if resumed else "wb") as stream:
-            for block in response.iter_raw(_BLOCK):
+            for block in response.iter_raw():
                 done += len(block)
                 if done > size:
                     raise SourceError(f"{_host(url)}: sends more than the {size} bytes of the file")

@@ -36,9 +36,7 @@ def test_what_is_no_picture_is_refused_by_every_runner(
             look([good, wrong])
 
 
-def test_a_view_on_a_larger_picture_is_as_good_as_a_copy(
-    astronaut: Image, face_detector: FaceDetecting
-) -> None:
+def test_a_view_on_a_larger_picture_is_as_good_as_a_copy(astronaut: Image, face_detector: FaceDetecting) -> None:
     view = astronaut[::-1, ::-1][::-1, ::-1][20:300, 100:380]
     copy = np.ascontiguousarray(view)
     np.testing.assert_array_equal(face_detector.detect([view])[0].boxes, face_detector.detect([copy])[0].boxes)

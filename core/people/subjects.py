@@ -69,6 +69,8 @@ def do_put_subject(
     if row is not None and row.removed_at is not None:
         raise SubjectRemovedError("this person was removed; add them again under a new key")
     told = (kind.value, scope, valid_from, valid_until)
+    # Asked before a new row is added: a query would write it half-filled.
+    lost = edges_at(db, row.checkpoints if row is not None else ()) - edges_at(db, scope)
     if row is None:
         row = SubjectRow(key=key, name=name, created_at=now, checkpoints=[])
         db.add(row)
@@ -76,7 +78,6 @@ def do_put_subject(
         row.name = name  # the name never leaves the core
         db.flush()
         return row
-    lost = edges_at(db, row.checkpoints) - edges_at(db, scope)
     row.name, row.kind, row.checkpoints, row.valid_from, row.valid_until = name, *told
     db.flush()
     for edge in lost:

@@ -59,12 +59,13 @@ def do_put_vehicle(
     if holder is not None:
         raise PlateTakenError("another vehicle is entered with this plate; remove that one first")
     wanted = (parsed.text, kind.value, scope, valid_from, valid_until)
+    # Asked before a new row is added: a query would write it half-filled.
+    lost = edges_at(db, row.checkpoints if row is not None else ()) - edges_at(db, scope)
     if row is None:
         row = VehicleRow(key=key, created_at=now, checkpoints=[])
         db.add(row)
     elif (row.plate, row.kind, row.checkpoints, row.valid_from, row.valid_until) == wanted:
         return row
-    lost = edges_at(db, row.checkpoints) - edges_at(db, scope)
     row.plate, row.kind, row.checkpoints, row.valid_from, row.valid_until = wanted
     db.flush()
     note_change(db, lost, ChangeOp.REMOVE_VEHICLE, key, now=now)

@@ -225,6 +225,10 @@ class DurableOutbox:
         self._appended.clear()
         return appended
 
+    def wake(self) -> None:
+        """Let whoever waits for news look up from it."""
+        self._appended.set()
+
     def close(self) -> None:
         with self._lock:
             self._disconnect()

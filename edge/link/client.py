@@ -105,6 +105,7 @@ class EdgeLink:
     def stop(self) -> None:
         """Say "offline" and leave, within ``_STOP_TIMEOUT_S``; the last will says it where there was no time."""
         self._call_in_loop(self._stopping.set)
+        self._outbox.wake()
         self._thread.join(_STOP_TIMEOUT_S)
 
     def checkpoint_changed(self, state: CheckpointStateV1) -> None:

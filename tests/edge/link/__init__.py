@@ -1,0 +1,1 @@
+"""Tests of the edge's line to the broker."""

@@ -1,0 +1,56 @@
+# Everything sets itself up: `make demo` and `make test` work on a fresh clone.
+BIN := .venv/bin
+ARGS ?=
+# The tests load the plate detector, whose licence is unclear; `make test ANJU_ACCEPT_LICENCE=` leaves those tests out.
+ANJU_ACCEPT_LICENCE ?= clp-det
+
+.DEFAULT_GOAL := help
+.PHONY: help setup system-packages demo test lint types arrows bench check clean lock
+
+help:
+	@echo "make demo    all of Anju on this machine, with drawn cameras, in a browser (ARGS=\"--for 60 --report r.json\")"
+	@echo "make test    the tests, with real brokers, databases, cameras and a browser (ARGS=\"tests/core -k ingest\")"
+	@echo "make check   lint, types, arrows and tests: what CI runs"
+	@echo "make bench   what each step costs, into benchmarks/README.md"
+	@echo "make setup   only the set-up | make clean  remove what was made here"
+
+setup:
+	@scripts/setup.sh
+
+system-packages:
+	@scripts/system-packages.sh
+
+demo: setup
+	@$(BIN)/anju demo $(ARGS)
+
+test: export ANJU_ACCEPT_LICENCE := $(ANJU_ACCEPT_LICENCE)
+test: system-packages
+	@scripts/setup.sh
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+
+types: setup
+	@$(BIN)/mypy
+
+arrows: setup
+	@$(BIN)/lint-imports
+
+check: lint types arrows test
+
+bench: setup
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+# After a change of dependencies. The lock names packages, versions and hashes, and no place to get them from.
+lock: setup
+	@$(BIN)/python -m uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet uv
+	@$(BIN)/python -m uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock
+	@npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund --silent
+
+clean:
+	@rm -rf .venv node_modules api/pages/static/vendor build dist var .mypy_cache .ruff_cache .pytest_cache \
+	  .hypothesis .import_linter_cache *.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,115 @@
+"""The vote over one visit's reads."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.contract.plates import PROVINCES, PlateForm, parse_plate
+from core.contract.vocabulary import PlateColour
+from edge.vision.plate_vote import COLOURS, SeenPlate, VoteRules, final, settled, vote
+from models.types import PlateRead
+
+RULES = VoteRules()
+
+
+def read(text: str, confidence: float = 0.95, colour: PlateColour = PlateColour.BLUE) -> SeenPlate:
+    return SeenPlate(PlateRead(text, (confidence,) * len(text)), colour)
+
+
+def test_two_reads_that_agree_settle_it() -> None:
+    assert settled([read("京A12D45")], RULES) is None
+    reading = settled([read("京A12D45"), read("京A12D45", 0.9)], RULES)
+    assert reading is not None
+    assert (reading.text, reading.colour, reading.reads) == ("京A12D45", PlateColour.BLUE, 2)
+    assert reading.confidence == pytest.approx(0.925)
+
+
+def test_the_confidence_is_the_lowest_characters() -> None:
+    doubtful = SeenPlate(PlateRead("京A12D45", (0.99, 0.99, 0.99, 0.61, 0.99, 0.99, 0.99)), PlateColour.BLUE)
+    reading = settled([doubtful, doubtful], RULES)
+    assert reading is not None
+    assert reading.confidence == pytest.approx(0.61)
+
+
+def test_a_character_two_reads_disagree_about_is_not_settled() -> None:
+    assert settled([read("京A12D45"), read("京A12045")], RULES) is None
+
+
+def test_one_bad_read_is_outvoted() -> None:
+    reading = settled([read("京A12D45"), read("京A12045", 0.7), read("京A12D45"), read("京A12D45")], RULES)
+    assert reading is not None
+    assert reading.text == "京A12D45"
+    assert reading.confidence < 0.8
+
+
+@pytest.mark.parametrize("text", ["", "A12D45", "京A12", "京A12I45", "hello", "京·A12D45"])
+def test_what_is_no_plate_does_not_count(text: str) -> None:
+    assert settled([read(text)] * 5, RULES) is None
+    assert final([read(text)] * 5, RULES) is None
+
+
+def test_a_new_energy_plate_that_lost_a_character_is_no_ordinary_plate() -> None:
+    """沪AD12345 read without its last character fits the ordinary form, but that one is never green."""
+    assert settled([read("沪AD1234", colour=PlateColour.GREEN)] * 4, RULES) is None
+    assert settled([read("沪AD12345", colour=PlateColour.GREEN)] * 2, RULES) is not None
+
+
+def test_a_lone_read_counts_at_the_end_only_and_only_when_it_is_sure() -> None:
+    assert settled([read("京A12D45", 0.97)], RULES) is None
+    assert final([read("京A12D45", 0.97)], RULES) is not None
+    assert final([read("京A12D45", 0.8)], RULES) is None
+
+
+def test_every_form_has_a_colour() -> None:
+    assert set(COLOURS) == set(PlateForm)
+
+
+def test_an_unknown_colour_fits_every_form() -> None:
+    assert settled([read("京A12D45", colour=PlateColour.UNKNOWN)] * 2, RULES) is not None
+
+
+characters = st.sampled_from("ABCD0123456789" + PROVINCES[:4] + "警港")
+serials = st.text("ABD0128", min_size=5, max_size=6)
+texts = st.one_of(
+    st.text(characters, max_size=9),
+    st.builds(lambda province, serial: f"{province}A{serial}", st.sampled_from(PROVINCES[:3]), serials),
+)
+seen = st.builds(
+    lambda text, confidences, colour, weight: SeenPlate(
+        PlateRead(text, tuple(confidences[: len(text)])), colour, weight
+    ),
+    texts,
+    st.lists(st.floats(0, 1), min_size=9, max_size=9),
+    st.sampled_from(PlateColour),
+    st.floats(0.05, 1),
+)
+
+
+@given(st.lists(seen, max_size=12))
+def test_whatever_is_read_a_settled_plate_was_read_twice_is_well_formed_and_fits_its_colour(
+    reads: list[SeenPlate],
+) -> None:
+    reading = settled(reads, RULES)
+    if reading is None:
+        return
+    plate = parse_plate(reading.text)
+    assert plate is not None
+    assert sum(one.read.text == reading.text for one in reads) >= 2
+    assert reading.colour is PlateColour.UNKNOWN or reading.colour in COLOURS[plate.form]
+    assert RULES.min_confidence <= reading.confidence <= 1
+    assert reading.reads == len(reads)
+
+
+@given(st.lists(seen, max_size=10), st.randoms(use_true_random=False))
+def test_the_order_of_reads_does_not_matter(reads: list[SeenPlate], rng: random.Random) -> None:
+    shuffled = list(reads)
+    rng.shuffle(shuffled)
+    one, other = vote(reads), vote(shuffled)
+    assert (one is None) == (other is None)
+    if one is not None and other is not None:
+        assert one.reading.text == other.reading.text
+        assert one.reading.confidence == pytest.approx(other.reading.confidence)

@@ -1,0 +1,1 @@
+"""Enrolling a face at an edge."""

@@ -1,0 +1,205 @@
+"""A small estate to test the core with, and events as its edges would send them."""
+
+from __future__ import annotations
+
+import base64
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from core.contract.base import Message
+from core.contract.config import EstateConfig
+from core.contract.envelope import Envelope, encode
+from core.contract.events import EVENT_TYPES, EdgeStateV1, PassageV1, TemplateSealedV1
+from core.contract.ids import EdgeId, EventId, new_id
+from core.contract.sealing import TEMPLATE_INFO, fingerprint, seal
+from core.ingest.arrivals import Arrival
+from core.people.consents import do_grant_consent
+from core.people.notices import notice
+from core.people.subjects import do_put_subject
+from core.storage.database import Database
+
+NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+EPOCH = "epoch-0001"
+_TYPES = {kind: name for name, kind in EVENT_TYPES.items()}
+_SQUARE = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]
+
+
+def estate_tree(**changes: Any) -> dict[str, Any]:
+    """Two edges: ``edge-1`` has a perimeter gate and a building door, ``edge-2`` a vehicle lane and another gate."""
+    name = {"zh": "某处", "en": "Somewhere"}
+    door = {"kind": "door", "ring": "building", "threshold_line": [[0.5, 0.0], [0.5, 1.0]]}
+    return {
+        "estate": {"id": "test-estate", "name": name},
+        "state_dir": "var",
+        "core": {"broker_login": {"user": "core", "password_file": "core.password"}},
+        "edges": [
+            {"id": edge, "broker_login": {"user": edge, "password_file": f"{edge}.password"}}
+            for edge in ("edge-1", "edge-2")
+        ],
+        "cameras": [
+            {"id": "cam-gate", "edge": "edge-1", "name": name, "kind": "gate", "url": "rtsp://cameras/gate"},
+            {"id": "cam-door", "edge": "edge-1", "name": name, "kind": "gate", "url": "rtsp://cameras/door"},
+            {"id": "cam-lane", "edge": "edge-2", "name": name, "kind": "plate", "url": "rtsp://cameras/lane"},
+            {"id": "cam-back", "edge": "edge-2", "name": name, "kind": "gate", "url": "rtsp://cameras/back"},
+        ],
+        "checkpoints": [
+            {
+                "id": "gate",
+                "camera": "cam-gate",
+                "kind": "face_gate",
+                "ring": "perimeter",
+                "name": name,
+                "zone": _SQUARE,
+            },
+            {"id": "door", "camera": "cam-door", "name": name, "zone": _SQUARE} | door,
+            {
+                "id": "lane",
+                "camera": "cam-lane",
+                "kind": "plate_lane",
+                "ring": "perimeter",
+                "name": name,
+                "zone": _SQUARE,
+            },
+            {
+                "id": "back",
+                "camera": "cam-back",
+                "kind": "face_gate",
+                "ring": "perimeter",
+                "name": name,
+                "zone": _SQUARE,
+            },
+        ],
+        "rules": [
+            {"id": "stranger", "name": name, "trigger": "stranger_at_door", "severity": "critical"},
+            {"id": "vehicle", "name": name, "trigger": "unlisted_vehicle"},
+        ],
+    } | changes
+
+
+def estate(**changes: Any) -> EstateConfig:
+    return EstateConfig.model_validate(estate_tree(**changes))
+
+
+def key() -> str:
+    return str(uuid.uuid4())
+
+
+def passage(**changes: Any) -> PassageV1:
+    """A resident admitted at the perimeter gate, or what ``changes`` make of it."""
+    fields: dict[str, Any] = {
+        "passage_id": new_id(),
+        "checkpoint": "gate",
+        "camera": "cam-gate",
+        "occurred_at": NOW,
+        "direction": "in",
+        "credential": "face",
+        "verdict": "admit",
+        "reason": "listed",
+        "passed": True,
+        "gate_opened": True,
+    }
+    return PassageV1.model_validate(fields | changes)
+
+
+def stranger(**changes: Any) -> PassageV1:
+    """Somebody who followed another through the building door."""
+    return passage(
+        **{
+            "checkpoint": "door",
+            "camera": "cam-door",
+            "credential": "none",
+            "verdict": "use_other_method",
+            "reason": "followed",
+            "gate_opened": False,
+        }
+        | changes
+    )
+
+
+def envelope(message: Message, sequence: int, *, edge: str = "edge-1", floor: int = 1, epoch: str = EPOCH) -> Envelope:
+    return Envelope(
+        id=EventId(new_id()),
+        source=f"/anju/test-estate/edge/{edge}",
+        type=_TYPES[type(message)],
+        time=NOW,
+        epoch=epoch,
+        sequence=sequence,
+        floor=floor,
+        data=message.model_dump(mode="json"),
+    )
+
+
+def arrival(wire: bytes, edge: str = "edge-1") -> Arrival:
+    return Arrival(f"anju/v1/test-estate/edge/{edge}/event", edge, wire, NOW)
+
+
+def event(message: Message, sequence: int, *, edge: str = "edge-1", floor: int = 1) -> Arrival:
+    return arrival(encode(envelope(message, sequence, edge=edge, floor=floor)), edge)
+
+
+def edge_state(edge: str, public_key_base64: str, *, at: datetime = NOW, enrol_url: str | None = None) -> EdgeStateV1:
+    return EdgeStateV1(
+        edge=EdgeId(edge),
+        at=at,
+        started_at=at - timedelta(minutes=1),
+        key_base64=public_key_base64,
+        enrol_url=enrol_url,
+        list_version=0,
+        outbox_rows=0,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeKey:
+    """An edge's own key pair, as the edge would hold it."""
+
+    private: X25519PrivateKey
+
+    @classmethod
+    def make(cls) -> EdgeKey:
+        return cls(X25519PrivateKey.generate())
+
+    @property
+    def public_base64(self) -> str:
+        return base64.b64encode(self.private.public_key().public_bytes_raw()).decode()
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.private.public_key())
+
+
+def sealed_template(
+    subject: str, consent: str, keys: dict[str, EdgeKey], *, template_id: str | None = None
+) -> TemplateSealedV1:
+    """A template as an edge sends it: sealed to every key of ``keys``."""
+    sealed = [
+        {
+            "edge": edge,
+            "key_fingerprint": one.fingerprint,
+            "sealed_base64": base64.b64encode(seal(b"template", one.private.public_key(), TEMPLATE_INFO)).decode(),
+        }
+        for edge, one in keys.items()
+    ]
+    fields = {"template_id": template_id or new_id(), "subject": subject, "consent": consent}
+    return TemplateSealedV1.model_validate(fields | {"model": "sface@0ba9fbfa01b5", "quality": 0.9, "sealed": sealed})
+
+
+def consenting_person(database: Database, *checkpoints: str, name: str = "王小明") -> tuple[str, str]:
+    """Add somebody who may pass ``checkpoints`` and agrees to be recognised: (subject, consent)."""
+    with database.writing() as db:
+        subject = do_put_subject(
+            db,
+            key(),
+            name=name,
+            kind="resident",
+            checkpoints=checkpoints or ("gate", "door"),
+            valid_from=NOW,
+            valid_until=None,
+            now=NOW,
+        )
+        consent = do_grant_consent(db, subject, notice(), channel="desk", given_by="self", now=NOW)
+        return subject.key, consent.id

@@ -1,0 +1,1 @@
+"""Tests of passages, pictures and gates."""

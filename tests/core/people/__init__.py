@@ -1,0 +1,1 @@
+"""Tests of people, consents, passes, vehicles and edges."""

@@ -1,0 +1,1 @@
+"""Tests of when a passage becomes an alert."""

@@ -17,6 +17,8 @@ Distance = Callable[[Float, Float], float]
 """Of two boxes float32 (4,), x1 y1 x2 y2; 0 for equal ones, unit-free."""
 
 _VELOCITY_SMOOTHING = 0.5
+_SHORTEST_S = 0.001
+"""Looks closer together than this say nothing about speed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ class Tracker:
     def _seen(self, track: Track, box: Float, at_s: float) -> Track:
         elapsed_s = at_s - track.seen_s
         velocity = track.velocity
-        if elapsed_s > 0:
+        if elapsed_s > _SHORTEST_S:
             measured = ((box[:2] + box[2:]) - (track.box[:2] + track.box[2:])) / 2 / np.float32(elapsed_s)
             share = _VELOCITY_SMOOTHING if track.hits > 1 else 1.0
             velocity = np.asarray(share * measured + (1 - share) * track.velocity, np.float32)

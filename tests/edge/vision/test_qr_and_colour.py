@@ -18,7 +18,7 @@ PASS = "AJ1:" + "A2B3C4D5E6F7" * 14
 def code(text: str, module_px: int = 4) -> Image:
     rows = segno.make(text, micro=False).matrix_iter(border=4)
     bright = np.array([[255 * (1 - (module & 1)) for module in row] for row in rows], np.uint8)
-    return np.kron(np.repeat(bright[..., None], 3, axis=2), np.ones((module_px, module_px, 1), np.uint8))
+    return np.asarray(np.kron(np.repeat(bright[..., None], 3, axis=2), np.ones((module_px, module_px, 1))), np.uint8)
 
 
 def held_up(text: str) -> Image:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 
+from cli.logs import log_structured
 from core.contract.config_file import load_config
 from core.keys import public_key_path
 from core.service import prepare, run_core
@@ -43,18 +42,3 @@ def init(config: ConfigOption) -> None:
     prepare(loaded)
     key = public_key_path(loaded.file(loaded.config.core.signing_key_file))
     typer.echo(f"ready in {loaded.state_dir}; copy {key} to every edge")
-
-
-def log_structured(*, verbose: bool) -> None:
-    """One JSON object a line on standard error: event, level, UTC time, key-values."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(file=typer.get_text_stream("stderr")),
-        cache_logger_on_first_use=True,
-    )

@@ -101,14 +101,17 @@ class EdgeHealth:
         identity: EdgeIdentity,
         outbox: DurableOutbox,
         counters: Counters,
+        *,
         list_version: Callable[[], int],
         cameras: Callable[[], tuple[CameraHealth, ...]],
+        watched: Callable[[], dict[str, int]],
     ) -> None:
         self._identity = identity
         self._outbox = outbox
         self._counters = counters
         self._list_version = list_version
         self._cameras = cameras
+        self._watched = watched
 
     def state(self, now: datetime) -> EdgeStateV1:
         waiting = self._waiting()
@@ -121,7 +124,7 @@ class EdgeHealth:
             list_version=self._list_version(),
             outbox_rows=waiting.rows,
             outbox_oldest_s=waiting.oldest_s,
-            counters=self._counters.snapshot(),
+            counters=self._counters.snapshot() | self._watched(),
             cameras=self._cameras(),
         )
 

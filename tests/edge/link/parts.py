@@ -205,8 +205,9 @@ class Edge:
             EdgeIdentity(EDGE, STARTED, "a" * 44, None),
             self.outbox,
             self.counters,
-            lambda: self.lists.version,
-            tuple,
+            list_version=lambda: self.lists.version,
+            cameras=tuple,
+            watched=dict,
         )
         parts = LinkParts(self.outbox, self.lists, health.state, self.counters)
         self.link = EdgeLink(LinkAddress(loaded, EDGE), parts)

@@ -1,0 +1,159 @@
+"""The parts of one edge, made from the configuration: models, lists, cameras, gates, watchers.
+
+Everything that can be wrong with a machine or a configuration shows here, before anything runs: raises ConfigError,
+KeyFileError, ModelError, UnknownModelError, ListStoreError, TicketBookError, whose texts say what to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from core.contract import config as settings
+from core.contract.config import CameraConfig, Door, EdgeConfig, FaceGate, PlateLane
+from core.contract.config_file import ConfigError, LoadedConfig, Problem
+from core.contract.events import CheckpointStateV1
+from core.contract.ids import EdgeId, ModelId
+from edge.capture.stream import CameraStream
+from edge.checkpoint.controllers import CommandChannel, Controller, MqttRelay, SimulatedGate
+from edge.checkpoint.door import DoorWatcher
+from edge.checkpoint.face_gate import FaceGateWatcher
+from edge.checkpoint.plate_lane import PlateLaneWatcher
+from edge.checkpoint.watcher import Watcher
+from edge.keys import EdgeKeys, KeyFileError
+from edge.lists.mirror import ListMirror
+from models.errors import ModelError
+from models.protocols import FaceDetecting, FaceEmbedding, PlateDetecting, PlateReading
+from models.store import open_face_detector, open_face_embedder, open_plate_detector, open_plate_reader
+from watchlists.face_index import FaceIndex
+from watchlists.thresholds import calibration_of
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class PlateModels:
+    detector: PlateDetecting
+    reader: PlateReading
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """plates: None where the models are not installed; why says what to do about it."""
+
+    faces: FaceDetecting
+    embedder: FaceEmbedding
+    plates: PlateModels | None
+    why_no_plates: str = ""
+
+
+def edge_settings(loaded: LoadedConfig, edge: EdgeId) -> EdgeConfig:
+    """The edge's part of the configuration. Raises ConfigError for an edge it does not name."""
+    try:
+        return loaded.config.edge(edge)
+    except KeyError:
+        known = ", ".join(one.id for one in loaded.config.edges) or "none"
+        raise ConfigError(loaded.path, [Problem("edges", None, f"no edge {edge!r} (known: {known})")]) from None
+
+
+def own_cameras(loaded: LoadedConfig, edge: EdgeId) -> tuple[CameraConfig, ...]:
+    """This edge's cameras, their password files found."""
+    return tuple(
+        camera
+        if camera.password_file is None
+        else camera.model_copy(update={"password_file": loaded.file(camera.password_file)})
+        for camera in loaded.config.cameras
+        if camera.edge == edge
+    )
+
+
+def own_checkpoints(loaded: LoadedConfig, edge: EdgeId) -> tuple[FaceGate | Door | PlateLane, ...]:
+    """The checkpoints this edge decides at."""
+    return tuple(one for one in loaded.config.checkpoints if loaded.config.edge_of(one.id) == edge)
+
+
+def open_models(edge: EdgeConfig, *, needs_plates: bool) -> Models:
+    """The edge's models. Faces must be there: without them no portrait and no picture can be handled lawfully.
+
+    Without plate models the lanes stay blind, and everything else works. Raises ModelError.
+    """
+    choice, threads = edge.models, edge.threads
+    faces = open_face_detector(choice.face_detector, threads)
+    embedder = open_face_embedder(choice.face_embedder, threads)
+    if not needs_plates:
+        return Models(faces, embedder, None)
+    try:
+        plates = PlateModels(
+            open_plate_detector(choice.plate_detector, threads), open_plate_reader(choice.plate_reader, threads)
+        )
+    except ModelError as error:
+        name = choice.plate_detector
+        advice = f"plate detector not installed: anju models fetch {name} --accept-licence {name}"
+        log.warning("edge.no_plate_models", problem=str(error), advice=advice)
+        return Models(faces, embedder, None, advice)
+    return Models(faces, embedder, plates)
+
+
+def core_public_key(loaded: LoadedConfig, edge: EdgeConfig) -> Ed25519PublicKey:
+    """The key that signs passes and tickets. Raises KeyFileError."""
+    path = loaded.file(edge.core_public_key_file)
+    try:
+        key = load_pem_public_key(path.read_bytes())
+    except OSError as error:
+        raise KeyFileError(
+            f"{path}: {error.strerror}; run 'anju core init' and copy the core's .pub file here"
+        ) from None
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, Ed25519PublicKey):
+        raise KeyFileError(f"{path}: not the core's public key (Ed25519, PEM); copy the core's .pub file here")
+    return key
+
+
+def open_lists(
+    loaded: LoadedConfig, edge: EdgeConfig, keys: EdgeKeys, core_key: Ed25519PublicKey, embedder: FaceEmbedding
+) -> ListMirror:
+    """The edge's lists as they are on disk. Raises ListStoreError, UnknownModelError."""
+    model = ModelId(embedder.model)
+    return ListMirror(
+        loaded.state_dir,
+        edge.id,
+        keys,
+        core_public_key=core_key,
+        gallery=FaceIndex(model, embedder.dimension),
+        calibration=calibration_of(model),
+        fresh_for=timedelta(hours=edge.recogniser_needs_lists_within_h),
+    )
+
+
+def make_watcher(checkpoint: FaceGate | Door | PlateLane, models: Models, lists: ListMirror) -> Watcher | None:
+    """The watcher of ``checkpoint``; None for a lane without plate models."""
+    match checkpoint:
+        case FaceGate():
+            return FaceGateWatcher(checkpoint, models.faces, models.embedder, lists)
+        case Door():
+            return DoorWatcher(checkpoint, models.faces, models.embedder, lists, lists)
+        case PlateLane():
+            plates = models.plates
+            return None if plates is None else PlateLaneWatcher(checkpoint, plates.detector, plates.reader)
+
+
+def make_gate(
+    checkpoint: FaceGate | Door | PlateLane, channel: CommandChannel, changed: Callable[[CheckpointStateV1], None]
+) -> Controller:
+    """The controller of ``checkpoint``'s gate."""
+    match checkpoint.controller:
+        case settings.SimulatedGate(hold_s=hold_s):
+            return SimulatedGate(checkpoint.id, hold_s, changed)
+        case settings.MqttRelay(hold_s=hold_s, timeout_s=timeout_s):
+            return MqttRelay(checkpoint.id, hold_s, timeout_s, channel, changed)
+
+
+def make_stream(camera: CameraConfig) -> CameraStream:
+    return CameraStream(camera)

@@ -1,0 +1,162 @@
+"""One checkpoint at work: what its watcher sees is decided at once, the gate opened, and only then is it written down.
+
+`CheckpointPost.look` runs in the vision thread and never waits for a gate, a disk or the broker: that is done beside
+it, per checkpoint, in order. Pictures are blurred and packed last, in a thread all checkpoints share.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from core.contract.base import Message
+from core.contract.config import Door, FaceGate, PlateLane
+from core.contract.events import PassageV1
+from core.contract.vocabulary import GateState, Verdict
+from edge.aside import Aside, Job
+from edge.capture.picture import Picture
+from edge.checkpoint.controllers import Controller
+from edge.checkpoint.decide import Decision, decide
+from edge.checkpoint.openings import Crossed, Openings, admitted, crossed
+from edge.checkpoint.watcher import Watcher
+from edge.evidence import Crossing, Evidence, Observation
+from edge.health import Counters
+from edge.outbox import OutboxError
+from edge.passage import decided_passage, followed_passage, picture_of
+from edge.ports import ListView, Outbox
+from edge.vision.blur import PictureTooLargeError
+from models.protocols import FaceDetecting
+from models.types import Image, ModelInputError
+
+log = structlog.get_logger()
+
+MAX_WAITING = 32
+"""Openings and passages of one checkpoint that may wait for its gate; more are done by the vision thread itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Where every post writes what happened."""
+
+    outbox: Outbox
+    pictures: Aside
+    detector: FaceDetecting
+    counters: Counters
+
+    def write(self, message: Message, occurred_at: datetime) -> None:
+        """Keep an event. One that can't be kept is counted: nobody is kept out because a disk is full."""
+        try:
+            self.outbox.append(message, occurred_at)
+        except OutboxError as error:
+            self.counters.add("outbox_append_failed")
+            log.warning("outbox.append_failed", event_type=type(message).__name__, problem=str(error))
+
+    def write_picture(self, passage: PassageV1, image: Image) -> None:
+        """Keep the passage's picture when there is time for it."""
+        if not self.pictures.submit(functools.partial(self._blur_and_write, passage, image)):
+            self.counters.add("pictures_skipped")
+
+    def _blur_and_write(self, passage: PassageV1, image: Image) -> None:
+        try:
+            picture = picture_of(passage, image, self.detector)
+        except (ModelInputError, PictureTooLargeError) as error:
+            self.counters.add("pictures_not_blurred")
+            log.warning("picture.not_kept", passage=passage.passage_id, problem=str(error))
+            return
+        self.write(picture, passage.occurred_at)
+
+
+class CheckpointPost:
+    """A checkpoint, its watcher and its gate."""
+
+    def __init__(
+        self,
+        checkpoint: FaceGate | Door | PlateLane,
+        watcher: Watcher,
+        gate: Controller,
+        lists: ListView,
+        books: Books,
+        *,
+        wall_clock: Callable[[], datetime],
+    ) -> None:
+        self.checkpoint = checkpoint
+        self.watcher = watcher
+        self.gate = gate
+        self.counted: dict[str, int] = {}
+        """What the watcher has counted, as of its last picture."""
+        self._lists = lists
+        self._books = books
+        self._wall_clock = wall_clock
+        self._openings = Openings()
+        self._doer = Aside(f"gate-{checkpoint.id}", MAX_WAITING, books.counters)
+
+    def start(self) -> None:
+        self._doer.start()
+
+    def stop(self, timeout_s: float) -> None:
+        """Finish what was decided, as far as ``timeout_s`` allows."""
+        self._doer.stop(timeout_s)
+
+    def look(self, picture: Picture) -> None:
+        """Look at ``picture``, decide, and have done what follows. From one thread."""
+        for observation in self.watcher.look(picture, self.gate.state()):
+            self.handle(observation)
+        self.counted = self.watcher.counts.flat()
+
+    def handle(self, observation: Observation) -> None:
+        """Decide on ``observation`` and have done what follows."""
+        if isinstance(observation.seen, Crossing):
+            self._went_through(observation, observation.seen)
+        else:
+            self._asked(observation, observation.seen)
+
+    def _asked(self, observation: Observation, seen: Evidence) -> None:
+        decision = decide(self.checkpoint, seen, self._lists, self._wall_clock())
+        self._books.counters.add(f"{decision.verdict}.{decision.reason}")
+        if decision.verdict is Verdict.ADMIT and isinstance(self.checkpoint, Door):
+            at_s = observation.deciding.received_s
+            self._openings = admitted(self._openings, at_s, self.gate.hold_s, gate_open=self._is_open())
+        self._do(functools.partial(self._carry_out, observation, decision))
+
+    def _went_through(self, observation: Observation, seen: Crossing) -> None:
+        if not isinstance(self.checkpoint, Door):
+            raise TypeError(f"checkpoint {self.checkpoint.id} is a {self.checkpoint.kind}: nobody crosses a line there")
+        at_s = observation.deciding.received_s
+        self._openings, what = crossed(self._openings, seen.track, at_s, gate_open=self._is_open())
+        self._books.counters.add(f"crossed.{what}")
+        if what is Crossed.FOLLOWED:
+            self._do(functools.partial(self._write, observation, followed_passage(self.checkpoint, observation)))
+
+    def _carry_out(self, observation: Observation, decision: Decision) -> None:
+        opened, decision_ms = False, None
+        if decision.verdict is Verdict.ADMIT:
+            decision_ms = max(0.0, (time.monotonic() - observation.deciding.received_s) * 1000)
+            opened = self.gate.open()
+            self._books.counters.add("gates_opened" if opened else "gates_not_opened")
+        passage = decided_passage(self.checkpoint, observation, decision, opened=opened, decision_ms=decision_ms)
+        log.info(
+            "passage.decided",
+            checkpoint=passage.checkpoint,
+            verdict=str(passage.verdict),
+            reason=str(passage.reason),
+            decision_ms=decision_ms,
+        )
+        self._write(observation, passage)
+
+    def _write(self, observation: Observation, passage: PassageV1) -> None:
+        self._books.write(passage, passage.occurred_at)
+        if passage.picture is not None and observation.picture is not None:
+            self._books.write_picture(passage, observation.picture)
+
+    def _do(self, job: Job) -> None:
+        if not self._doer.submit(job):
+            self._books.counters.add("gate_jobs_in_vision_thread")
+            job()
+
+    def _is_open(self) -> bool:
+        return self.gate.state().gate is GateState.OPEN

@@ -1,0 +1,255 @@
+"""One edge, running: cameras in, decisions at the gates, events out.
+
+Threads: one per camera, one that looks, one per gate, one for pictures, one for the broker, one for enrolment, one
+that keeps house. Any of them may meet trouble; the gates go on.
+"""
+
+from __future__ import annotations
+
+import base64
+import signal
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import structlog
+
+from core.contract.config import Door, FaceGate, PlateLane
+from core.contract.config_file import LoadedConfig
+from core.contract.events import CameraHealth
+from core.contract.ids import EdgeId
+from core.contract.sealing import fingerprint
+from edge.aside import Aside
+from edge.assembly import (
+    Models,
+    core_public_key,
+    edge_settings,
+    make_gate,
+    make_stream,
+    make_watcher,
+    open_lists,
+    open_models,
+    own_cameras,
+    own_checkpoints,
+)
+from edge.checkpoint.controllers import MqttRelay, utc_now
+from edge.checkpoint.post import Books, CheckpointPost
+from edge.checkpoint.rounds import Station, VisionLoop
+from edge.enrol.endpoint import make_app
+from edge.enrol.enroller import Enroller
+from edge.enrol.portrait import PortraitReader
+from edge.enrol.server import EnrolServer, EnrolServerError
+from edge.enrol.tickets import TicketBook
+from edge.health import CameraWatch, Counters, EdgeHealth, EdgeIdentity
+from edge.keys import edge_dir, load_or_create
+from edge.link.client import EdgeLink, LinkParts
+from edge.link.connection import LinkAddress
+from edge.outbox import DurableOutbox, OutboxError
+
+log = structlog.get_logger()
+
+OUTBOX_FILE = "outbox.db"
+TICKETS_FILE = "tickets.db"
+PICTURES_WAITING = 8
+_TICK_S = 0.2
+_CAMERAS_EVERY_S = 1.0
+_DROPPED_EVERY_S = 10.0
+_STOP_S = 2.5
+
+
+class EdgeWorker:
+    """One edge of the estate, put together from its configuration."""
+
+    def __init__(self, loaded: LoadedConfig, edge: EdgeId) -> None:
+        """Open models, keys and lists. Raises what `edge.assembly` raises; nothing runs yet."""
+        self._loaded = loaded
+        self._config = edge_settings(loaded, edge)
+        loaded.prepare_state_dir()
+        self._counters = Counters()
+        checkpoints = own_checkpoints(loaded, edge)
+        models = open_models(self._config, needs_plates=any(isinstance(one, PlateLane) for one in checkpoints))
+        keys = load_or_create(loaded.state_dir, edge)
+        core_key = core_public_key(loaded, self._config)
+        folder = edge_dir(loaded.state_dir, edge)
+        self._lists = open_lists(loaded, self._config, keys, core_key, models.embedder)
+        self._tickets = TicketBook(folder / TICKETS_FILE)
+        self._outbox = DurableOutbox(
+            folder / OUTBOX_FILE,
+            max_rows=self._config.outbox_max_rows,
+            max_bytes=self._config.outbox_max_bytes,
+        )
+        reader = PortraitReader(models.faces, models.embedder)
+        self._enrolment = self._make_enrolment(Enroller(edge, core_key, reader, self._tickets, self._outbox))
+        public = keys.private.public_key()
+        identity = EdgeIdentity(
+            edge,
+            utc_now(),
+            base64.b64encode(public.public_bytes_raw()).decode(),
+            None if self._enrolment is None else f"http://{self._config.enrol_host}:{self._enrolment.port}",
+        )
+        health = EdgeHealth(
+            identity,
+            self._outbox,
+            self._counters,
+            list_version=lambda: self._lists.version,
+            cameras=self._camera_health,
+            watched=self._watch_counts,
+        )
+        parts = LinkParts(self._outbox, self._lists, health.state, self._counters)
+        self._link = EdgeLink(LinkAddress(loaded, edge), parts)
+        self._pictures = Aside("pictures", PICTURES_WAITING, self._counters)
+        self._books = Books(self._outbox, self._pictures, models.faces, self._counters)
+        self._camera_watch = CameraWatch()
+        self._streams = {camera.id: make_stream(camera) for camera in own_cameras(loaded, edge)}
+        self._notes = {
+            one.camera: models.why_no_plates
+            for one in checkpoints
+            if isinstance(one, PlateLane) and models.plates is None
+        }
+        self._posts = self._make_posts(checkpoints, models)
+        self._vision = VisionLoop(self._stations(), self._counters)
+        self._stopping = threading.Event()
+        self._housekeeper = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
+        log.info("edge.ready", edge=edge, key=fingerprint(public), cameras=len(self._streams), posts=len(self._posts))
+
+    def start(self) -> None:
+        """Begin. Gates work from here on; the broker, the cameras and the core may come when they can."""
+        self._pictures.start()
+        for post in self._posts:
+            post.start()
+            self._link.checkpoint_changed(post.gate.state())
+        self._link.start()
+        for stream in self._streams.values():
+            stream.start()
+        self._vision.start()
+        self._housekeeper.start()
+        if self._enrolment is not None:
+            self._serve_enrolment(self._enrolment)
+
+    def stop(self) -> None:
+        """End within ``_STOP_S`` or a little more: what was decided is written down, what is written is on disk."""
+        self._stopping.set()
+        deadline_s = time.monotonic() + _STOP_S
+        closing = [stream.stop for stream in self._streams.values()]
+        if self._enrolment is not None:
+            closing.append(self._enrolment.stop)
+        threads = [_beside(close) for close in closing]
+        self._vision.stop()
+        for post in self._posts:
+            post.stop(max(0.1, deadline_s - time.monotonic()))
+        self._pictures.stop(max(0.1, deadline_s - time.monotonic()))
+        self._link.stop()
+        for thread in threads:
+            thread.join(max(0.0, deadline_s - time.monotonic()))
+        self._outbox.close()
+        self._tickets.close()
+        self._lists.close()
+        log.info("edge.stopped", edge=self._config.id)
+
+    def run(self) -> None:
+        """Run until SIGTERM or ctrl-C. From the main thread."""
+        wanted = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: wanted.set())
+        self.start()
+        try:
+            wanted.wait()
+        finally:
+            self.stop()
+
+    # -- parts -----------------------------------------------------------------------------------------------------
+
+    def _make_enrolment(self, enroller: Enroller) -> EnrolServer | None:
+        """The endpoint, or None when its address is taken: gates open without it."""
+        api = self._loaded.config.api
+        app = make_app(enroller, api.public_url or f"http://{api.host}:{api.port}")
+        try:
+            return EnrolServer(app, self._config.enrol_host, self._config.enrol_port)
+        except EnrolServerError as error:
+            self._counters.add("enrolment_unavailable")
+            log.warning("enrolment.unavailable", problem=str(error))
+            return None
+
+    def _serve_enrolment(self, enrolment: EnrolServer) -> None:
+        try:
+            enrolment.start()
+        except EnrolServerError as error:
+            self._counters.add("enrolment_unavailable")
+            log.warning("enrolment.unavailable", problem=str(error))
+
+    def _make_posts(self, checkpoints: tuple[FaceGate | Door | PlateLane, ...], models: Models) -> list[CheckpointPost]:
+        posts = []
+        for checkpoint in checkpoints:
+            watcher = make_watcher(checkpoint, models, self._lists)
+            if watcher is None:
+                self._counters.add("lanes_without_plate_models")
+                continue
+            gate = make_gate(checkpoint, self._link, self._link.checkpoint_changed)
+            if isinstance(gate, MqttRelay):
+                self._link.listen(checkpoint.id, gate.answered)
+            posts.append(CheckpointPost(checkpoint, watcher, gate, self._lists, self._books, wall_clock=utc_now))
+        return posts
+
+    def _stations(self) -> list[Station]:
+        stations = []
+        for camera, stream in self._streams.items():
+            posts = tuple(post for post in self._posts if post.checkpoint.camera == camera)
+            if posts:
+                stations.append(Station(stream, posts))
+            else:
+                stream.want(0.0)
+        return stations
+
+    # -- how it is -------------------------------------------------------------------------------------------------
+
+    def _camera_health(self) -> tuple[CameraHealth, ...]:
+        return tuple(self._with_note(stream.health()) for stream in self._streams.values())
+
+    def _with_note(self, health: CameraHealth) -> CameraHealth:
+        note = self._notes.get(health.camera, "")
+        return health.model_copy(update={"detail": "; ".join(filter(None, (health.detail, note)))[:300]})
+
+    def _watch_counts(self) -> dict[str, int]:
+        return {f"{post.checkpoint.id}.{name}": number for post in self._posts for name, number in post.counted.items()}
+
+    def _keep_house(self) -> None:
+        due = {self._look_after_cameras: 0.0, self._tell_dropped: 0.0}
+        every_s = {self._look_after_cameras: _CAMERAS_EVERY_S, self._tell_dropped: _DROPPED_EVERY_S}
+        while not self._stopping.wait(_TICK_S):
+            try:
+                for post in self._posts:
+                    post.gate.state()  # lets a gate whose time is over notice that it has closed
+                for chore, due_s in list(due.items()):
+                    if time.monotonic() >= due_s:
+                        due[chore] = time.monotonic() + every_s[chore]
+                        chore()
+            except Exception:
+                self._counters.add("housekeeping_failed")
+                log.exception("edge.housekeeping_failed", advice="gates go on; report this")
+
+    def _look_after_cameras(self) -> None:
+        now = datetime.now(UTC)
+        for changed in self._camera_watch.look(self._camera_health(), time.monotonic(), now):
+            self._books.write(changed, now)
+
+    def _tell_dropped(self) -> None:
+        try:
+            self._outbox.report_dropped(datetime.now(UTC))
+        except OutboxError as error:
+            self._counters.add("outbox_unreadable")
+            log.warning("outbox.report_failed", problem=str(error))
+
+
+def _beside(close: Callable[[], None]) -> threading.Thread:
+    """Run ``close`` without waiting for it; what it can't do in time ends with the process."""
+
+    def do() -> None:
+        try:
+            close()
+        except TimeoutError as error:
+            log.warning("edge.stop_slow", problem=str(error))
+
+    thread = threading.Thread(target=do, name="stopping", daemon=True)
+    thread.start()
+    return thread

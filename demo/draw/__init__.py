@@ -1,0 +1,1 @@
+"""Everything the demo shows is drawn here, from numbers: no photograph of anyone or anything."""

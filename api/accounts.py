@@ -94,11 +94,12 @@ def sign_in(database: Database, name: str, password: str, now: datetime) -> str 
     """Secret of a new browser session, or None: wrong name or password, nobody is told which."""
     with database.reading() as db:
         row = db.get(AccountRow, name)
-    if not passwords.verify_password(row.password_hash if row else None, password) or row is None:
+        known = (row.name, row.password_hash, Role(row.role)) if row is not None else None
+    if not passwords.verify_password(known[1] if known else None, password) or known is None:
         return None
     with database.writing() as db:
         db.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
-        return _open_session(db, row.name, Role(row.role), kind="browser", now=now, until=now + SESSION_LIFETIME)
+        return _open_session(db, known[0], known[2], kind="browser", now=now, until=now + SESSION_LIFETIME)
 
 
 def sign_out(database: Database, secret: str) -> None:

@@ -216,7 +216,8 @@ class TicketBody(Body):
 
 
 class Ticket(Answer):
-    """Leave to enrol once: send it with the portrait to ``enrol_url``, the edge's own endpoint, never here."""
+    """Leave to enrol once: POST it to the edge itself, never here, at ``{enrol_url}/v1/enrolments``, as a multipart
+    form with the text ``ticket`` and the file ``portrait``."""
 
     ticket: str
     enrol_url: str

@@ -23,7 +23,7 @@ _SHUTDOWN_S = 5
 log = structlog.get_logger()
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Ends the live streams first: they would never end by themselves, and hold up the shutdown."""
 
     def __init__(self, config: uvicorn.Config, live: LiveHub) -> None:
@@ -67,7 +67,7 @@ def run_api(loaded: LoadedConfig, announce: Callable[[str], None]) -> None:
         token = renew_setup_token(database)
         if token is not None:
             announce(f"{page_url(loaded)}/setup#token={token}")
-        server = _Server(
+        server = Server(
             uvicorn.Config(
                 create_app(context),
                 access_log=False,

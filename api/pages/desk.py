@@ -60,6 +60,7 @@ class CheckpointBoard:
 
     cards: list[CheckpointCard]
     more: int
+    overview: list[tuple[schemas.CameraHealth, Name]]
     cameras_down: list[Name]
     edges_down: list[EdgeId]
     core_down: bool
@@ -90,16 +91,18 @@ def checkpoint_board(db: Session, config: EstateConfig, now: datetime) -> Checkp
     names = {one.id: one.name for one in config.checkpoints}
     cameras = {one.id: one.name for one in config.cameras}
     found = list_checkpoints(db, config)
-    health = {one.id: one for one in [*(point.camera for point in found), *list_overview_cameras(db, config)]}
+    overview = list_overview_cameras(db, config)
+    health = {one.id: one for one in [*(point.camera for point in found), *overview]}
     online_edges = {row.id for row in edge_rows(db) if row.online}
     edges_down = [one.id for one in config.edges if one.id not in online_edges]
     down = [
         cameras[CameraId(one.id)] for one in health.values() if one.state is CameraState.OFFLINE and one.edge_online
     ]
+    others = [(one, cameras[CameraId(one.id)]) for one in overview[:MAX_CHECKPOINTS]]
     cards = [
         CheckpointCard(one, names[CheckpointId(one.id)], _last_passage(db, one.id)) for one in found[:MAX_CHECKPOINTS]
     ]
-    return CheckpointBoard(cards, len(found) - len(cards), down, edges_down, _core_is_down(db, now))
+    return CheckpointBoard(cards, len(found) - len(cards), others, down, edges_down, _core_is_down(db, now))
 
 
 def passage_lines(db: Session, config: EstateConfig) -> list[PassageLine]:

@@ -93,7 +93,7 @@ async function enrol(form) {
 async function postPortrait(url, portrait) {
   let answer;
   try {
-    answer = await fetch(url, { method: "POST", body: portrait, signal: AbortSignal.timeout(EDGE_TIMEOUT_MS) });
+    answer = await fetch(`${url.replace(/\/+$/, "")}/v1/enrolments`, { method: "POST", body: portrait, signal: AbortSignal.timeout(EDGE_TIMEOUT_MS) });
   } catch {
     return words.unreachable;
   }

@@ -1,0 +1,1 @@
+"""The API: sign-in, permissions, JSON, the live stream, the pages."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
@@ -13,6 +13,7 @@ from core.storage.schema import EdgeCursorRow, EventRow
 
 Life = tuple[str, str]
 """(edge, epoch)"""
+_PAGE = 500
 
 
 @dataclass(slots=True)
@@ -51,17 +52,27 @@ def advance(db: Session, cursors: Mapping[Life, EdgeCursorRow], progress: Mappin
     """
     for life, made in progress.items():
         cursor = cursors[life]
-        edge, epoch = life
         cursor.skipped -= sum(1 for sequence in made.arrived if sequence <= cursor.contiguous)
-        ahead = (
-            select(EventRow.sequence)
-            .where(EventRow.edge_id == edge, EventRow.epoch == epoch, EventRow.sequence > cursor.contiguous)
-            .order_by(EventRow.sequence)
-            .execution_options(yield_per=1000)  # most often the first one ends the walk
-        )
-        cursor.contiguous, missing = walk(cursor.contiguous, db.scalars(ahead), made.floor)
+        ahead = _committed_after(db, life, cursor.contiguous)
+        cursor.contiguous, missing = walk(cursor.contiguous, ahead, made.floor)
         cursor.skipped += missing
     db.flush()
+
+
+def _committed_after(db: Session, life: Life, contiguous: int) -> Iterator[int]:
+    """Committed sequences above ``contiguous``, ascending, read page by page: most often the first ends the walk."""
+    edge, epoch = life
+    while True:
+        page = db.scalars(
+            select(EventRow.sequence)
+            .where(EventRow.edge_id == edge, EventRow.epoch == epoch, EventRow.sequence > contiguous)
+            .order_by(EventRow.sequence)
+            .limit(_PAGE)
+        ).all()
+        yield from page
+        if len(page) < _PAGE:
+            return
+        contiguous = page[-1]
 
 
 def walk(contiguous: int, ahead: Iterable[int], floor: int) -> tuple[int, int]:

@@ -52,11 +52,12 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session to read with; whatever it changed is rolled back."""
+        """A session to read with; whatever it changed is rolled back. Rows that were read can be used afterwards."""
         with self._read_sessions() as session:
             try:
                 yield session
             finally:
+                session.expunge_all()  # a rollback would empty them
                 session.rollback()
 
     @contextmanager

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
+from cli.output import FAILED, failure, tell_failure
 from models.directory import Condition, ModelDirectory, State
 from models.errors import LicenceNotAcceptedError, ModelError, UnknownModelError
 from models.fetch import Fetched, accepted_in_environment, check_licence, fetch_each
@@ -19,7 +20,6 @@ from models.manifest import Manifest, Model, load_manifest
 
 models_app = typer.Typer(name="models", no_args_is_help=True, help="Fetch, list and verify the ONNX models.")
 
-EXIT_PROBLEM = 1
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to standard output, for scripts.")]
 
 
@@ -49,17 +49,18 @@ def fetch_command(
     accepted = {*(accept_licence or []), *accepted_in_environment()}
     models = [_named(manifest, name) for name in (*wanted, *sorted(accepted))][: len(wanted)]
     if sys.stdin.isatty() and not as_json:
-        accepted |= _ask_for_licences(models, directory, accepted)
+        accepted |= ask_for_licences(models, directory, accepted)
     try:
-        with _Bars() as bars:
+        with Bars() as bars:
             fetched, problems = fetch_each(
                 wanted, directory=directory, accepted=accepted, folder=folder, on_progress=bars.show
             )
     except ModelError as error:
-        fetched, problems = [], {"": error}
+        tell_failure(error, as_json=as_json)
+        raise typer.Exit(FAILED) from error
     _tell_fetched(fetched, problems, directory, as_json)
     if problems:
-        raise typer.Exit(EXIT_PROBLEM)
+        raise typer.Exit(FAILED)
 
 
 @models_app.command("list")
@@ -99,7 +100,7 @@ def verify_command(as_json: AsJson = False) -> None:
         for condition in found:
             typer.echo(f"{condition.state.value:8}{condition.model:12}{condition.detail or condition.file}")
     if problem:
-        raise typer.Exit(EXIT_PROBLEM)
+        raise typer.Exit(FAILED)
 
 
 def _named(manifest: Manifest, name: str) -> Model:
@@ -109,7 +110,7 @@ def _named(manifest: Manifest, name: str) -> Model:
         raise typer.BadParameter(str(error)) from error
 
 
-def _ask_for_licences(models: list[Model], directory: ModelDirectory, accepted: set[str]) -> set[str]:
+def ask_for_licences(models: list[Model], directory: ModelDirectory, accepted: set[str]) -> set[str]:
     """Names of the models to whose licence the person at the terminal says yes."""
     agreed = set()
     for model in models:
@@ -147,9 +148,7 @@ def _tell_fetched(
             "fetched": [
                 {"model": one.model, "origins": one.origins, "passed_over": one.passed_over} for one in fetched
             ],
-            "problems": [
-                {"model": name, "kind": type(error).__name__, "detail": str(error)} for name, error in problems.items()
-            ],
+            "problems": [{"model": name, **failure(error)} for name, error in problems.items()],
         }
         typer.echo(json.dumps(told, ensure_ascii=False, indent=1))
         return
@@ -157,10 +156,10 @@ def _tell_fetched(
         instead = f" ({'; '.join(one.passed_over)})" if one.passed_over else ""
         typer.echo(f"{one.model}: ready, from {', '.join(dict.fromkeys(one.origins.values()))}{instead}")
     for error in problems.values():
-        typer.echo(str(error), err=True)
+        tell_failure(error, as_json=False)
 
 
-class _Bars:
+class Bars:
     """A progress bar per file on standard error; nothing where that is no terminal."""
 
     def __init__(self) -> None:
@@ -168,7 +167,7 @@ class _Bars:
         self._progress = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
         self._tasks: dict[str, TaskID] = {}
 
-    def __enter__(self) -> _Bars:
+    def __enter__(self) -> Bars:
         self._progress.start()
         return self
 

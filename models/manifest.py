@@ -27,10 +27,13 @@ class Task(StrEnum):
 
 
 class Rewrite(StrEnum):
-    """Changes to a graph that keep its answers (`models.rewrite`), made once when the file is fetched."""
+    """Changes to a graph that keep its answers (`models.rewrite`), made once when the file is fetched.
+
+    A change to what is made gets a new name, so that stores make it again.
+    """
 
     YUNET_DYNAMIC = "yunet_dynamic"
-    SFACE_FAST = "sface_fast"
+    SFACE_RELU = "sface_relu"
 
 
 class _Entry(BaseModel):

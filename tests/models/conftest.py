@@ -44,7 +44,8 @@ def plate_reader(store: ModelDirectory) -> PlateReading:
 @pytest.fixture(scope="session")
 def astronaut() -> Image:
     """Eileen Collins, NASA, public domain: 512x512 BGR, one face."""
-    return np.ascontiguousarray(pictures.astronaut()[:, :, ::-1])
+    picture: Image = pictures.astronaut()  # type: ignore[no-untyped-call]
+    return np.ascontiguousarray(picture[:, :, ::-1])
 
 
 @pytest.fixture(scope="session")

@@ -21,10 +21,9 @@ def reference(published: dict[str, Path]) -> cv2.FaceDetectorYN:
 
 def _reference_faces(reference: cv2.FaceDetectorYN, image: Image) -> Faces:
     reference.setInputSize((image.shape[1], image.shape[0]))
-    _, found = reference.detect(image)
-    if found is None:
-        return Faces.none()
-    found = np.asarray(found, np.float32)[np.argsort(-np.asarray(found)[:, 14], kind="stable")]
+    _, answer = reference.detect(image)
+    found = np.asarray([] if answer is None else answer, np.float32).reshape(-1, 15)
+    found = found[np.argsort(-found[:, 14], kind="stable")]
     corners = np.concatenate([found[:, :2], found[:, :2] + found[:, 2:4]], axis=1)
     return Faces(corners, found[:, 4:14].reshape(-1, 5, 2), found[:, 14])
 
@@ -62,9 +61,8 @@ def test_several_faces_come_best_first_and_as_opencv_finds_them(
 def test_on_photographs_the_faces_are_opencvs(face_detector: FaceDetecting, reference: cv2.FaceDetectorYN) -> None:
     folder = require_evaluation("faces")
     for row in rows(folder, "manifest.csv")[:60]:
-        image = cv2.imread(str(folder / "images" / row["file"]))
-        assert image is not None
-        _assert_same(face_detector.detect([np.asarray(image, np.uint8)])[0], _reference_faces(reference, image))
+        image = np.asarray(cv2.imread(str(folder / "images" / row["file"])), np.uint8)
+        _assert_same(face_detector.detect([image])[0], _reference_faces(reference, image))
 
 
 def test_a_large_picture_is_looked_at_small_and_answered_in_its_own_pixels(

@@ -75,7 +75,7 @@ def test_one_person_is_nearer_to_herself_than_to_others(
         # The middle face is the labelled one in this data.
         faces = face_detector.detect([image])[0]
         middle = np.abs(faces.boxes.reshape(-1, 2, 2).mean(axis=1) - 125).sum(axis=1).argmin()
-        return face_embedder.embed(align(image, faces.landmarks[middle])[None])[0]
+        return np.asarray(face_embedder.embed(align(image, faces.landmarks[middle])[None])[0], np.float32)
 
     gallery = np.stack([vector(enrolled[name]) for name in wanted])
     names = list(wanted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import shutil
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from typing import Any
 import httpx
 import pytest
 
-from models import directory as directory_module
 from models.directory import ModelDirectory, State
 from models.errors import (
     LicenceNotAcceptedError,
@@ -257,7 +257,7 @@ def test_a_disk_that_is_too_small_is_noticed_before_loading(
 ) -> None:
     internet = Internet().at(FIRST_HOST, serve(CONTENT))
     usage = type("Usage", (), {"free": 10})()
-    monkeypatch.setattr(directory_module.shutil, "disk_usage", lambda _path: usage)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
     with pytest.raises(StoreFullError, match="ANJU_MODELS_DIR"):
         fetch(["tiny"], directory=store, manifest=manifest(), transport=internet.transport)
     assert internet.asked == []

@@ -23,7 +23,7 @@ def small_scrfd(*, landmarks: bool = True) -> bytes:
 
     A cell is white where the face is. Boxes reach one stride to each side, landmarks lie on the cell's corner.
     """
-    constants = {
+    constants: dict[str, np.ndarray] = {
         "mix": np.full((2, 3, 1, 1), 1 / 3, np.float32),
         "to_scores": np.array([-1, 1], np.int64),
         "fill_bbox": np.ones((1, 4), np.float32),
@@ -31,9 +31,9 @@ def small_scrfd(*, landmarks: bool = True) -> bytes:
     }
     nodes = []
     for stride in (8, 16, 32):
-        kernel = {"kernel_shape": [stride, stride], "strides": [stride, stride]}
+        size = [stride, stride]
         nodes += [
-            helper.make_node("AveragePool", ["input"], [f"pooled_{stride}"], **kernel),
+            helper.make_node("AveragePool", ["input"], [f"pooled_{stride}"], kernel_shape=size, strides=size),
             helper.make_node("Conv", [f"pooled_{stride}", "mix"], [f"mixed_{stride}"]),
             helper.make_node("Transpose", [f"mixed_{stride}"], [f"last_{stride}"], perm=[0, 2, 3, 1]),
             helper.make_node("Reshape", [f"last_{stride}", "to_scores"], [f"score_{stride}"]),

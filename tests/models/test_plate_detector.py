@@ -27,8 +27,8 @@ def scene_with_corners(
 ) -> tuple[Image, Float]:
     plate = draw_plate(text, colour)
     height, width = plate.shape[:2]
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -angle, WIDTH_PX / width)
-    matrix[:, 2] += np.array([size[0] - width, size[1] - height]) / 2
+    matrix = np.asarray(cv2.getRotationMatrix2D((width / 2, height / 2), -angle, WIDTH_PX / width), np.float64)
+    matrix[:, 2] += ((size[0] - width) / 2, (size[1] - height) / 2)
     road = np.full((size[1], size[0], 3), 96, np.uint8)
     picture = cv2.warpAffine(plate, matrix, size, dst=road, flags=cv2.INTER_AREA, borderMode=cv2.BORDER_TRANSPARENT)
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)

@@ -17,7 +17,7 @@ from models.errors import ChecksumError
 from models.manifest import Rewrite, load_manifest
 from models.rewrite import rewrite
 
-REWRITES = {"yunet": Rewrite.YUNET_DYNAMIC, "sface": Rewrite.SFACE_FAST}
+REWRITES = {"yunet": Rewrite.YUNET_DYNAMIC, "sface": Rewrite.SFACE_RELU}
 INPUTS = {"yunet": ("input", (3, 640, 640)), "sface": ("data", (3, 112, 112))}
 
 
@@ -61,7 +61,7 @@ def test_slopes_above_one_are_computed_right_too() -> None:
         [onnx.numpy_helper.from_array(slope.reshape(4, 1, 1), "slope")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 11)], ir_version=6)
-    changed = rewrite(Rewrite.SFACE_FAST, model.SerializeToString())
+    changed = rewrite(Rewrite.SFACE_RELU, model.SerializeToString())
     blob = np.random.default_rng(1).normal(0, 3, (5, 4, 2, 2)).astype(np.float32)
     expected = np.where(blob > 0, blob, blob * slope.reshape(1, 4, 1, 1))
     np.testing.assert_allclose(_session(changed).run(None, {"data": blob})[0], expected, rtol=1e-6, atol=1e-6)
@@ -93,4 +93,4 @@ def test_what_is_no_graph_is_refused() -> None:
 
 def test_a_graph_of_another_model_is_refused(published: dict[str, Path]) -> None:
     with pytest.raises(ChecksumError, match="no input 'data'"):
-        rewrite(Rewrite.SFACE_FAST, published["yunet"].read_bytes())
+        rewrite(Rewrite.SFACE_RELU, published["yunet"].read_bytes())

@@ -1,0 +1,1 @@
+"""What the `anju` command says, and how it exits."""

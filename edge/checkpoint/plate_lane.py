@@ -171,10 +171,12 @@ class PlateLaneWatcher:
             visit.best, visit.best_confidence = picture.bgr(), confidence
 
     def _settle(self, visit: _Visit, reading: PlateReading, picture: Picture, shown: Image | None) -> list[Observation]:
-        """Tell a visit, unless it is an earlier one whose track had broken."""
+        """Tell a visit, unless it is one that was told already, whose track had broken or got mixed up."""
+        known = {gone.text for gone in self._recently_gone(visit.first.pts_s)}
+        known |= {other.told.text for other in self._visits.values() if other.told is not None}
         visit.told, visit.best, visit.checked_s = reading, None, picture.moment.pts_s
         visit.reads.clear()
-        if any(gone.text == reading.text for gone in self._recently_gone(visit.first.pts_s)):
+        if reading.text in known:
             return []
         return [self._observation(visit, reading, picture, shown)]
 

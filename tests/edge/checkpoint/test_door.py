@@ -1,0 +1,200 @@
+"""The door's watcher: a pass and the face beside it, once per showing; and who goes through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from core.contract.config import Door
+from core.contract.ids import CameraId, CheckpointId, PassId
+from core.contract.signed import QrPass
+from core.contract.vocabulary import Ring
+from edge.checkpoint.door import DoorWatcher
+from edge.evidence import Crossing, Observation, PassEvidence
+from models.types import Faces, Image
+from tests.edge.checkpoint.watching import (
+    ALICE,
+    FPS,
+    NAME,
+    START,
+    CountingEmbedder,
+    ScriptedFaces,
+    ScriptedGallery,
+    ScriptedPasses,
+    faces,
+    watch,
+)
+
+PASS = QrPass(
+    PassId("00000000-0000-7000-8000-00000000000b"), ALICE, START - timedelta(days=1), START + timedelta(days=1)
+)
+OLD = QrPass(PASS.pass_id, ALICE, START - timedelta(days=2), START - timedelta(days=1))
+TEXT, OLD_TEXT, OTHER = "AJ1:GOOD", "AJ1:OLD", "https://example.org"
+SOMEBODY = faces((200, 180, 90))
+
+ShowCodes = Callable[[Callable[[int], tuple[str, ...]]], list[int]]
+
+
+@pytest.fixture
+def show(monkeypatch: pytest.MonkeyPatch) -> ShowCodes:
+    """``show(codes_of_scan) -> scans``: what each scan finds, and the scans made so far."""
+
+    def script(codes: Callable[[int], tuple[str, ...]]) -> list[int]:
+        scans: list[int] = []
+
+        def read(_image: Image) -> tuple[str, ...]:
+            scans.append(len(scans))
+            return codes(len(scans) - 1)
+
+        monkeypatch.setattr("edge.checkpoint.door.read_codes", read)
+        return scans
+
+    return script
+
+
+class Scene:
+    def __init__(self, *script: Faces, scores: tuple[float | None, ...] = (0.7,)) -> None:
+        self.embedder = CountingEmbedder()
+        self.gallery = ScriptedGallery(scores=scores)
+        self.watcher = DoorWatcher(
+            Door(
+                id=CheckpointId("cp"),
+                name=NAME,
+                camera=CameraId("cam"),
+                ring=Ring.BUILDING,
+                zone=((0, 0), (1, 0), (1, 1), (0, 1)),
+                min_face_px=60,
+                threshold_line=((0.75, 1.0), (0.75, 0.0)),
+            ),
+            ScriptedFaces(script),
+            self.embedder,
+            self.gallery,
+            ScriptedPasses({TEXT: PASS, OLD_TEXT: OLD}),
+        )
+
+    def run(self, looks: int) -> list[tuple[int, Observation]]:
+        return watch(self.watcher, looks)
+
+
+def passes(told: list[tuple[int, Observation]]) -> list[PassEvidence]:
+    return [seen.seen for _, seen in told if isinstance(seen.seen, PassEvidence)]
+
+
+def crossings(told: list[tuple[int, Observation]]) -> list[int]:
+    return [seen.seen.track for _, seen in told if isinstance(seen.seen, Crossing)]
+
+
+def test_a_valid_pass_and_its_holder_are_told_at_once_and_once(show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT,))
+    scene = Scene(*[SOMEBODY] * 50)
+    told = scene.run(50)
+    assert passes(told) == [PassEvidence(PASS, 0.7, 0.4, good_shots=1, others_in_zone=0)]
+    assert told[0][0] == 0
+    assert told[0][1].picture is not None
+    assert scene.gallery.compared == [ALICE]
+
+
+def test_without_a_face_nobody_looks_for_a_code(show: ShowCodes) -> None:
+    scans = show(lambda _scan: (TEXT,))
+    assert Scene().run(20) == []
+    assert scans == []
+
+
+def test_without_a_pass_no_face_is_embedded(show: ShowCodes) -> None:
+    show(lambda _scan: ())
+    scene = Scene(*[SOMEBODY] * 30)
+    assert scene.run(40) == []
+    assert scene.embedder.crops == []
+
+
+@pytest.mark.parametrize(("text", "qr"), [(OTHER, None), (OLD_TEXT, OLD)])
+def test_an_invalid_or_expired_pass_is_told_without_looking_at_the_face(
+    text: str, qr: QrPass | None, show: ShowCodes
+) -> None:
+    show(lambda _scan: (text,))
+    scene = Scene(*[SOMEBODY] * 40)
+    assert passes(scene.run(50)) == [PassEvidence(qr, None, 0.4, good_shots=0, others_in_zone=0)]
+    assert scene.embedder.crops == []
+
+
+def test_somebody_else_than_the_holder_is_looked_at_three_times(show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT,))
+    scene = Scene(*[SOMEBODY] * 50, scores=(0.1, 0.2, 0.2))
+    assert passes(scene.run(50)) == [PassEvidence(PASS, 0.2, 0.4, good_shots=3, others_in_zone=0)]
+
+
+def test_a_holder_without_a_template_is_told_at_the_first_shot(show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT,))
+    scene = Scene(*[SOMEBODY] * 50, scores=(None,))
+    assert passes(scene.run(50)) == [PassEvidence(PASS, None, 0.4, good_shots=1, others_in_zone=0)]
+
+
+def test_no_good_shot_in_three_seconds_is_told_as_such(show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT,))
+    scene = Scene(*[faces((200, 180, 90), yaw=0.7)] * 60)
+    told = scene.run(60)
+    assert passes(told) == [PassEvidence(PASS, None, 0.4, good_shots=0, others_in_zone=0)]
+    assert told[0][0] == pytest.approx(3 * FPS, abs=1)
+
+
+def test_two_before_the_door_are_not_compared(show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT,))
+    scene = Scene(*[faces((150, 180, 90), (400, 180, 90))] * 60)
+    assert passes(scene.run(60)) == [PassEvidence(PASS, None, 0.4, good_shots=0, others_in_zone=1)]
+
+
+def test_the_same_pass_shown_again_after_three_seconds_without_is_another_showing(show: ShowCodes) -> None:
+    # Scans come every 0.3 s after the first: 4 scans with the code, 14 without, then again.
+    show(lambda scan: (TEXT,) if scan < 4 or scan >= 18 else ())
+    scene = Scene(*[SOMEBODY] * 120)
+    assert len(passes(scene.run(120))) == 2
+
+
+def test_a_glimpse_without_the_code_is_the_same_showing(show: ShowCodes) -> None:
+    show(lambda scan: (TEXT,) if scan % 4 == 0 else ())
+    scene = Scene(*[SOMEBODY] * 120)
+    assert len(passes(scene.run(120))) == 1
+
+
+def test_a_poster_in_view_does_not_hide_the_pass_and_is_told_once(show: ShowCodes) -> None:
+    show(lambda _scan: (OTHER, TEXT))
+    scene = Scene(*[SOMEBODY] * 80)
+    assert [one.qr for one in passes(scene.run(80))] == [PASS]
+
+
+def walk(start: float, stop: float, looks: int) -> list[Faces]:
+    return [faces((start + (stop - start) * look / (looks - 1), 180, 60)) for look in range(looks)]
+
+
+def test_going_through_is_told_once_and_embeds_nothing(show: ShowCodes) -> None:
+    show(lambda _scan: ())
+    scene = Scene(*walk(300, 620, 15))
+    told = scene.run(30)
+    assert len(crossings(told)) == 1
+    assert told[0][1].picture is not None
+    assert scene.embedder.crops == []
+    assert scene.watcher.counts.shots == 0
+
+
+def test_coming_out_is_not_going_through(show: ShowCodes) -> None:
+    show(lambda _scan: ())
+    assert Scene(*walk(620, 300, 15)).run(30) == []
+
+
+def test_somebody_who_comes_back_and_goes_in_again_goes_through_twice(show: ShowCodes) -> None:
+    show(lambda _scan: ())
+    scene = Scene(*walk(400, 560, 8), *walk(560, 400, 8), *walk(400, 560, 8))
+    assert len(crossings(scene.run(40))) == 2
+
+
+def test_a_follower_is_a_second_track(show: ShowCodes) -> None:
+    show(lambda _scan: ())
+    ahead, behind = walk(300, 620, 15), walk(140, 460, 15)
+    rest = walk(460, 620, 8)
+    together = [
+        faces(*((float(one.boxes[0, 0]) + 30, 180, 60) for one in pair)) for pair in zip(ahead, behind, strict=True)
+    ]
+    told = crossings(Scene(*together, *rest).run(40))
+    assert len(told) == len(set(told)) == 2

@@ -1,0 +1,178 @@
+"""The face gate's watcher: intent first, one person, one observation, nothing left behind."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.contract.config import FaceGate, Polygon
+from core.contract.ids import CameraId, CheckpointId
+from core.contract.vocabulary import Ring
+from edge.checkpoint.face_gate import FaceGateWatcher
+from edge.evidence import FaceEvidence, FaceMatch, Observation
+from models.types import Faces
+from tests.edge.checkpoint.watching import (
+    ALICE,
+    NAME,
+    SHUT,
+    CountingEmbedder,
+    ScriptedFaces,
+    ScriptedGallery,
+    faces,
+    picture,
+    watch,
+)
+
+ALL: Polygon = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+SURE = FaceMatch(ALICE, score=0.8, margin=0.4, threshold=0.45)
+UNSURE = replace(SURE, score=0.40, margin=0.1)
+TOO_CLOSE = replace(SURE, margin=0.01)
+NOBODY = Faces.none()
+
+
+def gate(zone: Polygon = ALL) -> FaceGate:
+    return FaceGate(
+        id=CheckpointId("cp"), name=NAME, camera=CameraId("cam"), ring=Ring.PERIMETER, zone=zone, min_face_px=60
+    )
+
+
+class Scene:
+    """A watcher over a script."""
+
+    def __init__(self, *script: Faces, matches: tuple[FaceMatch | None, ...] = (SURE,), zone: Polygon = ALL) -> None:
+        self.detector = ScriptedFaces(script)
+        self.embedder = CountingEmbedder()
+        self.gallery = ScriptedGallery(matches)
+        self.watcher = FaceGateWatcher(gate(zone), self.detector, self.embedder, self.gallery)
+
+    def run(self, looks: int) -> list[tuple[int, Observation]]:
+        return watch(self.watcher, looks)
+
+
+def evidence(observation: Observation) -> FaceEvidence:
+    assert isinstance(observation.seen, FaceEvidence)
+    return observation.seen
+
+
+def test_somebody_known_is_told_at_the_third_look_and_once() -> None:
+    scene = Scene(*[faces((300, 180, 90))] * 20)
+    [(look, seen)] = scene.run(40)
+    assert look == 2
+    assert evidence(seen) == FaceEvidence(match=SURE, good_shots=1, others_in_zone=0)
+    assert seen.first.pts_s < seen.deciding.pts_s
+    assert seen.times.detect is not None
+    assert seen.times.embed is not None
+    assert seen.times.match is not None
+    assert seen.times.decision is None
+    assert len(scene.embedder.crops) == 1
+    assert not scene.watcher.in_pass
+
+
+def test_nothing_is_embedded_of_somebody_who_walks_past() -> None:
+    scene = Scene(*[faces((300, 180, 90))] * 2)
+    assert scene.run(30) == []
+    assert scene.embedder.crops == []
+
+
+def test_a_face_too_small_to_be_in_the_one_person_zone_is_nobodys_business() -> None:
+    scene = Scene(*[faces((300, 180, 50))] * 20)
+    assert scene.run(40) == []
+    assert scene.embedder.crops == []
+
+
+def test_outside_the_zone_is_black_before_the_detector_looks_and_a_face_there_counts_for_nothing() -> None:
+    half: Polygon = ((0.0, 0.0), (0.5, 0.0), (0.4, 1.0), (0.0, 1.0))
+    scene = Scene(*[faces((310, 300, 90))] * 20, zone=half)
+    assert scene.run(30) == []
+    assert scene.embedder.crops == []
+    assert not scene.detector.seen[0][350, 300:320].any()
+
+
+def test_a_stranger_is_compared_three_times_at_most_and_told_once() -> None:
+    scene = Scene(*[faces((300, 180, 90))] * 40, matches=(UNSURE,))
+    [(_, seen)] = scene.run(60)
+    assert evidence(seen) == FaceEvidence(match=UNSURE, good_shots=3, others_in_zone=0)
+    assert scene.gallery.asked == [1, 2, 3]
+
+
+def test_two_who_are_too_alike_are_looked_at_again_before_it_is_told() -> None:
+    scene = Scene(*[faces((300, 180, 90))] * 40, matches=(TOO_CLOSE, SURE))
+    [(_, seen)] = scene.run(60)
+    assert evidence(seen).match == SURE
+    assert scene.gallery.asked == [1, 2]
+
+
+def test_where_nobody_is_enrolled_it_is_told_at_once() -> None:
+    scene = Scene(*[faces((300, 180, 90))] * 40, matches=(None,))
+    [(look, seen)] = scene.run(60)
+    assert look == 2
+    assert evidence(seen).match is None
+
+
+def test_a_turned_face_waits_for_a_better_shot() -> None:
+    scene = Scene(*[faces((300, 180, 90), yaw=0.6)] * 6, *[faces((300, 180, 90))] * 6)
+    [(look, seen)] = scene.run(40)
+    assert look == 6
+    assert evidence(seen).good_shots == 1
+    assert scene.watcher.counts.flat()["refused.turned"] == 4
+
+
+def test_somebody_never_good_enough_is_told_while_still_there() -> None:
+    scene = Scene(*[faces((300, 180, 90), yaw=0.6)] * 100)
+    [(look, seen)] = scene.run(120)
+    assert 60 < look < 70, "five seconds"
+    assert evidence(seen) == FaceEvidence(match=None, good_shots=0, others_in_zone=0)
+    assert scene.embedder.crops == []
+
+
+def test_somebody_who_leaves_undecided_is_told_without_a_picture() -> None:
+    scene = Scene(*[faces((300, 180, 90))] * 4, matches=(UNSURE,))
+    [(_, seen)] = scene.run(40)
+    assert evidence(seen).match == UNSURE
+    assert evidence(seen).good_shots == 2
+    assert seen.picture is None
+
+
+def test_two_in_the_zone_are_not_compared() -> None:
+    scene = Scene(*[faces((200, 180, 90), (420, 180, 90))] * 10)
+    told = scene.run(40)
+    assert [evidence(seen) for _, seen in told] == [FaceEvidence(None, 0, 1)] * 2
+    assert scene.embedder.crops == []
+
+
+def test_who_is_alone_again_is_compared() -> None:
+    scene = Scene(*[faces((200, 180, 90), (420, 180, 90))] * 5, *[faces((200, 180, 90))] * 10)
+    told = [evidence(seen) for _, seen in scene.run(40)]
+    assert FaceEvidence(SURE, 1, 0) in told
+    assert len(scene.embedder.crops) == 1
+
+
+def test_the_next_person_is_another_pass() -> None:
+    scene = Scene(*[faces((300, 180, 90))] * 5, *[NOBODY] * 10, *[faces((300, 180, 90))] * 5)
+    assert len(scene.run(40)) == 2
+
+
+def test_probes_are_gone_when_it_is_told() -> None:
+    scene = Scene(*[faces((300, 180, 90))] * 40, matches=(UNSURE,))
+    scene.run(60)
+    assert len(scene.embedder.given) == 3
+    assert not any(vectors.any() for vectors in scene.embedder.given)
+
+
+def test_an_empty_zone_costs_no_detection() -> None:
+    scene = Scene()
+    still = np.full((360, 640, 3), 120, np.uint8)
+    for look in range(50):
+        scene.watcher.look(picture(look, still), SHUT)
+    assert scene.detector.looks <= 5, "once a second, to be sure"
+
+
+@pytest.mark.parametrize("looks", [3, 5])
+def test_more_pictures_are_wanted_while_somebody_is_there(looks: int) -> None:
+    scene = Scene(*[faces((300, 180, 90))] * 40, matches=(UNSURE,))
+    idle = scene.watcher.wanted_fps
+    scene.run(looks)
+    assert scene.watcher.in_pass
+    assert scene.watcher.wanted_fps > idle

@@ -1,0 +1,175 @@
+"""The lane's watcher: one observation per visit, as soon as the reads agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from core.contract.config import PlateLane
+from core.contract.ids import CameraId, CheckpointId
+from core.contract.vocabulary import PlateColour, Ring
+from edge.checkpoint.plate_lane import PlateLaneWatcher
+from edge.evidence import Observation, PlateEvidence
+from models.types import Image, PlateRead, Plates
+from tests.edge.checkpoint.watching import NAME, SHUT, picture, watch
+
+ONE, TWO = "京A12D45", "沪B98C76"
+
+
+@pytest.fixture(autouse=True)
+def colourless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pictures are noise: every plate's colour is unknown."""
+    monkeypatch.setattr("edge.checkpoint.plate_lane.plate_colour", lambda _crop: PlateColour.UNKNOWN)
+
+
+def plates(*places: tuple[float, float], width: float = 120) -> Plates:
+    boxes = np.array([[x, y, x + width, y + width / 3] for x, y in places], np.float32).reshape(-1, 4)
+    quads = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
+    return Plates(boxes, quads, np.full(len(boxes), 0.95, np.float32))
+
+
+@dataclass
+class Script:
+    """Plates per look, and texts in the order they are read (the last for ever)."""
+
+    looks: Sequence[Plates]
+    texts: Sequence[tuple[str, float]]
+    looked: int = 0
+    reads: int = 0
+
+    def detect(self, images: Sequence[Image], *, max_side: int = 960, min_score: float = 0.6) -> list[Plates]:
+        self.looked += 1
+        return [self.looks[self.looked - 1] if self.looked <= len(self.looks) else Plates.none()]
+
+    def read(self, crops: Sequence[Image]) -> list[PlateRead]:
+        self.reads += 1
+        text, confidence = self.texts[min(self.reads, len(self.texts)) - 1]
+        return [PlateRead(text, (confidence,) * len(text))]
+
+
+def lane(script: Script) -> PlateLaneWatcher:
+    checkpoint = PlateLane(
+        id=CheckpointId("cp"),
+        name=NAME,
+        camera=CameraId("cam"),
+        ring=Ring.PERIMETER,
+        zone=((0, 0), (1, 0), (1, 1), (0, 1)),
+        min_plate_px=80,
+    )
+    return PlateLaneWatcher(checkpoint, script, script)
+
+
+def texts(told: list[tuple[int, Observation]]) -> list[str | None]:
+    seen = [one.seen for _, one in told]
+    assert all(isinstance(one, PlateEvidence) for one in seen)
+    return [one.reading.text if one.reading else None for one in seen if isinstance(one, PlateEvidence)]
+
+
+STANDING = plates((250, 200))
+DRIVING = [plates((100 + 12 * look, 200)) for look in range(30)]
+
+
+def test_a_visit_is_told_once_while_the_vehicle_is_still_there() -> None:
+    script = Script(DRIVING, [(ONE, 0.95)])
+    told = watch(lane(script), 50)
+    assert texts(told) == [ONE]
+    look, seen = told[0]
+    assert look == 1
+    assert seen.picture is not None
+    assert seen.times.detect is not None
+    assert seen.times.read is not None
+    assert script.reads <= 2 + 3, "then only a check every second"
+
+
+def test_reads_go_on_until_they_agree() -> None:
+    script = Script([STANDING] * 20, [("", 0.0), ("京A120", 0.9), (ONE, 0.9), ("京A12045", 0.5), (ONE, 0.95)])
+    watcher = lane(script)
+    assert texts(watch(watcher, 40)) == [ONE]
+    assert watcher.counts.flat()["reads_rejected"] == 2
+
+
+def test_an_unreadable_vehicle_is_told_when_it_leaves_with_a_picture() -> None:
+    told = watch(lane(Script([STANDING] * 10, [("??", 0.3)])), 30)
+    assert texts(told) == [None]
+    assert told[0][0] > 9
+    assert told[0][1].picture is not None
+
+
+def test_something_plate_like_for_a_moment_is_no_visit() -> None:
+    assert watch(lane(Script([STANDING] * 2, [("??", 0.3)])), 30) == []
+
+
+def test_a_plate_too_narrow_to_read_is_waited_for() -> None:
+    script = Script([plates((250, 200), width=60)] * 10, [(ONE, 0.95)])
+    assert watch(lane(script), 20) == []
+    assert script.reads == 0
+
+
+def test_a_plate_cut_off_by_the_picture_is_not_read() -> None:
+    script = Script([plates((600, 200))] * 10, [(ONE, 0.95)])
+    assert watch(lane(script), 20) == []
+
+
+def test_the_next_car_follows_closely_and_is_another_visit() -> None:
+    first = [plates((60 + 20 * look, 240)) for look in range(20)]
+    both = [
+        Plates(
+            np.concatenate([one.boxes, two.boxes]),
+            np.concatenate([one.quads, two.quads]),
+            np.concatenate([one.scores, two.scores]),
+        )
+        for one, two in zip(first[8:], [plates((20 + 20 * look, 60)) for look in range(12)], strict=True)
+    ]
+    script = Script([*first[:8], *both], [(ONE, 0.95), (ONE, 0.95), (TWO, 0.95)])
+    assert texts(watch(lane(script), 50)) == [ONE, TWO]
+
+
+def test_another_plate_in_the_same_place_is_another_visit() -> None:
+    script = Script([STANDING] * 60, [(ONE, 0.95), (ONE, 0.95), (TWO, 0.95)])
+    assert texts(watch(lane(script), 60)) == [ONE, TWO]
+
+
+def test_one_misread_check_is_no_new_visit() -> None:
+    script = Script([STANDING] * 60, [(ONE, 0.95), (ONE, 0.95), (TWO, 0.95), (ONE, 0.95)])
+    assert texts(watch(lane(script), 60)) == [ONE]
+
+
+def test_a_track_that_breaks_is_the_same_visit() -> None:
+    script = Script([*[STANDING] * 10, *[Plates.none()] * 8, *[STANDING] * 10], [(ONE, 0.95)])
+    assert texts(watch(lane(script), 60)) == [ONE]
+
+
+def test_the_slanted_rest_of_a_plate_just_lost_is_no_unreadable_vehicle() -> None:
+    script = Script([*[STANDING] * 10, *[Plates.none()] * 6, *[STANDING] * 6], [(ONE, 0.95), (ONE, 0.95), ("??", 0.2)])
+    assert texts(watch(lane(script), 60)) == [ONE]
+
+
+def test_a_lone_sure_read_is_told_at_the_end_and_a_doubtful_one_is_not() -> None:
+    sure = Script([STANDING] * 4, [(ONE, 0.95), ("??", 0.2)])
+    assert texts(watch(lane(sure), 30)) == [ONE]
+    doubtful = Script([STANDING] * 4, [(ONE, 0.7), ("??", 0.2)])
+    assert texts(watch(lane(doubtful), 30)) == [None]
+
+
+def test_an_empty_lane_costs_no_detection_and_a_parked_car_little() -> None:
+    still = np.full((360, 640, 3), 120, np.uint8)
+    empty = Script([], [])
+    watcher = lane(empty)
+    for look in range(50):
+        watcher.look(picture(look, still), SHUT)
+    assert empty.looked <= 5
+    parked = Script([STANDING] * 100, [(ONE, 0.95)])
+    watcher = lane(parked)
+    for look in range(100):
+        watcher.look(picture(look, still), SHUT)
+    assert parked.looked < 15
+    assert watcher.wanted_fps < 6
+
+
+def test_a_vehicle_that_stays_unread_is_read_a_bounded_number_of_times() -> None:
+    script = Script([STANDING] * 200, [("??", 0.3)])
+    watch(lane(script), 200)
+    assert script.reads <= 24

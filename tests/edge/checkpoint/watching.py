@@ -1,0 +1,126 @@
+"""Scripted sight for watcher tests: what detector, embedder, gallery and readers say is written down, look by look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import av
+import numpy as np
+
+from core.contract.config import Name
+from core.contract.events import CheckpointStateV1
+from core.contract.ids import CheckpointId, ModelId, SubjectKey
+from core.contract.signed import QrPass
+from core.contract.vocabulary import GateState
+from edge.capture.picture import Picture
+from edge.checkpoint.watcher import Watcher
+from edge.evidence import FaceMatch, Moment, Observation
+from models.alignment import TEMPLATE
+from models.types import Faces, Float, Image
+
+FPS = 12.5
+WIDTH, HEIGHT = 640, 360
+START = datetime(2026, 3, 1, 8, tzinfo=UTC)
+NAME = Name(zh="卡口", en="Checkpoint")
+SHUT = CheckpointStateV1(checkpoint=CheckpointId("cp"), gate=GateState.CLOSED, since=START)
+ALICE = SubjectKey("00000000-0000-7000-8000-00000000000a")
+MODEL = ModelId("fake@000000000000")
+
+Place = tuple[float, float, float]
+"""Middle of a face and its width, pixels."""
+
+
+def moment(look: int) -> Moment:
+    at_s = 1000 + look / FPS
+    return Moment(at_s, START + timedelta(seconds=look / FPS), at_s)
+
+
+def picture(look: int, image: Image | None = None) -> Picture:
+    """The picture of one look; without ``image`` coarse noise, different each time, on which any face is sharp."""
+    if image is None:
+        cells = np.random.default_rng(look).integers(60, 200, (HEIGHT // 8, WIDTH // 8, 1), np.uint8)
+        image = np.kron(cells, np.ones((8, 8, 3), np.uint8))
+    return Picture(moment(look), av.VideoFrame.from_ndarray(image, format="bgr24"), moment(look).received_s)
+
+
+def faces(*places: Place, yaw: float = 0.0) -> Faces:
+    """Frontal faces at ``places``; ``yaw``: how far the noses are to the side, in eye distances."""
+    boxes, points = [], []
+    for x, y, width in places:
+        boxes.append([x - width / 2, y - width / 2, x + width / 2, y + width / 2])
+        five = (TEMPLATE - 56) * (width / 80) + (x, y)
+        five[2, 0] += yaw * (five[1, 0] - five[0, 0])
+        points.append(five)
+    n = len(places)
+    return Faces(
+        np.array(boxes, np.float32).reshape(n, 4),
+        np.array(points, np.float32).reshape(n, 5, 2),
+        np.full(n, 0.9, np.float32),
+    )
+
+
+@dataclass
+class ScriptedFaces:
+    """Says per look what the script says, then nobody. Boxes are of the zone's cut: use zones that start at 0, 0."""
+
+    script: Sequence[Faces]
+    looks: int = 0
+    seen: list[Image] = field(default_factory=list)
+
+    def detect(self, images: Sequence[Image], *, max_side: int = 640, min_score: float = 0.6) -> list[Faces]:
+        self.seen.append(images[0])
+        self.looks += 1
+        return [self.script[self.looks - 1] if self.looks <= len(self.script) else Faces.none()]
+
+
+@dataclass
+class CountingEmbedder:
+    """Every face is the same vector; keeps what it was shown and what it gave."""
+
+    model: str = "fake@000000000000"
+    dimension: int = 4
+    crops: list[Image] = field(default_factory=list)
+    given: list[Float] = field(default_factory=list)
+
+    def embed(self, crops: Image) -> Float:
+        self.crops += [crop.copy() for crop in crops]
+        vectors = np.tile(np.array([0.5, 0.5, 0.5, 0.5], np.float32), (len(crops), 1))
+        self.given.append(vectors)
+        return vectors
+
+
+@dataclass
+class ScriptedGallery:
+    """Answers in order, the last one for ever."""
+
+    matches: Sequence[FaceMatch | None] = (None,)
+    scores: Sequence[float | None] = (None,)
+    asked: list[int] = field(default_factory=list)
+    compared: list[SubjectKey] = field(default_factory=list)
+    model: ModelId = MODEL
+    verify_threshold: float = 0.4
+
+    def identify(self, probes: Float, checkpoint: CheckpointId, now: datetime) -> FaceMatch | None:
+        self.asked.append(len(probes))
+        return self.matches[min(len(self.asked), len(self.matches)) - 1]
+
+    def compare(self, subject: SubjectKey, probes: Float) -> float | None:
+        self.compared.append(subject)
+        return self.scores[min(len(self.compared), len(self.scores)) - 1]
+
+
+@dataclass
+class ScriptedPasses:
+    """Knows these texts."""
+
+    known: dict[str, QrPass]
+
+    def verify(self, text: str) -> QrPass | None:
+        return self.known.get(text)
+
+
+def watch(watcher: Watcher, looks: int, *, first: int = 0) -> list[tuple[int, Observation]]:
+    """Show ``looks`` pictures; every observation with the number of the look it came at."""
+    return [(look, seen) for look in range(first, first + looks) for seen in watcher.look(picture(look), SHUT)]

@@ -27,8 +27,9 @@ from watchlists.plate_index import ExactPlate, LooksLike, PlateHasher, PlateInde
 faiss: Any = faiss_stubs  # its type stubs describe the C++ signatures, not the Python ones
 ROUNDS, QUICK_ROUNDS = 400, 60
 STRANGERS, QUICK_STRANGERS = 20_000, 2_000
-GALLERIES = {1_000: 0.3, 10_000: 0.6}
-"""Templates, and the goal beside FAISS alone: checking probes and telling people apart costs 20 to 30 µs at any size."""
+GALLERIES = {1_000: 0.3, 10_000: 2.0}
+"""Templates, and the goal beside FAISS alone: 20 to 30 µs go into checking probes and telling people apart at any size;
+at 10,000, a large estate, we mean to take half of FAISS' time."""
 REGISTERED = (500, 2_000, 5_000)
 LOOKUPS = 2_000
 MODEL = ModelId("synthetic@000000000000")
@@ -112,16 +113,35 @@ def plates(registered: int, strangers: int) -> list[Row | dict[str, Any]]:
 
 
 def lookups(rounds: int) -> list[Row]:
-    """Plates looked up in a second among 50,000, from the text as read."""
+    """Plates looked up in a second among 50,000, from the text as read to the answer."""
     draw = np.random.default_rng(50_000)
     listed = _city(50_000, draw, set())
     hasher, index = PlateHasher(bytes(32)), PlateIndex()
     index.update(put={VehicleKey(new_id()): hasher.digest(text) for text in listed})
-    reads = sorted(listed)[: LOOKUPS // 2] + sorted(_city(LOOKUPS // 2, draw, listed))
-    spent = medians_ms({"ours": lambda: [index.find(hasher.digest(text)) for text in reads]}, rounds)
-    per_second = LOOKUPS / spent["ours"] * 1000
-    what = "plates looked up a second among 50,000, normalising, HMAC and OCR-equivalence included"
-    return [against_limit(what, ours=per_second, limit=20_000, lower_is_better=False)]
+    known, unknown = sorted(listed)[:LOOKUPS], sorted(_city(LOOKUPS, draw, listed))
+    spent = medians_ms(
+        {
+            "known": lambda: [index.find(hasher.digest(text)) for text in known],
+            "unknown": lambda: [index.find(hasher.digest(text)) for text in unknown],
+        },
+        rounds,
+    )
+    what = "plates looked up a second among 50,000, normalising and HMAC included"
+    return [
+        against_limit(
+            f"{what}: listed, found exactly", ours=_rate(spent["known"]), limit=150_000, lower_is_better=False
+        ),
+        against_limit(
+            f"{what}: not listed, OCR-equivalents asked too",
+            ours=_rate(spent["unknown"]),
+            limit=20_000,
+            lower_is_better=False,
+        ),
+    ]
+
+
+def _rate(spent_ms: float) -> float:
+    return LOOKUPS / spent_ms * 1000
 
 
 def _unit(vectors: np.ndarray) -> Float:

@@ -24,10 +24,10 @@ stamp_of() { cat "$@" | sha256sum | cut -d' ' -f1; }
 set_up_python() {
   local stamp wanted python
   stamp=.venv/anju-stamp
-  wanted=$(stamp_of requirements.lock pyproject.toml)
+  wanted=$(stamp_of requirements.lock scripts/installer.lock pyproject.toml)
   if [ -x .venv/bin/anju ] && [ "$(cat $stamp 2>/dev/null)" = "$wanted" ]; then return; fi
   python=$(find_python)
-  say "Python environment in .venv (about 100 packages, some minutes the first time)"
+  say "Python environment in .venv (about 100 packages)"
   if [ ! -x .venv/bin/python ]; then
     # Debian keeps ensurepip in a package of its own; the pip outside can serve an environment as well.
     "$python" -m venv .venv 2>/dev/null || "$python" -m venv --without-pip --clear .venv
@@ -37,8 +37,10 @@ set_up_python() {
     "$python" -m pip --version >/dev/null 2>&1 || fail "neither python3-venv nor pip: apt-get install python3-venv"
     pip=("$python" -m pip --python .venv/bin/python)
   fi
-  "${pip[@]}" install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
-  "${pip[@]}" install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+  "${pip[@]}" install --quiet --disable-pip-version-check --require-hashes -r scripts/installer.lock
+  local uv=(.venv/bin/python -m uv pip install --quiet --python .venv/bin/python --no-deps)
+  "${uv[@]}" --require-hashes -r requirements.lock
+  "${uv[@]}" --no-build-isolation --editable .
   echo "$wanted" >$stamp
 }
 

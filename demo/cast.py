@@ -29,9 +29,48 @@ CIRCLES: tuple[tuple[int, ...], ...] = (
 cosine of 0.36 or more; one person's moods agree to at least 0.85. Found by greedy search over 1,500 seeds."""
 
 PLATES: dict[PlateColour, tuple[str, ...]] = {
-    PlateColour.BLUE: tuple("鄂E5665R 京H64B13 鲁ET7673 津KX8331 湘LF3547 浙H5R388 鲁F7A718 皖J56R23 浙A72N69 津F55P25 京D536K5 鄂C988G5".split()),
-    PlateColour.GREEN: tuple("浙EF73277 豫KD65695 皖LD37189 湘FF52657 鲁FD77586 湘CD62325 京HD31326 津HD91786 鲁LD34456 京FF57772 豫JF19352 鄂HD33267".split()),
-    PlateColour.YELLOW: tuple("鄂H451X3 京HT9548 苏H573F5 鄂HY2735 京C55N56 豫J1866R 湘J4176H 鄂N522Y7 浙A567P5 沪G5B127 苏A92B75 鲁B62G88".split()),
+    PlateColour.BLUE: (
+        "鄂E5665R",
+        "京H64B13",
+        "鲁ET7673",
+        "津KX8331",
+        "湘LF3547",
+        "浙H5R388",
+        "鲁F7A718",
+        "皖J56R23",
+        "浙A72N69",
+        "津F55P25",
+        "京D536K5",
+        "鄂C988G5",
+    ),
+    PlateColour.GREEN: (
+        "浙EF73277",
+        "豫KD65695",
+        "皖LD37189",
+        "湘FF52657",
+        "鲁FD77586",
+        "湘CD62325",
+        "京HD31326",
+        "津HD91786",
+        "鲁LD34456",
+        "京FF57772",
+        "豫JF19352",
+        "鄂HD33267",
+    ),
+    PlateColour.YELLOW: (
+        "鄂H451X3",
+        "京HT9548",
+        "苏H573F5",
+        "鄂HY2735",
+        "京C55N56",
+        "豫J1866R",
+        "湘J4176H",
+        "鄂N522Y7",
+        "浙A567P5",
+        "沪G5B127",
+        "苏A92B75",
+        "鲁B62G88",
+    ),
 }
 """Texts that clp-rec read exactly on three drawn, noisy, compressed cars each, with three crop margins."""
 
@@ -119,7 +158,7 @@ class Cast(Message):
 
 
 def make_cast(seed: int) -> Cast:
-    """The cast of ``seed``: six residents who consented (with passes), one who did not, four strangers, six vehicles."""
+    """Six residents who consented (with passes), one who did not, four strangers and six vehicles."""
     random_of = random.Random(f"cast {seed}")
     faces = list(random_of.choice(CIRCLES))
     random_of.shuffle(faces)

@@ -34,7 +34,7 @@ BIT_RATE = 4_500_000
 WORKERS = 2
 _REPORT_EVERY_FRAMES = 25
 _ENCODER = {
-    "preset": "veryfast",
+    "preset": "superfast",
     "profile": "high",
     "bf": "0",
     "g": str(GOP),
@@ -101,10 +101,11 @@ def render_clips(
         context = multiprocessing.get_context("spawn")
         reports: Any = context.Queue()
         with ProcessPoolExecutor(WORKERS, context, _adopt, (reports,)) as pool:
-            jobs = {
-                pool.submit(_render_one, camera, cast, script, dict(pass_texts), clip_path(folder, camera), keys[camera]): camera
-                for camera in missing
-            }
+            jobs = {}
+            for camera in missing:
+                path = clip_path(folder, camera)
+                job = pool.submit(_render_one, camera, cast, script, dict(pass_texts), path=path, key=keys[camera])
+                jobs[job] = camera
             _follow(jobs, reports, progress)
     return {camera: clip_path(folder, camera) for camera in CAMERAS}
 
@@ -138,7 +139,7 @@ def _adopt(reports: Any) -> None:
 
 
 def _render_one(
-    camera: CameraId, cast: Cast, script: Script, pass_texts: Mapping[SubjectKey, str], path: Path, key: str
+    camera: CameraId, cast: Cast, script: Script, pass_texts: Mapping[SubjectKey, str], *, path: Path, key: str
 ) -> None:
     film = make_film(camera, cast, script, pass_texts)
     seed = CAMERAS.index(camera)

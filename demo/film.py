@@ -214,9 +214,9 @@ class _YardFilm:
         self.frames = YARD_FRAMES
         self._background = yard_picture()
         random = np.random.default_rng((seed, 21))
-        faces = [person.face for person in (*cast.residents, *cast.strangers)]
+        faces = [resident.face for resident in cast.residents]
         self._walkers = []
-        for number, face in enumerate(faces[:7]):
+        for number, face in enumerate(faces):
             start = 30 + int(random.integers(0, 60)) + number * 80
             self._walkers.append(Walker(face, YARD, _stroll(start, number, random), light=0.3))
         paint = PAINTS[int(random.integers(len(PAINTS)))]

@@ -141,8 +141,7 @@ def _lay_out(camera: CameraId, acts: list[Act], order: random.Random) -> CameraS
 def _later(act: Act, frames: int) -> Act:
     return act.model_copy(
         update={
-            name: getattr(act, name) + frames
-            for name in ("first_frame", "decisive_frame", "leave_frame", "last_frame")
+            name: getattr(act, name) + frames for name in ("first_frame", "decisive_frame", "leave_frame", "last_frame")
         }
     )
 

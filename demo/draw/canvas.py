@@ -19,6 +19,11 @@ Mask = npt.NDArray[np.float32]
 _SUBPIXEL_BITS = 4
 
 
+def floats(values: npt.ArrayLike) -> Mask:
+    """``values`` as a float32 array."""
+    return np.asarray(values, np.float32)
+
+
 def shade(colour: Colour, factor: float) -> Colour:
     """``colour`` darker (factor below 1) or lighter (above)."""
     return tuple(float(min(255.0, channel * factor)) for channel in colour)  # type: ignore[return-value]
@@ -207,9 +212,9 @@ class Canvas:
         alpha = self._alpha[where]
         if on_drawn:
             cover *= alpha
-            self._bgr[where] += (np.float32(colour) * 1.0 - self._bgr[where]) * cover[..., None]
+            self._bgr[where] += (floats(colour) - self._bgr[where]) * cover[..., None]
             return
-        self._bgr[where] += (np.float32(colour) - self._bgr[where]) * cover[..., None]
+        self._bgr[where] += (floats(colour) - self._bgr[where]) * cover[..., None]
         alpha += (1 - alpha) * cover
 
     @property
@@ -229,4 +234,4 @@ class Canvas:
         return Sprite(bgr, np.clip(self._alpha * 255 + 0.5, 0, 255).astype(np.uint8), anchor)
 
     def to_picture(self) -> Picture:
-        return np.clip(self._bgr + 0.5, 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(self._bgr + 0.5, 0, 255), np.uint8)

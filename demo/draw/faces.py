@@ -12,12 +12,15 @@ from typing import Literal
 
 import numpy as np
 
-from demo.draw.canvas import Canvas, Colour, Mask, Point, Sprite, ellipse, mix, shade, smooth
+from demo.draw.canvas import Canvas, Colour, Mask, Point, Sprite, ellipse, floats, mix, shade, smooth
 
 DRAWING_VERSION = 1
 """Goes up with every change of how a face looks: seeds proven for one version prove nothing for another."""
 
 Hair = Literal["bald", "crew", "side", "fringe", "receding", "curly", "bob", "long", "bun", "swept"]
+
+Beard = Literal["none", "stubble", "goatee", "full", "moustache"]
+Glasses = Literal["none", "round", "square"]
 
 _SHORT: tuple[Hair, ...] = ("bald", "crew", "side", "fringe", "receding", "curly", "swept")
 _LONG: tuple[Hair, ...] = ("bob", "long", "bun", "swept", "curly")
@@ -71,8 +74,8 @@ class Look:
     mouth_y: float
     lip: float
     lip_colour: Colour
-    beard: Literal["none", "stubble", "goatee", "full", "moustache"]
-    glasses: Literal["none", "round", "square"]
+    beard: Beard
+    glasses: Glasses
     lines: float
     mole: Point | None
     blush: float
@@ -99,7 +102,8 @@ def look_of(seed: int) -> Look:
     long_haired = random.random() < 0.5
     styles = _LONG if long_haired else _SHORT
     lip_tint: Colour = (96, 78, 196) if long_haired and random.random() < 0.7 else (104, 112, 176)
-    beards = ("none", "none", "stubble", "goatee", "full", "moustache")
+    beards: tuple[Beard, ...] = ("none", "none", "stubble", "goatee", "full", "moustache")
+    rims: tuple[Glasses, ...] = ("none", "none", "round", "square")
     mole: Point | None = None
     if random.random() < 0.3:
         mole = (float(random.uniform(-0.5, 0.5)), float(random.uniform(0.15, 0.75)))
@@ -126,8 +130,8 @@ def look_of(seed: int) -> Look:
         mouth_y=float(random.uniform(0.52, 0.66)),
         lip=float(random.uniform(0.030, 0.105)),
         lip_colour=mix(skin, lip_tint, float(random.uniform(0.45, 0.9))),
-        beard="none" if long_haired else beards[int(random.integers(len(beards)))],  # type: ignore[arg-type]
-        glasses=("none", "none", "round", "square")[int(random.integers(4))],  # type: ignore[arg-type]
+        beard="none" if long_haired else beards[int(random.integers(len(beards)))],
+        glasses=rims[int(random.integers(len(rims)))],
         lines=float(max(0.0, random.uniform(-1.0, 1.0))),
         mole=mole,
         blush=float(random.uniform(0.0, 0.4)),
@@ -172,7 +176,7 @@ class _Head:
     def curve(self, *points: Point, depth: float = 0.0, closed: bool = True) -> Mask:
         return smooth([self.at(x, y, depth) for x, y in points], closed=closed)
 
-    def oval(self, x: float, y: float, rx: float, ry: float, tilt: float = 0.0, depth: float = 0.0) -> Mask:
+    def oval(self, x: float, y: float, rx: float, ry: float, tilt: float = 0.0, *, depth: float = 0.0) -> Mask:
         return ellipse(self.at(x, y, depth), (rx * self.unit, ry * self.unit), tilt)
 
     def draw(self) -> Sprite:
@@ -534,7 +538,7 @@ class _Head:
                 )
             self.canvas.shape(rim, (250, 246, 240), opacity=0.10)
             self.canvas.stroke(rim, frame, 0.04 * u, closed=True)
-            arm = np.float32([self.at(x + side * radius, y - 0.05, 0.35), self.at(side * look.width, y - 0.07)])
+            arm = floats([self.at(x + side * radius, y - 0.05, 0.35), self.at(side * look.width, y - 0.07)])
             self.canvas.stroke(arm, frame, 0.035 * u)
         bridge = self.curve(
             (-look.eye_apart + radius, look.eye_y),

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from demo.draw.canvas import Canvas, Colour, Point, Sprite, ellipse, mix, shade, smooth
+from demo.draw.canvas import Canvas, Colour, Point, Sprite, ellipse, floats, mix, shade, smooth
 from demo.draw.faces import Look
 
 FEET_Y = 7.35
@@ -128,10 +128,10 @@ class _Body:
 
     def limb(self, joints: tuple[Point, ...], widths: tuple[float, ...], colour: Colour) -> None:
         """A tapering limb through ``joints``; ``widths`` are half widths at each, face units."""
-        points = np.float32(joints)
+        points = floats(joints)
         direction = np.gradient(points, axis=0)
         normal = np.stack([-direction[:, 1], direction[:, 0]], 1) / np.linalg.norm(direction, axis=1, keepdims=True)
-        half = np.float32(widths)[:, None]
+        half = floats(widths)[:, None]
         outline = np.vstack([points + normal * half, (points - normal * half)[::-1]])
         self.fill(tuple((float(x), float(y)) for x, y in outline), colour)
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from demo.draw.canvas import Canvas, Picture, Point, Sprite, ellipse, lay, rounded, smooth
+from demo.draw.canvas import Canvas, Mask, Picture, Point, Sprite, ellipse, floats, lay, rounded, smooth
 from demo.draw.scenery import (
     HEIGHT,
     WIDTH,
@@ -74,7 +75,7 @@ def gate_picture() -> Picture:
         (1540, 60, 210, 216),
         (1780, 140, 150, 204),
     ):
-        tower(canvas, left, top, width, 420, (tone, tone - 6, tone - 2))
+        tower(canvas, left, top, width, 420, wall=(tone, tone - 6, tone - 2))
     for x, height, seed in (
         (30, 260, 1),
         (480, 230, 2),
@@ -93,7 +94,7 @@ def gate_picture() -> Picture:
     for x in range(20, WIDTH, 150):
         canvas.shape([(x, 466), (x + 70, 466), (x + 70, 471), (x, 471)], (220, 224, 226))
     for left, right in ((0, 620), (1300, WIDTH)):
-        hedge(canvas, left - 20, right - (0 if left else 10), 560, 76, 7 + left)
+        hedge(canvas, left - 20, right - (0 if left else 10), 560, 76, seed=7 + left)
         fence(canvas, left, right, 440, 590)
     canvas.shape([(640, 500), (1280, 500), (2500, HEIGHT), (-580, HEIGHT)], (196, 202, 206))
     for left in (0, 1316):
@@ -117,7 +118,13 @@ def gate_picture() -> Picture:
 def gate_front(picture: Picture) -> Sprite:
     """The parts of the gate's ``picture`` that stand before the street: pillars, fence, guard house."""
     alpha = np.zeros(picture.shape[:2], np.uint8)
-    boxes = ((0, 440, 620, 592), (1300, 440, 1920, 592), (595, 112, 685, 622), (1235, 112, 1325, 622), (64, 276, 426, 702))
+    boxes = (
+        (0, 440, 620, 592),
+        (1300, 440, 1920, 592),
+        (595, 112, 685, 622),
+        (1235, 112, 1325, 622),
+        (64, 276, 426, 702),
+    )
     for left, top, right, bottom in boxes:
         alpha[top:bottom, left:right] = 255
     height = max(bottom for *_, bottom in boxes)
@@ -134,7 +141,7 @@ def _guard_house(canvas: Canvas) -> None:
     canvas.shape([(190, 350), (262, 350), (212, 520), (172, 520), (172, 400)], (226, 206, 184), soft=8, opacity=0.5)
     canvas.stroke([(275, 350), (275, 520)], (230, 232, 234), 7)
     canvas.stroke(rounded(170, 350, 380, 520, 8), (230, 232, 234), 7, closed=True)
-    sign(canvas, (275, 578), "门卫室", 34, (250, 250, 250), (120, 84, 56), 12)
+    sign(canvas, (275, 578), "门卫室", 34, (250, 250, 250), board=(120, 84, 56), pad=12)
 
 
 def lane_picture() -> Picture:
@@ -149,11 +156,11 @@ def lane_picture() -> Picture:
         (1480, 40, 220, 216),
         (1730, 110, 170, 206),
     ):
-        tower(canvas, left, top, width, 350, (tone - 4, tone - 2, tone))
+        tower(canvas, left, top, width, 350, wall=(tone - 4, tone - 2, tone))
     for x, height, seed in ((60, 250, 3), (380, 220, 1), (640, 170, 5), (1180, 170, 2), (1420, 230, 4), (1880, 260, 1)):
         tree(canvas, x, 372, height, seed)
-    hedge(canvas, -20, 760, 410, 60, 3)
-    hedge(canvas, 1150, 1940, 410, 60, 4)
+    hedge(canvas, -20, 760, 410, 60, seed=3)
+    hedge(canvas, 1150, 1940, 410, 60, seed=4)
     canvas.shape([(820, 330), (1100, 330), (1760, HEIGHT), (-260, HEIGHT)], (118, 116, 114))
     for side, far, near in ((-1, 820, -260), (1, 1100, 1760)):
         canvas.shape([(far, 330), (far + side * 16, 330), (near + side * 90, HEIGHT), (near, HEIGHT)], (204, 208, 212))
@@ -175,10 +182,15 @@ def _island(canvas: Canvas) -> None:
         [(1720, 370), (1800, 370), (1740, 570), (1698, 570), (1698, 440)], (226, 206, 184), soft=8, opacity=0.5
     )
     canvas.stroke(rounded(1694, 370, 1900, 570, 8), (232, 234, 236), 8, closed=True)
-    sign(canvas, (1790, 640), "东门 车行", 34, (250, 250, 250), (120, 84, 56), 12)
+    sign(canvas, (1790, 640), "东门 车行", 34, (250, 250, 250), board=(120, 84, 56), pad=12)
     canvas.shape(rounded(1540, 640, 1620, 960, 10), (46, 120, 222))
     canvas.shape(rounded(1540, 640, 1562, 960, 10), (38, 100, 190))
     canvas.shape(rounded(1552, 700, 1608, 760, 6), (50, 46, 44))
+
+
+def fixed_point(points: Mask) -> npt.NDArray[np.int32]:
+    """Pixels to OpenCV's sixteenths of a pixel."""
+    return np.round(points * 16).astype(np.int32)
 
 
 def draw_barrier(frame: Picture, raised: float) -> None:
@@ -186,13 +198,13 @@ def draw_barrier(frame: Picture, raised: float) -> None:
     angle = np.radians(86 * raised)
     pivot = (1580.0, 676.0)
     length = 1330.0 * (1 - 0.42 * raised)
-    along = np.float32((-np.cos(angle), -np.sin(angle)))
-    across = np.float32((along[1], -along[0]))
+    along = floats((-np.cos(angle), -np.sin(angle)))
+    across = floats((along[1], -along[0]))
     for number in range(14):
-        a, b = np.float32(pivot) + along * length * number / 14, np.float32(pivot) + along * length * (number + 1) / 14
-        quad = np.float32([a + across * 11, b + across * 11, b - across * 11, a - across * 11])
+        a, b = floats(pivot) + along * length * number / 14, floats(pivot) + along * length * (number + 1) / 14
+        quad = floats([a + across * 11, b + across * 11, b - across * 11, a - across * 11])
         colour = (44, 44, 206) if number % 2 else (240, 240, 240)
-        cv2.fillConvexPoly(frame, np.round(quad * 16).astype(np.int32), colour, cv2.LINE_AA, 4)
+        cv2.fillConvexPoly(frame, fixed_point(quad), colour, cv2.LINE_AA, 4)
     cv2.circle(frame, (round(pivot[0]), round(pivot[1])), 24, (60, 56, 54), -1, cv2.LINE_AA)
 
 
@@ -202,11 +214,11 @@ def door_picture() -> Picture:
     for x, y, size in ((260, 80, 100), (820, 60, 80)):
         cloud(canvas, x, y, size)
     for left, top, width, tone in ((40, 70, 220, 214), (310, 130, 170, 204), (760, 90, 210, 212)):
-        tower(canvas, left, top, width, 430, (tone, tone - 4, tone - 2))
+        tower(canvas, left, top, width, 430, wall=(tone, tone - 4, tone - 2))
     for x, height, seed in ((20, 270, 2), (300, 230, 1), (560, 260, 4), (900, 230, 3), (1110, 250, 5)):
         tree(canvas, x, 470, height, seed)
     canvas.shape([(0, 470), (1300, 470), (1300, 560), (0, 560)], (104, 166, 122))
-    hedge(canvas, -20, 1320, 560, 64, 12)
+    hedge(canvas, -20, 1320, 560, 64, seed=12)
     canvas.shape([(0, 560), (WIDTH, 560), (WIDTH, HEIGHT), (0, HEIGHT)], (190, 198, 206))
     paving(canvas, 300, _DOOR_VANISH_X, 560, (162, 170, 178))
     _lobby_and_wall(canvas)
@@ -245,7 +257,7 @@ def _lobby_and_wall(canvas: Canvas) -> None:
     canvas.shape(
         [_on_wall(near, 1.0), _on_wall(near + 26, 1.0), _on_wall(near + 26, 0), _on_wall(near, 0)], (110, 102, 94)
     )
-    sign(canvas, (1838, 250), "3号楼", 50, (250, 250, 250), (120, 84, 56), 18)
+    sign(canvas, (1838, 250), "3号楼", 50, (250, 250, 250), board=(120, 84, 56), pad=18)
     canvas.shape(rounded(1786, 470, 1876, 650, 12), (52, 48, 46))
     canvas.shape(rounded(1800, 486, 1862, 560, 6), (150, 110, 52))
     canvas.shape(ellipse((1831, 606), (20, 20)), (90, 84, 80))
@@ -256,12 +268,12 @@ def draw_door(frame: Picture, opened: float) -> None:
     far, near = DOOR_JAMBS
     edge = near + (far + 30 - near) * opened
     corners = [_on_wall(far, 0.985), _on_wall(edge, 0.985), _on_wall(edge, 0.012), _on_wall(far, 0.012)]
-    quad = np.round(np.float32(corners) * 16).astype(np.int32)
+    quad = fixed_point(floats(corners))
     x0, x1 = far, int(edge) + 1
     if x1 - x0 > 2:
         region = frame[:, x0:x1]
         glass = region.copy()
-        shifted = quad - np.int32((x0 * 16, 0))
+        shifted = quad - np.asarray((x0 * 16, 0), np.int32)
         cv2.fillConvexPoly(glass, shifted, (206, 196, 176), cv2.LINE_AA, 4)
         cv2.addWeighted(glass, 0.42, region, 0.58, 0, dst=glass)
         region[:] = glass
@@ -313,7 +325,7 @@ def yard_picture() -> Picture:
     ):
         tree(canvas, x, base, height, seed)
     for left, right, base in ((200, 470, 620), (1180, 1500, 640), (430, 760, 1060)):
-        hedge(canvas, left, right, base, 30, left)
+        hedge(canvas, left, right, base, 30, seed=left)
     canvas.grain(np.random.default_rng(4), 2.2, 4)
     return canvas.to_picture()
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from core.contract.vocabulary import PlateColour
-from demo.draw.canvas import Canvas, Colour, Picture, ellipse, rounded
+from demo.draw.canvas import Canvas, Colour, Picture, ellipse, floats, rounded
 from demo.draw.fonts import text_mask
 
 _HEIGHT = 140
@@ -43,7 +43,7 @@ def draw_plate(text: str, colour: PlateColour) -> Picture:
     width = 480 if colour is PlateColour.GREEN else 440
     if colour is PlateColour.GREEN:
         share = np.linspace(0, 1, _HEIGHT, dtype=np.float32)[:, None, None]
-        column = np.float32((246, 250, 246)) * (1 - share) + np.float32((96, 200, 84)) * share
+        column = floats((246, 250, 246)) * (1 - share) + floats((96, 200, 84)) * share
         ground = np.broadcast_to(column, (_HEIGHT, width, 3)).astype(np.uint8)
     else:
         ground = np.full((_HEIGHT, width, 3), _GROUND[colour], np.uint8)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from demo.draw.canvas import Canvas, Colour, Picture, Point, ellipse, mix, rounded, shade, smooth
+from demo.draw.canvas import Canvas, Colour, Picture, Point, ellipse, floats, mix, rounded, shade, smooth
 from demo.draw.fonts import text_mask
 
 WIDTH, HEIGHT = 1920, 1080
@@ -19,7 +19,7 @@ Outline = tuple[Point, ...]
 def gradient(top: Colour, bottom: Colour, height: int, width: int = WIDTH) -> Picture:
     """Vertical gradient, uint8 (height, width, 3)."""
     share = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
-    column = np.float32(top) * (1 - share) + np.float32(bottom) * share
+    column = floats(top) * (1 - share) + floats(bottom) * share
     return np.broadcast_to(column, (height, width, 3)).astype(np.uint8)
 
 
@@ -37,15 +37,15 @@ def cloud(canvas: Canvas, x: float, y: float, size: float) -> None:
         )
 
 
-def tower(canvas: Canvas, left: float, top: float, width: float, base: float, wall: Colour) -> None:
+def tower(canvas: Canvas, left: float, top: float, width: float, base: float, *, wall: Colour) -> None:
     """A residential block with rows of windows and balconies, hazy with distance."""
-    canvas.shape(np.float32([(left, top), (left + width, top), (left + width, base), (left, base)]), wall)
+    canvas.shape(floats([(left, top), (left + width, top), (left + width, base), (left, base)]), wall)
     side = width * 0.22
     canvas.shape(
-        np.float32([(left, top), (left + side, top), (left + side, base), (left, base)]), shade(wall, 0.9), opacity=0.8
+        floats([(left, top), (left + side, top), (left + side, base), (left, base)]), shade(wall, 0.9), opacity=0.8
     )
     canvas.shape(
-        np.float32([(left - 4, top - 8), (left + width + 4, top - 8), (left + width + 4, top), (left - 4, top)]),
+        floats([(left - 4, top - 8), (left + width + 4, top - 8), (left + width + 4, top), (left - 4, top)]),
         shade(wall, 0.82),
     )
     columns = max(2, int(width // 34))
@@ -97,7 +97,7 @@ def tree(canvas: Canvas, x: float, base: float, height: float, seed: int) -> Non
         )
 
 
-def hedge(canvas: Canvas, left: float, right: float, base: float, height: float, seed: int) -> None:
+def hedge(canvas: Canvas, left: float, right: float, base: float, height: float, *, seed: int) -> None:
     """A clipped hedge with a soft, leafy top."""
     random = np.random.default_rng((seed, 11))
     canvas.shape(rounded(left, base - height, right, base, height * 0.3), (66, 116, 78))
@@ -142,25 +142,23 @@ def pillar(canvas: Canvas, middle: float, width: float, top: float, base: float)
     canvas.shape(rounded(middle - half - 8, top - 14, middle + half + 8, top + 4, 4), (206, 216, 228))
 
 
-def paving(
-    canvas: Canvas, horizon_y: float, vanish_x: float, first_y: float, colour: Colour, opacity: float = 0.5
-) -> None:
+def paving(canvas: Canvas, horizon_y: float, vanish_x: float, first_y: float, colour: Colour) -> None:
     """Joints between slabs in one-point perspective, from ``first_y`` to the bottom."""
     for x in range(-5200, 7200, 260):
         far = vanish_x + (x - vanish_x) * (first_y - horizon_y) / (HEIGHT - horizon_y)
-        canvas.stroke([(far, first_y), (x, HEIGHT)], colour, 2, opacity=opacity)
+        canvas.stroke([(far, first_y), (x, HEIGHT)], colour, 2, opacity=0.5)
     depth = 1.0
     while True:
         y = horizon_y + (HEIGHT - horizon_y) * depth
         if y < first_y:
             break
-        canvas.stroke([(0, y), (WIDTH, y)], colour, 2, opacity=opacity)
+        canvas.stroke([(0, y), (WIDTH, y)], colour, 2, opacity=0.5)
         depth /= 1.13
 
 
 def floor_square(canvas: Canvas, outline: Outline, text: str) -> None:
     """The painted one-person zone: a yellow frame, two footprints' worth of tint, and its words in perspective."""
-    corners = np.float32(outline)
+    corners = floats(outline)
     canvas.shape(corners, (120, 214, 250), opacity=0.28)
     canvas.stroke(corners, (60, 190, 244), 13, closed=True, opacity=0.92)
     centre = corners.mean(0)
@@ -183,7 +181,7 @@ def write_on(canvas: Canvas, text: str, line: tuple[Point, Point], size_px: int,
 
 
 def sign(
-    canvas: Canvas, middle: Point, text: str, size_px: int, ink: Colour, board: Colour | None = None, pad: float = 16
+    canvas: Canvas, middle: Point, text: str, size_px: int, ink: Colour, *, board: Colour | None = None, pad: float = 16
 ) -> None:
     """``text`` centred at ``middle``, on a board when a colour for one is given."""
     mask = text_mask(text, size_px)
@@ -221,9 +219,9 @@ def card_reader(canvas: Canvas, x: float, base: float, height: float) -> None:
 def noise_tile(seed: int) -> npt.NDArray[np.int8]:
     """Luma noise of a small sensor, int8, larger than a frame so that each frame can take another part of it."""
     random = np.random.default_rng((seed, 3))
-    fine = random.normal(0, 1.5, (HEIGHT + 128, WIDTH + 128)).astype(np.float32)
+    fine = random.normal(0, 1.3, (HEIGHT + 128, WIDTH + 128)).astype(np.float32)
     coarse = cv2.resize(
-        random.normal(0, 1.2, ((HEIGHT + 128) // 2, (WIDTH + 128) // 2)).astype(np.float32), (WIDTH + 128, HEIGHT + 128)
+        random.normal(0, 1.0, ((HEIGHT + 128) // 2, (WIDTH + 128) // 2)).astype(np.float32), (WIDTH + 128, HEIGHT + 128)
     )
     tile = np.clip(np.round(fine + coarse), -12, 12).astype(np.int8)
     tile.setflags(write=False)

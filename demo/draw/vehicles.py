@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import cv2
 import numpy as np
 
 from core.contract.vocabulary import PlateColour
-from demo.draw.canvas import Canvas, Colour, Sprite, ellipse, mix, rounded, shade, smooth
+from demo.draw.canvas import Canvas, Colour, Mask, Point, Sprite, ellipse, floats, mix, rounded, shade, smooth
 from demo.draw.plates import draw_plate
 
 Body = Literal["saloon", "suv", "van"]
@@ -48,8 +49,8 @@ def draw_car(body: Body, paint: Colour, plate: str, plate_colour: PlateColour) -
     roof_y, inset, base_y = _ROOF[body]
     canvas.shape(ellipse(at(0.5, bumper - 0.005), (0.53 * width, 0.045 * width)), (24, 22, 20), soft=14, opacity=0.75)
     for side in (0.07, 0.79):
-        canvas.shape(rounded(*at(side, 0.58), *at(side + 0.14, bumper), 18), (26, 26, 28))
-        canvas.shape(rounded(*at(side + 0.02, 0.60), *at(side + 0.05, bumper - 0.02), 8), (58, 58, 60), soft=3)
+        canvas.shape(box(at(side, 0.58), at(side + 0.14, bumper), 18), (26, 26, 28))
+        canvas.shape(box(at(side + 0.02, 0.60), at(side + 0.05, bumper - 0.02), 8), (58, 58, 60), soft=3)
     for side in (-1, 1):
         mirror = at(0.5 + side * 0.475, base_y + 0.005)
         canvas.shape(ellipse(mirror, (0.045 * width, 0.032 * width)), shade(paint, 0.85))
@@ -61,8 +62,8 @@ def draw_car(body: Body, paint: Colour, plate: str, plate_colour: PlateColour) -
     only_glass = Canvas(canvas.width, canvas.height)
     only_glass.shape(glass_outline, (255, 255, 255))
     sky = [at(0.22, base_y), at(0.40, roof_y), at(0.56, roof_y), at(0.40, base_y)]
-    canvas.shape(np.float32(sky), (226, 206, 180), soft=8, opacity=0.35, inside=only_glass.alpha)
-    canvas.shape(rounded(*at(0.44, roof_y + 0.04), *at(0.56, roof_y + 0.075), 8), (40, 36, 34), inside=only_glass.alpha)
+    canvas.shape(floats(sky), (226, 206, 180), soft=8, opacity=0.35, inside=only_glass.alpha)
+    canvas.shape(box(at(0.44, roof_y + 0.04), at(0.56, roof_y + 0.075), 8), (40, 36, 34), inside=only_glass.alpha)
     for seat in (0.33, 0.67):
         canvas.shape(
             ellipse(at(seat, base_y - 0.06), (0.055 * width, 0.09 * width)),
@@ -88,7 +89,7 @@ def draw_car(body: Body, paint: Colour, plate: str, plate_colour: PlateColour) -
     bonnet = [at(0.20, base_y + 0.01), at(0.80, base_y + 0.01), at(0.76, base_y + 0.075), at(0.24, base_y + 0.075)]
     canvas.shape(smooth(bonnet), mix(paint, (255, 255, 255), 0.35), soft=14, opacity=0.7, inside=inside)
     canvas.shape(
-        np.float32([at(0, 0.64), at(1, 0.64), at(1, 0.8), at(0, 0.8)]),
+        floats([at(0, 0.64), at(1, 0.64), at(1, 0.8), at(0, 0.8)]),
         shade(paint, 0.62),
         soft=20,
         opacity=0.8,
@@ -99,13 +100,18 @@ def draw_car(body: Body, paint: Colour, plate: str, plate_colour: PlateColour) -
     return canvas.to_sprite(at(0.5, bumper - 0.015))
 
 
+def box(top_left: Point, bottom_right: Point, radius: float) -> Mask:
+    """Outline of a rectangle with round corners between two corners."""
+    return rounded(top_left[0], top_left[1], bottom_right[0], bottom_right[1], radius)
+
+
 def _mirror(points: list[tuple[float, float]], axis_x: float) -> list[tuple[float, float]]:
     return [(2 * axis_x - x, y) for x, y in reversed(points)]
 
 
-def _lamps_and_grille(canvas: Canvas, at, base_y: float, width: int) -> None:  # type: ignore[no-untyped-def]
+def _lamps_and_grille(canvas: Canvas, at: Callable[[float, float], Point], base_y: float, width: int) -> None:
     y = base_y + 0.105
-    canvas.shape(rounded(*at(0.30, y - 0.012), *at(0.70, y + 0.052), 16), (36, 34, 32))
+    canvas.shape(box(at(0.30, y - 0.012), at(0.70, y + 0.052), 16), (36, 34, 32))
     for bar in range(4):
         canvas.stroke([at(0.31, y + bar * 0.015), at(0.69, y + bar * 0.015)], (96, 94, 92), 2.5)
     canvas.shape(ellipse(at(0.5, y + 0.02), (0.022 * width, 0.018 * width)), (214, 214, 212))
@@ -123,7 +129,7 @@ def _lamps_and_grille(canvas: Canvas, at, base_y: float, width: int) -> None:  #
         canvas.shape(ellipse(at(0.5 + side * 0.34, y + 0.015), (0.02 * width, 0.017 * width)), (200, 196, 184))
         canvas.shape(ellipse(at(0.5 + side * 0.40, 0.685), (0.035 * width, 0.018 * width)), (70, 70, 72))
         canvas.shape(ellipse(at(0.5 + side * 0.40, 0.685), (0.018 * width, 0.012 * width)), (220, 222, 220))
-    canvas.shape(rounded(*at(0.27, 0.715), *at(0.73, 0.738), 8), (38, 36, 36))
+    canvas.shape(box(at(0.27, 0.715), at(0.73, 0.738), 8), (38, 36, 36))
 
 
 def _plate(canvas: Canvas, middle: tuple[float, float], text: str, colour: PlateColour) -> None:
@@ -159,7 +165,7 @@ def draw_small_car(paint: Colour, length_px: int, *, to_the_right: bool) -> Spri
     canvas.shape(smooth([at(0.26, 0.155), at(0.37, 0.06), at(0.50, 0.06), at(0.50, 0.155)], 4), (90, 78, 66))
     canvas.shape(smooth([at(0.53, 0.155), at(0.53, 0.06), at(0.64, 0.06), at(0.75, 0.155)], 4), (90, 78, 66))
     canvas.shape(
-        np.float32([at(0, 0.29), at(1, 0.29), at(1, 0.345), at(0, 0.345)]),
+        floats([at(0, 0.29), at(1, 0.29), at(1, 0.345), at(0, 0.345)]),
         shade(paint, 0.7),
         on_drawn=True,
         opacity=0.6,

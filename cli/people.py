@@ -1,0 +1,402 @@
+"""`anju people`: people and their consent, passes, vehicles, and the edges that may hold faces.
+
+Works directly on the estate's database, on the core's own machine; the running core tells the edges.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import httpx
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.orm import Session
+
+from core.contract.config_file import LoadedConfig, load_config
+from core.contract.ids import new_id
+from core.contract.vocabulary import SubjectKind, VehicleKind
+from core.errors import ConflictError, CoreError, InvalidError
+from core.keys import load_or_create_signing_key
+from core.lists.places import face_edges_at
+from core.people import consents, edges, enrolment, passes, subjects, vehicles
+from core.people.notices import notice
+from core.service import opened, prepare
+from core.storage.schema import ConsentRow, EdgeRow, SubjectRow, VehicleRow
+
+ENROL_TIMEOUT_S = 30.0
+MAX_PORTRAIT_BYTES = 7_500_000
+_ACTOR = "console"
+"""Who did it, in records: somebody with a shell on the core's machine."""
+
+people_app = typer.Typer(name="people", no_args_is_help=True, help="People with their consent, passes, vehicles.")
+consent_app = typer.Typer(name="consent", no_args_is_help=True, help="Record consent and its withdrawal.")
+pass_app = typer.Typer(name="pass", no_args_is_help=True, help="QR passes.")
+vehicle_app = typer.Typer(name="vehicle", no_args_is_help=True, help="Vehicles that may enter.")
+edge_app = typer.Typer(name="edge", no_args_is_help=True, help="Edges that may hold lists and templates.")
+for sub_app in (consent_app, pass_app, vehicle_app, edge_app):
+    people_app.add_typer(sub_app)
+
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The estate's file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to standard output, for scripts.")]
+KeyOption = Annotated[str | None, typer.Option("--key", help="Key to use, a lower-case UUID; made up when left out.")]
+SubjectOption = Annotated[str, typer.Option("--subject", metavar="KEY", help="The person's key.")]
+AtOption = Annotated[
+    list[str], typer.Option("--checkpoint", metavar="ID", help="Where they may pass; repeat for several.")
+]
+FromOption = Annotated[
+    str | None, typer.Option("--from", metavar="TIME", help="ISO 8601 with offset; now if left out.")
+]
+UntilOption = Annotated[
+    str | None, typer.Option("--until", metavar="TIME", help="ISO 8601 with offset; or without end.")
+]
+
+
+class EnrolmentFailedError(CoreError):
+    """The edge took no portrait; the text is what it said."""
+
+
+@people_app.command("add")
+def add(
+    name: Annotated[str, typer.Argument(help="For people at the desk; edges never see it.")],
+    *,
+    checkpoint: AtOption,
+    config: ConfigOption,
+    kind: Annotated[SubjectKind, typer.Option("--kind")] = SubjectKind.RESIDENT,
+    key: KeyOption = None,
+    valid_from: FromOption = None,
+    valid_until: UntilOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a person, or bring the one with that key up to date."""
+    with _writing(config) as (_, db):
+        row = subjects.do_put_subject(
+            db,
+            key or new_id(),
+            name=name,
+            kind=kind,
+            checkpoints=checkpoint,
+            valid_from=_time(valid_from) or _now(),
+            valid_until=_time(valid_until),
+            now=_now(),
+        )
+    _tell(_person(row), f"{row.key}  {row.name}", as_json=as_json)
+
+
+@people_app.command("list")
+def list_people(config: ConfigOption, as_json: AsJson = False) -> None:
+    """People who may pass."""
+    with _reading(config) as (_, db):
+        rows = [
+            _person(row) | {"consent": consent.state if (consent := _newest(db, row.key)) is not None else None}
+            for row in subjects.list_subjects(db)
+        ]
+    _tell_table(rows, ("key", "name", "kind", "checkpoints", "consent"), as_json=as_json)
+
+
+@people_app.command("remove")
+def remove(key: Annotated[str, typer.Argument()], config: ConfigOption, as_json: AsJson = False) -> None:
+    """Remove a person: consent ends, templates are erased everywhere, passes are revoked, the name is forgotten."""
+    with _writing(config) as (_, db):
+        row = subjects.do_remove_subject(db, key, _now())
+    _tell({"key": row.key, "removed": True}, "removed; every edge erases what it has", as_json=as_json)
+
+
+@people_app.command("enrol")
+def enrol(
+    subject: SubjectOption,
+    portrait: Annotated[Path, typer.Option("--portrait", exists=True, dir_okay=False, help="JPEG, PNG or WebP.")],
+    config: ConfigOption,
+    edge: Annotated[str | None, typer.Option("--edge", metavar="ID", help="Which edge computes the template.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send a portrait to an edge, which keeps the template and forgets the picture. Needs an active consent."""
+    picture = portrait.read_bytes() if portrait.stat().st_size <= MAX_PORTRAIT_BYTES else None
+    if picture is None:
+        raise InvalidError(f"{portrait} is larger than {MAX_PORTRAIT_BYTES // 1_000_000} MB; send a smaller picture")
+    with _reading(config) as (loaded, db):
+        row = _enrolling_edge(db, subject, edge)
+        key = load_or_create_signing_key(loaded.file(loaded.config.core.signing_key_file))
+        ticket = enrolment.issue_ticket(db, subject, row.id, key, _now())
+        url = (row.state or {}).get("enrol_url")
+    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+        raise ConflictError(f"edge '{row.id}' has not said where portraits go; is it running?")
+    answer = post_portrait(url, ticket, picture)
+    _tell({"edge": row.id} | answer, f"enrolled at {row.id}, quality {answer.get('quality')}", as_json=as_json)
+
+
+def post_portrait(url: str, ticket: str, picture: bytes) -> dict[str, Any]:
+    """What the edge answers: ``template_id``, ``quality``. Raises EnrolmentFailedError.
+
+    Straight to the edge: no proxy of the environment ever sees a portrait.
+    """
+    try:
+        with httpx.Client(trust_env=False, timeout=ENROL_TIMEOUT_S) as client:
+            form = {"portrait": ("portrait", picture, "application/octet-stream")}
+            answer = client.post(f"{url.rstrip('/')}/v1/enrolments", data={"ticket": ticket}, files=form)
+        body = answer.json()
+    except httpx.HTTPError as error:
+        raise EnrolmentFailedError(f"the edge at {url} can't be reached ({type(error).__name__}); is it on?") from None
+    except ValueError:
+        raise EnrolmentFailedError(f"{url} answered {answer.status_code}, but not as an edge would") from None
+    if answer.status_code != httpx.codes.CREATED or not isinstance(body, dict):
+        detail = body.get("detail") if isinstance(body, dict) else None
+        raise EnrolmentFailedError(f"not enrolled: {detail or f'the edge answered {answer.status_code}'}")
+    return body
+
+
+@consent_app.command("give")
+def consent_give(
+    subject: SubjectOption,
+    *,
+    config: ConfigOption,
+    guardian: Annotated[bool, typer.Option("--guardian", help="Given by a parent or other guardian.")] = False,
+    channel: Annotated[consents.Channel, typer.Option("--channel")] = consents.Channel.DESK,
+    notice_shown: Annotated[
+        bool, typer.Option("--notice-shown", help="The current notice was shown and read; otherwise it is shown now.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Record that a person agreed to be recognised, on the words of the current notice."""
+    words = notice()
+    if not notice_shown:
+        typer.echo(f"{words.zh}\n{words.en}", err=True)
+        typer.confirm("本人（或监护人）已阅读并同意 / read and agreed by the person or guardian", abort=True, err=True)
+    with _writing(config) as (_, db):
+        row = consents.do_grant_consent(
+            db,
+            subjects.subject(db, subject),
+            words,
+            channel=channel,
+            given_by=consents.GivenBy.GUARDIAN if guardian else consents.GivenBy.SELF,
+            now=_now(),
+        )
+    _tell(_consent(row), f"consent {row.id} is {row.state}", as_json=as_json)
+
+
+@consent_app.command("withdraw")
+def consent_withdraw(subject: SubjectOption, config: ConfigOption, as_json: AsJson = False) -> None:
+    """End a person's consent; every edge erases the templates at once. Other ways in stay open."""
+    with _writing(config) as (_, db):
+        subjects.subject(db, subject)
+        standing = consents.active_consent(db, subject)
+        if standing is None:
+            raise consents.NoConsentError("there is no active consent to withdraw")
+        row = consents.do_withdraw_consent(db, consents.check_withdraw(db, standing.id), _ACTOR, _now())
+    _tell(_consent(row), f"consent {row.id} is {row.state}; every edge erases its templates", as_json=as_json)
+
+
+@consent_app.command("show")
+def consent_show(subject: SubjectOption, config: ConfigOption, as_json: AsJson = False) -> None:
+    """Every consent a person ever gave, newest first."""
+    with _reading(config) as (_, db):
+        rows = [_consent(row) for row in consents.consents_of(db, subject)]
+    _tell_table(rows, ("id", "state", "scope", "notice", "given_by", "granted_at", "ended_at"), as_json=as_json)
+
+
+@pass_app.command("issue")
+def pass_issue(
+    subject: SubjectOption,
+    *,
+    config: ConfigOption,
+    pass_id: Annotated[str | None, typer.Option("--id", help="Id to use; the same id gives the same pass.")] = None,
+    valid_from: FromOption = None,
+    valid_until: UntilOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Issue a QR pass (for a day, when no end is given): the text of its code."""
+    start = _time(valid_from) or _now()
+    with _writing(config) as (loaded, db):
+        key = load_or_create_signing_key(loaded.file(loaded.config.core.signing_key_file))
+        end = _time(valid_until) or start + timedelta(days=1)
+        chosen = pass_id or new_id()
+        text = passes.do_issue_pass(db, chosen, subject, valid_from=start, valid_until=end, signing_key=key, now=_now())
+    told = {"id": chosen, "subject": subject, "text": text, "valid_from": _text(start), "valid_until": _text(end)}
+    _tell(told, text, as_json=as_json)
+
+
+@pass_app.command("revoke")
+def pass_revoke(pass_id: Annotated[str, typer.Argument()], config: ConfigOption, as_json: AsJson = False) -> None:
+    """Take a pass back."""
+    with _writing(config) as (_, db):
+        row = passes.do_revoke_pass(db, pass_id, _now())
+    _tell({"id": row.id, "revoked_at": _text(row.revoked_at)}, f"pass {row.id} is revoked", as_json=as_json)
+
+
+@vehicle_app.command("add")
+def vehicle_add(
+    plate: Annotated[str, typer.Argument(help="Such as 京A12345.")],
+    *,
+    checkpoint: AtOption,
+    config: ConfigOption,
+    kind: Annotated[VehicleKind, typer.Option("--kind")] = VehicleKind.RESIDENT,
+    key: KeyOption = None,
+    valid_from: FromOption = None,
+    valid_until: UntilOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Enter a vehicle, or bring the one with that key up to date."""
+    with _writing(config) as (_, db):
+        row = vehicles.do_put_vehicle(
+            db,
+            key or new_id(),
+            plate=plate,
+            kind=kind,
+            checkpoints=checkpoint,
+            valid_from=_time(valid_from) or _now(),
+            valid_until=_time(valid_until),
+            now=_now(),
+        )
+    _tell(_vehicle(row), f"{row.key}  {row.plate}", as_json=as_json)
+
+
+@vehicle_app.command("list")
+def vehicle_list(config: ConfigOption, as_json: AsJson = False) -> None:
+    """Vehicles that may enter."""
+    with _reading(config) as (_, db):
+        rows = [_vehicle(row) for row in vehicles.list_vehicles(db)]
+    _tell_table(rows, ("key", "plate", "kind", "checkpoints", "valid_from", "valid_until"), as_json=as_json)
+
+
+@vehicle_app.command("remove")
+def vehicle_remove(key: Annotated[str, typer.Argument()], config: ConfigOption, as_json: AsJson = False) -> None:
+    """Remove a vehicle."""
+    with _writing(config) as (_, db):
+        vehicles.do_remove_vehicle(db, key, _now())
+    _tell({"key": key, "removed": True}, "removed", as_json=as_json)
+
+
+@edge_app.command("list")
+def edge_list(config: ConfigOption, as_json: AsJson = False) -> None:
+    """Edges: who is there, whose key waits to be compared, how far their lists are."""
+    with _reading(config) as (_, db):
+        rows = [edges.edge_payload(row) for row in edges.list_edges(db)]
+    columns = ("id", "online", "approved", "pending_fingerprint", "list_head", "list_acked", "list_problem")
+    _tell_table(rows, columns, as_json=as_json)
+
+
+@edge_app.command("approve")
+def edge_approve(
+    edge_id: Annotated[str, typer.Argument(metavar="ID")],
+    fingerprint: Annotated[str, typer.Argument(help="As 'anju edge key' shows it on the edge itself.")],
+    config: ConfigOption,
+    as_json: AsJson = False,
+) -> None:
+    """Trust an edge's key: lists and templates are sealed to it from now on."""
+    with _writing(config) as (_, db):
+        row = edges.do_approve_edge(db, edge_id, fingerprint, _now())
+    _tell(edges.edge_payload(row), f"edge {row.id} is approved", as_json=as_json)
+
+
+@contextmanager
+def _writing(config: Path) -> Iterator[tuple[LoadedConfig, Session]]:
+    loaded = load_config(config)
+    prepare(loaded)
+    with opened(loaded) as database, database.writing() as db:
+        yield loaded, db
+
+
+@contextmanager
+def _reading(config: Path) -> Iterator[tuple[LoadedConfig, Session]]:
+    loaded = load_config(config)
+    prepare(loaded)
+    with opened(loaded) as database, database.reading() as db:
+        yield loaded, db
+
+
+def _enrolling_edge(db: Session, subject: str, named: str | None) -> EdgeRow:
+    """The edge that was named, or the first trusted one that compares faces where this person may pass."""
+    if named is not None:
+        return edges.edge(db, named)
+    wanted = face_edges_at(db, subjects.subject(db, subject).checkpoints)
+    trusted = [row for row in edges.list_edges(db) if row.id in wanted and edges.is_trusted(row)]
+    if not trusted:
+        raise edges.EdgeNotApprovedError(
+            "no edge at this person's checkpoints is approved; see 'anju people edge list'"
+        )
+    return next((row for row in trusted if row.online), trusted[0])
+
+
+def _newest(db: Session, subject: str) -> ConsentRow | None:
+    return next(iter(consents.consents_of(db, subject)), None)
+
+
+def _person(row: SubjectRow) -> dict[str, Any]:
+    return {
+        "key": row.key,
+        "name": row.name,
+        "kind": row.kind,
+        "checkpoints": row.checkpoints,
+        "valid_from": _text(row.valid_from),
+        "valid_until": _text(row.valid_until),
+    }
+
+
+def _vehicle(row: VehicleRow) -> dict[str, Any]:
+    return {
+        "key": row.key,
+        "plate": row.plate,
+        "kind": row.kind,
+        "checkpoints": row.checkpoints,
+        "valid_from": _text(row.valid_from),
+        "valid_until": _text(row.valid_until),
+    }
+
+
+def _consent(row: ConsentRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "subject": row.subject,
+        "scope": row.scope,
+        "state": row.state,
+        "notice": row.notice_version,
+        "notice_sha256": row.notice_sha256,
+        "channel": row.channel,
+        "given_by": row.given_by,
+        "granted_at": _text(row.granted_at),
+        "ended_at": _text(row.ended_at),
+        "events": row.events,
+    }
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _time(text: str | None) -> datetime | None:
+    """Raises InvalidError for what is no time with an offset."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise InvalidError(f"{text!r} is no time with an offset; write 2026-11-22T08:00:00+08:00")
+    return moment
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment is not None else None
+
+
+def _tell(told: Mapping[str, Any], sentence: str, *, as_json: bool) -> None:
+    typer.echo(json.dumps(told, ensure_ascii=False, indent=1) if as_json else sentence)
+
+
+def _tell_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    table = Table(*columns)
+    for row in rows:
+        cells = (row[column] for column in columns)
+        table.add_row(
+            *(", ".join(cell) if isinstance(cell, list) else "" if cell is None else str(cell) for cell in cells)
+        )
+    Console().print(table)

@@ -1,0 +1,116 @@
+"""How an edge says how it is."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.contract.events import CameraHealth
+from core.contract.ids import CameraId, EdgeId
+from core.contract.vocabulary import CameraState
+from edge.health import CAMERA_SETTLES_S, CameraNews, CameraWatch, Counters, EdgeHealth, EdgeIdentity, watch_camera
+from edge.outbox import DurableOutbox
+
+NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+ONLINE, OFFLINE, CONNECTING = CameraState.ONLINE, CameraState.OFFLINE, CameraState.CONNECTING
+
+
+def camera(state: CameraState, detail: str = "") -> CameraHealth:
+    return CameraHealth(camera=CameraId("cam"), state=state, detail=detail)
+
+
+def told(*steps: tuple[float, CameraState]) -> list[tuple[float, CameraState]]:
+    """What a watch tells when it looks at these moments and finds these states."""
+    watch = CameraWatch()
+    return [
+        (at_s, change.state)
+        for at_s, state in steps
+        for change in watch.look([camera(state)], at_s, NOW + timedelta(seconds=at_s))
+    ]
+
+
+def test_a_camera_that_is_back_within_five_seconds_was_never_away() -> None:
+    assert told((0, ONLINE), (1, OFFLINE), (5, OFFLINE), (5.9, ONLINE), (20, ONLINE)) == []
+
+
+def test_a_camera_that_stays_away_is_told_once_and_so_is_its_return() -> None:
+    steps = [(0, ONLINE), (1, OFFLINE), (6, OFFLINE), (7, CONNECTING), (30, OFFLINE), (31, ONLINE), (36, ONLINE)]
+    assert told(*steps) == [(6, OFFLINE), (36, ONLINE)]
+
+
+def test_a_camera_that_was_never_there_is_told_too() -> None:
+    assert told((0, CONNECTING), (5, CONNECTING)) == [(5, OFFLINE)]
+
+
+def test_a_camera_that_is_there_from_the_start_is_no_news() -> None:
+    assert told((0, CONNECTING), (2, ONLINE), (60, ONLINE)) == []
+
+
+def test_the_news_say_since_when_and_why() -> None:
+    watch = CameraWatch()
+    watch.look([camera(OFFLINE, "wrong password")], 0.0, NOW)
+    [change] = watch.look([camera(OFFLINE, "wrong password")], CAMERA_SETTLES_S, NOW + timedelta(days=300))
+    assert (change.since, change.detail) == (NOW, "wrong password")
+
+
+@given(st.lists(st.tuples(st.floats(0, 4), st.sampled_from(CameraState)), max_size=40))
+def test_news_alternate_and_begin_with_a_loss(steps: list[tuple[float, CameraState]]) -> None:
+    news, at_s, states = CameraNews(), 0.0, []
+    for waited_s, state in steps:
+        at_s += waited_s
+        news, change = watch_camera(news, camera(state), at_s, NOW)
+        if change is not None:
+            states.append(change.state)
+    assert states == [OFFLINE, ONLINE] * (len(states) // 2) + [OFFLINE] * (len(states) % 2)
+
+
+def test_counters_count_from_many_threads() -> None:
+    counters = Counters()
+
+    def count() -> None:
+        for _ in range(500):
+            counters.add("seen")
+
+    threads = [threading.Thread(target=count) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert counters.snapshot() == {"seen": 4000}
+
+
+@pytest.fixture
+def identity() -> EdgeIdentity:
+    return EdgeIdentity(EdgeId("e"), NOW, "a" * 44, "http://127.0.0.1:1")
+
+
+def health(identity: EdgeIdentity, outbox: DurableOutbox, counters: Counters) -> EdgeHealth:
+    return EdgeHealth(
+        identity,
+        outbox,
+        counters,
+        list_version=lambda: 7,
+        cameras=lambda: (camera(ONLINE),),
+        watched=lambda: {"gate.faces": 3},
+    )
+
+
+def test_the_state_brings_together_what_the_parts_know(identity: EdgeIdentity, tmp_path: Path) -> None:
+    outbox = DurableOutbox(tmp_path / "outbox.db", max_rows=10, max_bytes=10_000)
+    counters = Counters()
+    counters.add("gates_opened", 2)
+    state = health(identity, outbox, counters).state(NOW)
+    assert (state.list_version, state.outbox_rows, state.cameras) == (7, 0, (camera(ONLINE),))
+    assert state.counters == {"gates_opened": 2, "gate.faces": 3}
+    outbox.close()
+
+
+def test_an_outbox_that_can_not_be_read_does_not_silence_the_edge(identity: EdgeIdentity, tmp_path: Path) -> None:
+    outbox = DurableOutbox(tmp_path / "not there" / "outbox.db", max_rows=10, max_bytes=10_000)
+    state = health(identity, outbox, Counters()).state(NOW)
+    assert (state.outbox_rows, state.counters["outbox_unreadable"]) == (0, 1)

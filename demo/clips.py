@@ -28,7 +28,7 @@ from demo.draw.scenery import HEIGHT, WIDTH, noise_tile
 from demo.film import Film, make_film
 from demo.script import CAMERAS, FPS, GOP, Script
 
-SCENE_VERSION = 1
+SCENE_VERSION = 2
 """Goes up with every change of scenes, motion or encoding."""
 BIT_RATE = 4_500_000
 WORKERS = 2

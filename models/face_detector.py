@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from models.inputs import checked_image, checked_unit
+from models.resize import resize
 from models.session import Session
 from models.types import Faces, Float, Image, ModelInputError
 
@@ -57,10 +58,7 @@ def shrink(image: Image, max_side: int) -> Image:
     ratio = max_side / max(height, width)
     if ratio >= 1:
         return image
-    size = (max(1, round(width * ratio)), max(1, round(height * ratio)))
-    # Averaging is needed only when more than one pixel in two is dropped.
-    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if ratio < 0.6 else cv2.INTER_LINEAR)
-    return np.asarray(resized, np.uint8)
+    return resize(image, max(1, round(width * ratio)), max(1, round(height * ratio)))
 
 
 def _blob(image: Image) -> Float:

@@ -11,6 +11,7 @@ import numpy as np
 
 from models.face_detector import suppress
 from models.inputs import checked_image, checked_unit
+from models.resize import resize
 from models.session import Session
 from models.types import Float, Image, ModelInputError, Plates
 
@@ -49,7 +50,7 @@ class PlateDetector:
 
     def _detect_one(self, image: Image, max_side: int, min_score: float) -> Plates:
         height, width = image.shape[:2]
-        blob = _blob(_scaled(image, max_side))
+        blob = np.asarray(cv2.dnn.blobFromImage(_scaled(image, max_side), mean=MEAN_BGR), np.float32)
         loc, conf, landms = (answer[0] for answer in self._session.run(_OUTPUTS, blob))
         score = conf[:, 1]
         kept = np.flatnonzero(score >= min_score)
@@ -67,17 +68,7 @@ class PlateDetector:
 def _scaled(image: Image, max_side: int) -> Image:
     height, width = image.shape[:2]
     ratio = max_side / max(height, width)
-    if ratio == 1:
-        return image
-    size = (max(MIN_SIDE, round(width * ratio)), max(MIN_SIDE, round(height * ratio)))
-    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR)
-    return np.asarray(resized, np.uint8)
-
-
-def _blob(image: Image) -> Float:
-    """float32 (1, 3, h, w), BGR minus the training mean."""
-    centred = image.astype(np.float32) - np.array(MEAN_BGR, np.float32)
-    return np.ascontiguousarray(centred.transpose(2, 0, 1)[None])
+    return resize(image, max(MIN_SIDE, round(width * ratio)), max(MIN_SIDE, round(height * ratio)))
 
 
 @lru_cache(maxsize=16)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from models.inputs import checked_image
+from models.resize import resize
 from models.session import Session
 from models.types import Float, Image, PlateRead
 
@@ -47,8 +47,7 @@ class PlateReader:
 
 def _blob(crop: Image) -> Float:
     """float32 (3, 32, 320): BGR / 127.5 - 1 on the left, 0.0 on the right."""
-    shrinks = crop.shape[0] > HEIGHT_PX and crop.shape[1] > PLATE_PX
-    small = cv2.resize(crop, (PLATE_PX, HEIGHT_PX), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+    small = resize(crop, PLATE_PX, HEIGHT_PX)
     blob = np.zeros((3, HEIGHT_PX, WIDTH_PX), np.float32)
     blob[:, :, :PLATE_PX] = small.transpose(2, 0, 1).astype(np.float32) / 127.5 - 1.0
     return blob

@@ -71,8 +71,18 @@ def decode(wire: bytes) -> Event:
 
 def complaint(error: ValidationError) -> str:
     """Where a message is wrong and how, without a word of its content (it may be personal)."""
+    known = _field_names(Message)
     places = [
-        f"{'.'.join(str(part) for part in found['loc']) or 'message'}: {found['type']}"
+        f"{_place(found['loc'], known)}: {found['type']}"
         for found in error.errors(include_input=False, include_url=False, include_context=False)
     ]
     return "; ".join(places[:5]) + (f" and {len(places) - 5} more" if len(places) > 5 else "")
+
+
+def _field_names(kind: type[Message]) -> set[str]:
+    """Names of the fields of every message there is: the only words of a place that are ours, not the sender's."""
+    return set(kind.model_fields).union(*(_field_names(narrower) for narrower in kind.__subclasses__()))
+
+
+def _place(location: tuple[int | str, ...], known: set[str]) -> str:
+    return ".".join(str(part) if isinstance(part, int) or part in known else "?" for part in location) or "message"

@@ -42,9 +42,7 @@ class Topic:
 
 _ID = f"(?:{SLUG_PATTERN[1:-1]}|{UUID_PATTERN[1:-1]})"
 _PATTERNS = {
-    channel: re.compile(
-        rf"^{ROOT}/(?P<estate>{SLUG_PATTERN[1:-1]})/" + channel.value.replace("{id}", f"(?P<id>{_ID})") + "$"
-    )
+    channel: re.compile(rf"{ROOT}/(?P<estate>{SLUG_PATTERN[1:-1]})/" + channel.value.replace("{id}", f"(?P<id>{_ID})"))
     for channel in Channel
 }
 
@@ -70,6 +68,6 @@ def topic_filter(estate: str, channel: Channel) -> str:
 def parse(text: str) -> Topic | None:
     """The topic taken apart, or None when it is not one of ours."""
     for channel, pattern in _PATTERNS.items():
-        if found := pattern.match(text):
+        if found := pattern.fullmatch(text):
             return Topic(found["estate"], channel, found["id"])
     return None

@@ -1,0 +1,89 @@
+"""What a mainland plate can be: the public forms of GA 36-2018."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.contract.plates import PROVINCES, PlateForm, parse_plate
+
+VECTORS = [
+    ("京AD12345", PlateForm.NEV_SMALL),
+    ("沪AF00001", PlateForm.NEV_SMALL),
+    ("粤BDA1234", PlateForm.NEV_SMALL),
+    ("京AG12345", PlateForm.NEV_SMALL),
+    ("粤B12345D", PlateForm.NEV_LARGE),
+    ("苏E12345F", PlateForm.NEV_LARGE),
+    ("京A12345", PlateForm.STANDARD),
+    ("粤B1C2D3", PlateForm.STANDARD),
+    ("鲁DABCD0", PlateForm.STANDARD),
+    ("新Z99999", PlateForm.STANDARD),
+    ("京A1234警", PlateForm.POLICE),
+    ("京A1234学", PlateForm.LEARNER),
+    ("川A1234挂", PlateForm.TRAILER),
+    ("粤Z1234港", PlateForm.HONG_KONG_MACAU),
+    ("粤ZF023澳", PlateForm.HONG_KONG_MACAU),
+    ("123456使", PlateForm.EMBASSY),
+    ("使123456", PlateForm.EMBASSY),
+    ("沪12345领", PlateForm.CONSULATE),
+    ("粤A1234领", PlateForm.CONSULATE),
+    ("京A1234应急", PlateForm.EMERGENCY),
+    ("京AX1234应急", PlateForm.EMERGENCY),
+    ("WJ京12345", PlateForm.ARMED_POLICE),
+    ("WJ123456", PlateForm.ARMED_POLICE),
+    ("VA12345", PlateForm.MILITARY),
+    ("京AI2345", None),
+    ("京AO2345", None),
+    ("京I12345", None),
+    ("京AL12345", None),
+    ("京ADI2345", None),
+    ("京A1234", None),
+    ("京A123456", None),
+    ("粤Y1234港", None),
+    ("12345使", None),
+    ("", None),
+    ("警", None),
+]
+
+
+@pytest.mark.parametrize(("text", "form"), VECTORS)
+def test_a_plate_has_the_first_form_that_fits(text: str, form: PlateForm | None) -> None:
+    found = parse_plate(text)
+    assert (found and found.form) == form
+
+
+@pytest.mark.parametrize(
+    "written", ["京A·12345", "京a-12345", "京 A 12345", "京Ａ１２３４５", "京A.123•45", "京A_12345\n"]
+)
+def test_a_plate_is_the_same_however_it_is_written(written: str) -> None:
+    found = parse_plate(written)
+    assert found is not None
+    assert found.text == "京A12345"
+
+
+def test_more_letters_than_are_issued_are_unusual_but_a_plate() -> None:
+    plates = [parse_plate(text) for text in ("鲁DABCD0", "粤B1C2D3", "京AB1C23")]
+    assert [plate is not None and plate.unusual for plate in plates] == [True, False, False]
+
+
+@given(st.text())
+def test_any_text_is_a_plate_or_not(text: str) -> None:
+    found = parse_plate(text)
+    assert found is None or parse_plate(found.text) == found
+
+
+SERIAL = st.text("ABCDEFGHJKLMNPQRSTUVWXYZ0123456789", min_size=5, max_size=5)
+
+
+@given(st.sampled_from(PROVINCES), st.sampled_from("ABCDEFGHJKLMNPQRSTUVWXYZ"), SERIAL)
+def test_every_blue_serial_is_a_standard_plate(province: str, city: str, serial: str) -> None:
+    found = parse_plate(province + city + serial)
+    assert found is not None
+    assert found.form is PlateForm.STANDARD
+
+
+@given(st.sampled_from(PROVINCES), st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789", min_size=6, max_size=7))
+def test_no_plate_has_an_i_or_an_o(province: str, rest: str) -> None:
+    if set(rest) & {"I", "O"}:
+        assert parse_plate(province + rest) is None

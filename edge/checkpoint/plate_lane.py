@@ -37,7 +37,7 @@ _CHECK_S = 1.0
 SAME_VISIT_S = 4.0
 """A plate read again so soon after it was last in sight is the same visit, the track had broken."""
 _IDLE_FPS, _READING_FPS, _TOLD_FPS = 6.0, 8.0, 4.0
-_LANE = TrackRules(birth_hits=2, death_misses=4, max_distance=2.0, max_tracks=6)
+_LANE = TrackRules(birth_hits=2, death_misses=4, max_distance=3.5, max_tracks=6)
 
 
 @dataclass(slots=True)

@@ -36,6 +36,8 @@ class Aside:
 
     def stop(self, timeout_s: float) -> None:
         """Finish what waits, as far as ``timeout_s`` allows."""
+        if self._thread.ident is None:
+            return
         try:
             self._jobs.put(None, timeout=timeout_s)
         except queue.Full:

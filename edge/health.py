@@ -21,6 +21,36 @@ CAMERA_SETTLES_S = 5.0
 """A camera that is back sooner than this was never away, as far as anybody is told."""
 
 
+COUNTERS: dict[str, str] = {
+    "acks_ignored": "acknowledgements of events this edge never sent, or of an earlier outbox",
+    "broker_connected": "connections to the broker that came about",
+    "broker_login_refused": "times the broker refused this edge's user or password",
+    "broker_login_unusable": "times a password or certificate file could not be used",
+    "broker_lost": "connections to the broker that broke",
+    "broker_subscription_refused": "times the broker's access list let this edge not hear what it has to",
+    "broker_unreachable": "times the broker could not be reached",
+    "enrolment_unavailable": "1 where the enrolment endpoint could not be served",
+    "events_sent": "events published, repetitions included",
+    "gate_commands_unsent": "commands that the connection lost on the way to a gate; never repeated",
+    "gate_jobs_in_vision_thread": "openings done by the thread that looks, because too many waited for a gate",
+    "gates_not_opened": "openings that the controller refused or did not confirm",
+    "gates_opened": "openings that the controller confirmed",
+    "housekeeping_failed": "failures of the housekeeping thread; each is in the log",
+    "jobs_failed": "failures while a gate was opened or a picture stored; each is in the log",
+    "lanes_without_plate_models": "vehicle lanes that are blind because their models are not installed",
+    "link_failed": "failures of the broker thread; each is in the log",
+    "list_deltas_refused": "list changes that came faster than they could be applied; the core sends them again",
+    "looks_failed": "pictures that a watcher failed on; each is in the log",
+    "messages_refused": "messages on this edge's topics that were too large, retained, or none of ours",
+    "outbox_append_failed": "events that could not be written down and are lost",
+    "outbox_unreadable": "times the outbox could not be read",
+    "pictures_not_blurred": "pictures not kept because faces in them could not be looked for",
+    "pictures_skipped": "pictures not kept because too many were waiting",
+}
+"""Every counter with a fixed name. Beside them: ``{verdict}.{reason}`` for decisions, ``crossed.{completes, followed,
+same}`` for crossings of a door's line, ``{checkpoint}.{what}`` for what a watcher has counted."""
+
+
 class Counters:
     """What happened how often since the start, by name. Safe from any thread; names are few and fixed in the code."""
 

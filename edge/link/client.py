@@ -106,7 +106,8 @@ class EdgeLink:
         """Say "offline" and leave, within ``_STOP_TIMEOUT_S``; the last will says it where there was no time."""
         self._call_in_loop(self._stopping.set)
         self._outbox.wake()
-        self._thread.join(_STOP_TIMEOUT_S)
+        if self._thread.ident is not None:
+            self._thread.join(_STOP_TIMEOUT_S)
 
     def checkpoint_changed(self, state: CheckpointStateV1) -> None:
         """Publish ``state`` now, or when the broker is back; by then only the latest counts."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,10 +11,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import edge
 from core.contract.events import CameraHealth
 from core.contract.ids import CameraId, EdgeId
 from core.contract.vocabulary import CameraState
-from edge.health import CAMERA_SETTLES_S, CameraNews, CameraWatch, Counters, EdgeHealth, EdgeIdentity, watch_camera
+from edge.health import (
+    CAMERA_SETTLES_S,
+    COUNTERS,
+    CameraNews,
+    CameraWatch,
+    Counters,
+    EdgeHealth,
+    EdgeIdentity,
+    watch_camera,
+)
 from edge.outbox import DurableOutbox
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -82,6 +93,13 @@ def test_counters_count_from_many_threads() -> None:
     for thread in threads:
         thread.join(10)
     assert counters.snapshot() == {"seen": 4000}
+
+
+def test_every_counter_that_is_counted_is_explained_and_every_one_explained_is_counted() -> None:
+    folder = Path(edge.__file__).parent
+    used = {name for file in folder.rglob("*.py") for name in re.findall(r'counters\.add\("(\w+)"', file.read_text())}
+    in_choices = {"gates_opened", "gates_not_opened"}
+    assert used - in_choices == set(COUNTERS) - in_choices
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -148,6 +149,8 @@ def test_an_edge_comes_up_and_says_how_its_cameras_lists_and_gates_are(
     state = core.states()[-1]
     assert state.enrol_url == f"http://127.0.0.1:{loaded.config.edge(EDGE).enrol_port}"
     assert state.list_version == 0
+    with urllib.request.urlopen(f"{state.enrol_url}/healthz", timeout=10) as answer:
+        assert json.load(answer) == {"status": "ok"}
     assert "yard.frames" not in state.counters
     until(lambda: core.count(Channel.CHECKPOINT_STATE) >= 3, "every gate's state")
     until(lambda: any(one.type == "anju.camera.changed.v1" for one in core.events.values()), "the lost camera told")

@@ -431,6 +431,37 @@ def test_both_versions_of_mqtt_are_spoken(
     assert next(entry for entry in logs if entry["event"] == "broker.connected")["protocol"] == "V311"
 
 
+class OldBroker(threading.Thread):
+    """A broker from before MQTT 5: refuses version 5, accepts 4 (which is MQTT 3.1.1), and remembers who asked."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.asked: list[int] = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+
+    def run(self) -> None:
+        while len(self.asked) < 2:
+            caller, _ = self.listener.accept()
+            with caller:
+                hello = caller.recv(4096)
+                version = hello[hello.index(b"MQTT") + 4]
+                self.asked.append(version)
+                caller.sendall(bytes([0x20, 2, 0, 1 if version == 5 else 0]))
+
+
+def test_a_broker_that_knows_only_the_old_mqtt_is_spoken_to_in_it(
+    mosquitto: Mosquitto, tmp_path: Path, make_edge: Callable[[LoadedConfig], Edge]
+) -> None:
+    old = OldBroker()
+    old.start()
+    edge = make_edge(configuration(BrokerConfig(port=old.port), mosquitto.login(EDGE), tmp_path))
+    edge.link.start()
+    old.join(20)
+    old.listener.close()
+    assert old.asked == [5, 4]
+
+
 def test_stopping_is_quick_also_when_nobody_answers(
     tmp_path: Path, mosquitto: Mosquitto, make_edge: Callable[[LoadedConfig], Edge]
 ) -> None:

@@ -105,7 +105,7 @@ def readme(results: Path) -> str:
         parts.append(f"## {path.stem}\n")
         parts.append(f"{found['machine']}\n")
         lines = ["| ratio | what | ours | peer | goal | met |", "|---:|---|---:|---:|---|---|"]
-        lines += ["| " + " | ".join(_cells(row)) + " |" for row in found["rows"]]
+        lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in _cells(row)) + " |" for row in found["rows"]]
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
 
@@ -119,8 +119,14 @@ def _plain(row: Row | Mapping[str, Any]) -> dict[str, Any]:
 
 def _cells(row: Mapping[str, Any]) -> list[str]:
     met = {True: "yes", False: "**no**", None: "–"}[row["met"]]
-    what = str(row["what"]).replace("|", "\\|")
-    return [_number(row["ratio"]), what, _number(row["ours"]), _number(row["peer"]), _number(row["goal"]), met]
+    return [
+        _number(row["ratio"]),
+        str(row["what"]),
+        _number(row["ours"]),
+        _number(row["peer"]),
+        _number(row["goal"]),
+        met,
+    ]
 
 
 def _number(value: object) -> str:

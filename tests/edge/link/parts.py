@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -25,7 +27,6 @@ from edge.health import Counters, EdgeHealth, EdgeIdentity
 from edge.link.client import EdgeLink, LinkParts
 from edge.link.connection import LinkAddress
 from edge.outbox import DurableOutbox
-from tests.support.mosquitto import Mosquitto
 
 EDGE = EdgeId("edge-1")
 STARTED = datetime(2026, 5, 4, tzinfo=UTC)
@@ -50,10 +51,21 @@ def configuration(broker: BrokerConfig, login: Login, state_dir: Path, estate: E
     return LoadedConfig(config, state_dir / "config.yaml", state_dir)
 
 
+class Broker(Protocol):
+    """What a client needs to know of a broker."""
+
+    host: str
+    port: int
+
+    def password(self, user: str) -> str: ...
+
+    def ssl_context(self) -> ssl.SSLContext | None: ...
+
+
 class Client:
     """A plain MQTT client in a thread of its own, reconnecting by itself."""
 
-    def __init__(self, broker: Mosquitto, user: str, topics: list[str]) -> None:
+    def __init__(self, broker: Broker, user: str, topics: list[str]) -> None:
         self._topics = topics
         self.ready = threading.Event()
         self.client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=f"{user}-{new_id()[-12:]}")
@@ -88,7 +100,7 @@ class Client:
 class Core(Client):
     """Takes events as the core does: each once, acknowledged by the highest number without a gap, when it wants to."""
 
-    def __init__(self, broker: Mosquitto, estate: str) -> None:
+    def __init__(self, broker: Broker, estate: str) -> None:
         self.estate = estate
         self.acking = True
         self.skips: set[int] = set()
@@ -148,7 +160,7 @@ class Core(Client):
 class Relay(Client):
     """A gate controller as it should be: obeys what is fresh, refuses what is late, answers either way."""
 
-    def __init__(self, broker: Mosquitto, estate: str, checkpoint: CheckpointId) -> None:
+    def __init__(self, broker: Broker, estate: str, checkpoint: CheckpointId) -> None:
         self.estate = estate
         self.opened: list[GateCommandV1] = []
         self.refused: list[GateCommandV1] = []
@@ -223,5 +235,5 @@ class Edge:
 class Raw(Client):
     """Says whatever it likes, with the core's account."""
 
-    def __init__(self, broker: Mosquitto) -> None:
+    def __init__(self, broker: Broker) -> None:
         super().__init__(broker, "core", [])

@@ -18,7 +18,9 @@ from models.errors import LicenceNotAcceptedError, ModelError, UnknownModelError
 from models.fetch import Fetched, accepted_in_environment, check_licence, fetch_each
 from models.manifest import Manifest, Model, load_manifest
 
-models_app = typer.Typer(name="models", no_args_is_help=True, help="Fetch, list and verify the ONNX models.")
+models_app = typer.Typer(
+    name="models", no_args_is_help=True, add_completion=False, help="Fetch, list and verify the ONNX models."
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to standard output, for scripts.")]
 
@@ -48,7 +50,7 @@ def fetch_command(
     wanted = [model.name for model in manifest.models] if every else list(names or manifest.defaults)
     accepted = {*(accept_licence or []), *accepted_in_environment()}
     models = [_named(manifest, name) for name in (*wanted, *sorted(accepted))][: len(wanted)]
-    if sys.stdin.isatty() and not as_json:
+    if at_a_terminal() and not as_json:
         accepted |= ask_for_licences(models, directory, accepted)
     try:
         with Bars() as bars:
@@ -101,6 +103,11 @@ def verify_command(as_json: AsJson = False) -> None:
             typer.echo(f"{condition.state.value:8}{condition.model:12}{condition.detail or condition.file}")
     if problem:
         raise typer.Exit(FAILED)
+
+
+def at_a_terminal() -> bool:
+    """Whether somebody is there to be asked."""
+    return sys.stdin.isatty()
 
 
 def _named(manifest: Manifest, name: str) -> Model:

@@ -62,6 +62,19 @@ def test_the_environment_can_say_yes(run: Run, stick: Path, monkeypatch: pytest.
     assert run("fetch", "clp-det", "--from", stick).exit_code == 0
 
 
+@pytest.mark.parametrize(("answer", "exit_code"), [("y", 0), ("n", 1), ("", 1)])
+def test_somebody_at_a_terminal_is_asked(
+    answer: str, exit_code: int, run: Run, stick: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.models.at_a_terminal", lambda: True)
+    arguments = ["fetch", "clp-det", "--from", str(stick)]
+    result = CliRunner().invoke(models_app, arguments, input=f"{answer}\n")
+    assert "Do you accept this" in result.stderr
+    assert result.exit_code == exit_code
+    again = CliRunner().invoke(models_app, arguments, input="n\n")
+    assert ("Do you accept this" in again.stderr) is (exit_code == 1)
+
+
 def test_a_script_gets_json_and_nothing_else(run: Run, stick: Path) -> None:
     told = json.loads(run("fetch", "yunet", "clp-det", "--from", stick, "--json").stdout)
     assert [one["model"] for one in told["fetched"]] == ["yunet"]

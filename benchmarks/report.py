@@ -74,7 +74,7 @@ def write(name: str, rows: Sequence[Row | Mapping[str, Any]]) -> Path:
 
 
 def machine() -> str:
-    """What it was measured on: processor, cores, memory, Python and the libraries that matter."""
+    """What it was measured on: processor, cores, memory, how busy (load of the last minute, ours too), libraries."""
     try:
         cpuinfo = Path("/proc/cpuinfo").read_text(encoding="utf-8")
         names = [line.split(":", 1)[1].strip() for line in cpuinfo.splitlines() if line.startswith("model name")]
@@ -86,6 +86,7 @@ def machine() -> str:
         names[0] if names else platform.machine(),
         f"{os.cpu_count()} cores",
         f"{memory:.0f} GiB",
+        f"load {os.getloadavg()[0]:.1f}",
         f"Python {platform.python_version()}",
         *libraries,
     ]
@@ -98,7 +99,8 @@ def readme(results: Path) -> str:
         "# Benchmarks\n",
         "Made from `results/*.json` by `python -m benchmarks.report`; each table by "
         "`python -m benchmarks.<name> [--quick]`.\nRatio: how many times better than the named peer, "
-        "or than the limit. Rivals are measured in turns in one run; medians.\n",
+        "or than the limit. Rivals are measured in turns in one run; medians.\nWhere the load is above the number of "
+        "cores the machine was busy with something else: trust the ratios, not the milliseconds.\n",
     ]
     for path in sorted(results.glob("*.json")):
         found = json.loads(path.read_text(encoding="utf-8"))

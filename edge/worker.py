@@ -139,7 +139,7 @@ class EdgeWorker:
         for post in self._posts:
             post.stop(max(0.1, deadline_s - time.monotonic()))
         self._pictures.stop(max(0.1, deadline_s - time.monotonic()))
-        self._link.stop()
+        self._link.stop()  # last of those with something to say: it may still send what was written just now
         for thread in threads:
             thread.join(max(0.0, deadline_s - time.monotonic()))
         self._outbox.close()

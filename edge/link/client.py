@@ -42,6 +42,7 @@ _LOOK_AGAIN_S = 0.5
 _OUTBOX_REST_S = 1.0
 _DELTAS_WAITING = 4
 _SETTLED_S = 5.0
+_GOODBYE_S = 1.2
 _STOP_TIMEOUT_S = 2.0
 
 
@@ -139,11 +140,22 @@ class EdgeLink:
         waits = delays(random.Random())
         while not self._stopping.is_set():
             began_s = self._loop.time()
-            await self._try_session()
+            await self._session_until_stopped()
             if self._loop.time() - began_s > _SETTLED_S:
                 waits = delays(random.Random())
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), next(waits))
+
+    async def _session_until_stopped(self) -> None:
+        """A session; once the edge stops it gets ``_GOODBYE_S`` to end by itself, however far it has come."""
+        session = asyncio.ensure_future(self._try_session())
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        await asyncio.wait({session, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if not session.done():
+            await asyncio.wait({session}, timeout=_GOODBYE_S)
+        for task in (session, stopping):
+            task.cancel()
+        await asyncio.gather(session, stopping, return_exceptions=True)
 
     async def _try_session(self) -> None:
         """One connection from beginning to end. The outermost place: whatever goes wrong is logged and counted."""

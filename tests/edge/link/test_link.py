@@ -462,14 +462,22 @@ def test_a_broker_that_knows_only_the_old_mqtt_is_spoken_to_in_it(
     assert old.asked == [5, 4]
 
 
-def test_stopping_is_quick_also_when_nobody_answers(
-    tmp_path: Path, mosquitto: Mosquitto, make_edge: Callable[[LoadedConfig], Edge]
+@pytest.mark.parametrize("listens", [False, True], ids=["nobody listens", "somebody listens and says nothing"])
+def test_stopping_waits_for_nobody(
+    tmp_path: Path, mosquitto: Mosquitto, make_edge: Callable[[LoadedConfig], Edge], listens: bool
 ) -> None:
-    silent = BrokerConfig(host="127.0.0.1", port=free_port())
-    edge = make_edge(configuration(silent, mosquitto.login(EDGE), tmp_path))
-    edge.link.start()
-    until(lambda: edge.counted("broker_unreachable") >= 1, "tried")
-    edge.link.stop()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1] if listens else free_port()
+        edge = make_edge(configuration(BrokerConfig(port=port), mosquitto.login(EDGE), tmp_path))
+        edge.link.start()
+        if listens:
+            caller, _ = silent.accept()
+            assert caller.recv(1)
+        else:
+            until(lambda: edge.counted("broker_unreachable") >= 1, "tried")
+        edge.link.stop()
+        if listens:
+            caller.close()
     assert not edge.link._thread.is_alive()
 
 

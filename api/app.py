@@ -34,9 +34,8 @@ def create_app(context: ApiContext | None = None) -> FastAPI:
         try:
             yield
         finally:
-            tail.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await tail
+            app.state.context.live.stop()
+            await tail
 
     app = FastAPI(
         title="Anju",

@@ -111,11 +111,12 @@ class LiveHub:
         self.slow_clients = 0
         self.failed_polls = 0
         self.tailing = asyncio.Event()
+        self._stopping = asyncio.Event()
 
     async def run(self) -> None:
-        """Tail until cancelled. A database that is away is waited for; pages notice nothing but the pause."""
+        """Tail until ``stop``. A database that is away is waited for; pages notice nothing but the pause."""
         polls = 0
-        while True:
+        while not self._stopping.is_set():
             try:
                 if not self.tailing.is_set():
                     self._position = (await to_thread.run_sync(self._table.bounds)).newest
@@ -124,11 +125,21 @@ class LiveHub:
                     await self._notice_restart()
                 await self._poll()
                 polls += 1
-                await asyncio.sleep(self._poll_s)
+                await self._pause(self._poll_s)
             except SQLAlchemyError as error:
                 self.failed_polls += 1
                 log.warning("live.poll_failed", error=type(error).__name__, failed=self.failed_polls)
-                await asyncio.sleep(_FAILED_POLL_PAUSE_S)
+                await self._pause(_FAILED_POLL_PAUSE_S)
+
+    def stop(self) -> None:
+        """Let ``run`` end after the read in hand: a thread that reads can't be cancelled, only waited for."""
+        self._stopping.set()
+        self.close()
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
 
     async def _poll(self) -> None:
         while rows := await to_thread.run_sync(self._table.read_after, self._position, _BATCH):

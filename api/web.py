@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -90,6 +91,35 @@ class _BodyTooLargeError(Exception):
     pass
 
 
+class _BoundedBody:
+    """A request body of undeclared length: read up to the limit; what the application answers after that is dropped."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self._seen_bytes = 0
+        self._answered = False
+        self._too_large = False
+
+    @property
+    def refused(self) -> bool:
+        """Whether the limit was passed before anything was answered."""
+        return self._too_large and not self._answered
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self._seen_bytes += len(message.get("body", b""))
+        if self._seen_bytes > MAX_BODY_BYTES:
+            self._too_large = True
+            raise _BodyTooLargeError
+        return message
+
+    async def send(self, message: Message) -> None:
+        if not self.refused:
+            self._answered = True
+            await self._send(message)
+
+
 class Gatekeeper:
     """Refuses large bodies unread, and changes asked for by another site's page (CSRF).
 
@@ -113,18 +143,11 @@ class Gatekeeper:
         declared = headers.get("content-length", "0")
         if not declared.isdecimal() or int(declared) > MAX_BODY_BYTES:
             return await self._too_large(scope, receive, send)
-        started = False
-
-        async def send_noting_start(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
-        try:
-            await self._app(scope, _limited(receive), send_noting_start)
-        except _BodyTooLargeError:
-            if not started:
-                await self._too_large(scope, receive, send)
+        body = _BoundedBody(receive, send)
+        with contextlib.suppress(_BodyTooLargeError):
+            await self._app(scope, body.receive, body.send)
+        if body.refused:
+            await self._too_large(scope, receive, send)
         return None
 
     async def _too_large(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -137,17 +160,3 @@ class Gatekeeper:
             return site == "same-origin"
         host = urlsplit(headers.get("origin", "")).netloc
         return bool(host) and host in {headers.get("host"), self._public_host}
-
-
-def _limited(receive: Receive) -> Receive:
-    seen = 0
-
-    async def receive_counting() -> Message:
-        nonlocal seen
-        message = await receive()
-        seen += len(message.get("body", b""))
-        if seen > MAX_BODY_BYTES:
-            raise _BodyTooLargeError
-        return message
-
-    return receive_counting

@@ -81,7 +81,9 @@ def told(url: str, headers: dict[str, str], count: int, **query: int) -> list[He
     found: list[Heard] = []
     if count == 0:
         return found
-    with httpx.stream("GET", f"{url}/api/v1/live", headers=headers, params=query, timeout=10, trust_env=False) as stream:
+    with httpx.stream(
+        "GET", f"{url}/api/v1/live", headers=headers, params=query, timeout=10, trust_env=False
+    ) as stream:
         assert stream.status_code == 200, stream.status_code
         for one in listen(stream.iter_lines()):
             if one.event != "beat":

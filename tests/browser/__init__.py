@@ -1,0 +1,1 @@
+"""A real Chromium looks at the pages."""

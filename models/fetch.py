@@ -93,7 +93,8 @@ def fetch(names: Iterable[str], **how: Unpack[How]) -> list[Fetched]:
 def fetch_each(names: Iterable[str], **how: Unpack[How]) -> tuple[list[Fetched], dict[str, ModelError]]:
     """As `fetch`, but what went wrong comes back by model name.
 
-    Raises UnknownModelError before anything is loaded, StoreBusyError and StoreUnusableError.
+    Raises UnknownModelError before anything is loaded; StoreBusyError, StoreUnusableError, and StoreFullError when the
+    disk fills up on the way.
     """
     directory = how.get("directory") or ModelDirectory()
     manifest = how.get("manifest") or load_manifest()
@@ -112,8 +113,8 @@ def fetch_each(names: Iterable[str], **how: Unpack[How]) -> tuple[list[Fetched],
                 fetched.append(_fetch_model(run, model))
             except (LicenceNotAcceptedError, SourcesExhaustedError, StoreFullError) as error:
                 problems[model.name] = error
-        if not problems:
-            shutil.rmtree(directory.partial)
+        if all(isinstance(problem, LicenceNotAcceptedError) for problem in problems.values()):
+            shutil.rmtree(directory.partial)  # else the next fetch goes on with what is there
     return fetched, problems
 
 

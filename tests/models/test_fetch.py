@@ -216,6 +216,16 @@ def test_a_licence_nobody_accepted_is_refused_before_anything_is_asked(store: Mo
     assert internet.asked == []
 
 
+def test_a_refused_licence_leaves_no_packages_behind(store: ModelDirectory, packages: Path) -> None:
+    wheel(packages)
+    tiny = manifest().model("tiny")
+    strict = tiny.model_copy(update={"name": "strict", "acceptance": True})
+    both = manifest().model_copy(update={"models": (tiny, strict)})
+    _, problems = fetch_each(["tiny", "strict"], directory=store, manifest=both, transport=Internet().transport)
+    assert list(problems) == ["strict"]
+    assert not store.partial.exists()
+
+
 def test_an_accepted_licence_is_remembered_until_it_changes(store: ModelDirectory) -> None:
     internet = Internet().at(FIRST_HOST, serve(CONTENT))
     how: Any = {"directory": store, "transport": internet.transport}

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from cli.logs import log_structured
 from core.contract.config_file import LoadedConfig, load_config
 from core.embedded_broker import serve
 
@@ -17,6 +18,7 @@ def broker(
     config: Annotated[Path, typer.Option("--config", help="The estate's file, with 'broker: { embedded: true }'.")],
 ) -> None:
     """Run the embedded broker until SIGTERM or ctrl-C. Passwords that are missing are made and saved, mode 0600."""
+    log_structured(verbose=False)
     asyncio.run(_until_told(load_config(config)))
 
 

@@ -41,11 +41,15 @@ class LazyCommand(TyperCommand):
 
     def _load(self) -> Any:
         found = getattr(importlib.import_module(self._module), self._attribute)
+        around = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        around.callback()(lambda: None)  # keeps it a group, whose only command the real one is
         if isinstance(found, typer.Typer):
-            return get_command(found)
-        single = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        single.command(self.name)(found)
-        return get_command(single)
+            around.add_typer(found, name=self.name)
+        else:
+            around.command(self.name)(found)
+        group = get_command(around)
+        assert isinstance(group, TyperGroup)
+        return group.commands[str(self.name)]
 
 
 class LazyGroup(TyperGroup):

@@ -1,0 +1,110 @@
+"""`anju` says what it can do quickly, and what it could not do in words and exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from cli.main import COMMANDS, main
+from cli.output import failure, known_failure
+from core.contract.config_file import ConfigError, Problem
+
+EXAMPLE = Path(__file__).parents[2] / "configs/estate.example.yaml"
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--help") == 0
+    shown = capsys.readouterr().out
+    assert all(f"\n  {name} " in shown for name in COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(name, "--help") == 0
+    assert f"anju {name}" in capsys.readouterr().out
+
+
+def test_help_loads_no_command() -> None:
+    code = """
+import sys
+from cli.main import main
+try:
+    main(["--help"])
+except SystemExit:
+    heavy = {"numpy", "fastapi", "sqlalchemy", "av", "onnxruntime", "pydantic"} & set(sys.modules)
+    sys.exit(", ".join(sorted(heavy)) or 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_it_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--version") == 0
+    assert capsys.readouterr().out == f"anju {version('anju')}\n"
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["--nonsense"], ["config", "check"], ["config", "nonsense"]])
+def test_a_wrong_call_is_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(*arguments) == 2
+    assert "Usage: anju" in capsys.readouterr().err
+
+
+def test_a_right_configuration_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("config", "check", str(EXAMPLE)) == 0
+    assert "is right: estate green-garden, 1 edges, 4 cameras, 3 checkpoints, 2 rules" in capsys.readouterr().out
+    assert run("config", "check", str(EXAMPLE), "--json") == 0
+    assert json.loads(capsys.readouterr().out)["ok"] is True
+
+
+def test_a_wrong_configuration_is_code_1_and_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "estate.yaml"
+    path.write_text(EXAMPLE.read_text().replace("camera: door-3-cam", "camera: door-3-can"))
+    assert run("config", "check", str(path)) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "checkpoints[2].camera: 'door-3-can' is not defined; did you mean 'door-3-cam'?" in told.err
+    assert "Traceback" not in told.err
+
+
+def test_a_script_gets_the_mistakes_one_by_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "estate.yaml"
+    path.write_text("estate: 1\n")
+    assert run("config", "check", str(path), "--json") == 1
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["kind"] == "ConfigError"
+    assert {key: error["problems"][0][key] for key in ("path", "line")} == {"path": "estate", "line": 1}
+
+
+def test_only_failures_with_words_lose_their_traceback() -> None:
+    configuration = ConfigError(Path("x"), [Problem("a", 3, "is wrong")])
+    assert known_failure(configuration)
+    assert failure(configuration)["problems"] == [{"path": "a", "line": 3, "message": "is wrong"}]
+    assert not known_failure(ZeroDivisionError())
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_path: Path) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("cli.config.load_config", broken)
+    with pytest.raises(ZeroDivisionError):
+        main(["config", "check", "x"])
+
+
+def test_mosquitto_gets_rules_for_the_accounts_of_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("config", "mosquitto-acl", str(EXAMPLE)) == 0
+    rules = capsys.readouterr().out
+    assert "user edge-1\ntopic write anju/v1/green-garden/edge/edge-1/availability\n" in rules
+    assert "topic write anju/v1/green-garden/checkpoint/door-3/cmd\n" in rules

@@ -52,7 +52,7 @@ class Template:
     vector: Float = field(repr=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.consent, str) or not _CONSENT.match(self.consent):
+        if not isinstance(self.consent, str) or not _CONSENT.fullmatch(self.consent):
             raise NoConsentError("a template needs the id of the consent it rests on; enrol with a ticket of the core")
         if self.vector.ndim != 1:
             raise WrongDimensionError(f"a template's vector has shape (d,), not {self.vector.shape}")

@@ -37,8 +37,8 @@ def estate_tree(**changes: Any) -> dict[str, Any]:
         "state_dir": "var",
         "core": {"broker_login": {"user": "core", "password_file": "core.password"}},
         "edges": [
-            {"id": edge, "broker_login": {"user": edge, "password_file": f"{edge}.password"}}
-            for edge in ("edge-1", "edge-2")
+            {"id": edge, "enrol_port": port, "broker_login": {"user": edge, "password_file": f"{edge}.password"}}
+            for edge, port in (("edge-1", 8791), ("edge-2", 8792))
         ],
         "cameras": [
             {"id": "cam-gate", "edge": "edge-1", "name": name, "kind": "gate", "url": "rtsp://cameras/gate"},

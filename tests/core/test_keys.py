@@ -1,0 +1,61 @@
+"""The signing key is made once, for its owner alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from core.keys import KeyFileError, load_or_create_signing_key, load_public_key, load_signing_key, public_key_path
+
+
+def test_a_key_is_made_once_and_its_public_half_lies_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "core.key"
+    key = load_or_create_signing_key(path)
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert load_or_create_signing_key(path).private_bytes_raw() == key.private_bytes_raw()
+    assert load_public_key(public_key_path(path)).public_bytes_raw() == key.public_key().public_bytes_raw()
+    assert sorted(one.name for one in path.parent.iterdir()) == ["core.key", "core.key.pub"]
+
+
+def test_a_lost_public_half_is_written_again(tmp_path: Path) -> None:
+    path = tmp_path / "core.key"
+    key = load_or_create_signing_key(path)
+    public_key_path(path).write_text("something else")
+    load_or_create_signing_key(path)
+    assert load_public_key(public_key_path(path)).public_bytes_raw() == key.public_key().public_bytes_raw()
+
+
+def test_a_key_others_can_read_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "core.key"
+    load_or_create_signing_key(path)
+    path.chmod(0o640)
+    with pytest.raises(KeyFileError, match="chmod 600"):
+        load_signing_key(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"not a key",
+        X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+    ],
+)
+def test_a_damaged_or_foreign_key_is_refused_and_never_replaced(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "core.key"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    with pytest.raises(KeyFileError, match="backup"):
+        load_or_create_signing_key(path)
+    assert path.read_bytes() == content
+
+
+def test_a_missing_key_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(KeyFileError, match="anju core init"):
+        load_signing_key(tmp_path / "none")
+    with pytest.raises(KeyFileError, match="copy"):
+        load_public_key(tmp_path / "none.pub")

@@ -13,13 +13,15 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from core.storage.database import Database
 from core.storage.migrate import upgrade
 from models.directory import ModelDirectory
-from models.fetch import fetch
+from models.errors import LicenceNotAcceptedError
+from models.fetch import accepted_in_environment, fetch
 from tests.support.browser import chromium_arguments, chromium_path
 from tests.support.certificates import make_server_identity
 from tests.support.clips import Codec, encode_clip
 from tests.support.mosquitto import Mosquitto
 from tests.support.postgres import Postgres
 from tests.support.rtsp import ClipServer, GstServer, GstStream, require_gstreamer
+from tests.support.system import missing
 
 _numbers = count(1)
 BROWSER_TIMEOUT_MS = 15_000
@@ -116,10 +118,13 @@ def database(database_url: str) -> Iterator[Database]:
 def models_dir() -> Path:
     """The model store with the four models an edge runs; loaded first where they are missing.
 
-    The plate detector's licence is accepted here for tests alone.
+    The plate detector takes somebody's yes to its licence; `make test` and CI say it, for the tests alone.
     """
     directory = ModelDirectory()
-    fetch(MODELS, directory=directory, accepted=MODELS)
+    try:
+        fetch(MODELS, directory=directory, accepted=accepted_in_environment())
+    except LicenceNotAcceptedError:
+        missing("the plate detector, whose licence wants an explicit yes,", "ANJU_ACCEPT_LICENCE=clp-det")
     return directory.root
 
 

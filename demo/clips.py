@@ -155,6 +155,7 @@ def encode(film: Film, path: Path, key: str, noise_seed: int, report: Callable[[
     """Write ``film`` to ``path``, marked with ``key``; until it is finished there is nothing at ``path``."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     path.unlink(missing_ok=True)
+    _remove_abandoned(path)
     try:
         with av.open(str(partial), "w", format="mp4") as container:
             container.metadata["comment"] = key
@@ -172,6 +173,13 @@ def encode(film: Film, path: Path, key: str, noise_seed: int, report: Callable[[
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Delete what killed renders left beside ``path``; a render that still runs keeps its file."""
+    for left in path.parent.glob(f".{path.name}.*.partial"):
+        if not Path(f"/proc/{left.name.split('.')[-2]}").exists():
+            left.unlink(missing_ok=True)
 
 
 def sensor_picture(picture: Picture, number: int, noise_seed: int) -> Picture:

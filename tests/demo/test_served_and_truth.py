@@ -64,7 +64,11 @@ def test_a_frame_that_was_never_sent_has_no_time(tmp_path: Path) -> None:
 def test_sessions_and_cameras_are_kept_apart(tmp_path: Path) -> None:
     other = CameraId("cam-door")
     path = log_of(
-        tmp_path / "served", line("a", 10, T0 + 1), line("b", 20, T0 + 1, other), line("c", 5, T0 + 9), line("a", 30, T0 + 2)
+        tmp_path / "served",
+        line("a", 10, T0 + 1),
+        line("b", 20, T0 + 1, other),
+        line("c", 5, T0 + 9),
+        line("a", 30, T0 + 2),
     )
     assert [(one.camera, one.session, one.frames) for one in read_served(path)] == [
         (GATE_CAMERA, "a", 30),

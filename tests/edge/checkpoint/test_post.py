@@ -241,6 +241,16 @@ def annas_pass() -> PassEvidence:
     return PassEvidence(QrPass(PASS_ID, ANNA, NOW, NOW + timedelta(hours=1)), 0.9, 0.3, 2, 0)
 
 
+def test_a_machine_that_slept_for_hours_in_the_middle_of_a_decision_still_writes_it_down(
+    scenes: list[Scene], tmp_path: Path
+) -> None:
+    here = scene(scenes, GATE, tmp_path)
+    here.see(ANNAS_FACE, at_s=time.monotonic() - 100_000)
+    here.finish()
+    [passage] = here.passages()
+    assert passage.times.decision == post_module.MAX_STEP_MS
+
+
 class StuckGate:
     """A controller that does not answer until it is let."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -28,7 +29,15 @@ class Served:
         self._socket = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(app, access_log=False, log_config=None, ws="none", timeout_graceful_shutdown=2)
         self._server = Server(config, app.state.context.live)
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await self._server.serve(sockets=[self._socket])
+
+    def drop_streams(self) -> None:
+        """End every live stream, as a restart would."""
+        self._loop.call_soon_threadsafe(self.app.state.context.live.close)
 
     @property
     def url(self) -> str:

@@ -31,6 +31,7 @@ def complaints(page: Page) -> list[str]:
 def desk(page: Page, house: House, served: Served, complaints: list[str]) -> Page:
     """The control room, entered as a first visitor enters it: by the set-up address."""
     token = renew_setup_token(house.database)
+    assert token is not None
     page.goto(f"{served.url}/setup#token={token}")
     assert token not in page.url, "the token is taken out of the address at once"
     page.get_by_label("账号").fill("admin")
@@ -98,15 +99,17 @@ def test_a_camera_that_is_away_can_not_be_overlooked(desk: Page, house: House) -
     expect(desk.locator("#checkpoint-door")).to_have_attribute("data-camera", "offline")
 
 
-def test_a_lost_connection_is_said_and_what_was_missed_is_there_afterwards(desk: Page, house: House) -> None:
-    desk.context.set_offline(True)
+def test_a_lost_connection_is_said_and_what_was_missed_is_there_afterwards(
+    desk: Page, house: House, served: Served
+) -> None:
+    link = desk.locator("#link")
     desk.route("**/api/v1/live*", lambda route: route.abort())
-    desk.evaluate("dispatchEvent(new Event('offline'))")
-    expect(desk.locator("#link")).not_to_have_attribute("data-state", "live", timeout=60_000)
+    served.drop_streams()
+    expect(link).to_have_attribute("data-state", "reconnecting")
+    expect(link).to_have_attribute("data-state", "stale", timeout=30_000)
     house.happen(stranger(occurred_at=now()))
     desk.unroute("**/api/v1/live*")
-    desk.context.set_offline(False)
-    expect(desk.locator("#link")).to_have_attribute("data-state", "live")
+    expect(link).to_have_attribute("data-state", "live", timeout=15_000)
     expect(desk.locator("#alerts .alert[data-state=raised]")).to_have_count(1)
 
 

@@ -18,7 +18,9 @@ export class Region {
     while (this.#wanted) {
       this.#wanted = false;
       try {
-        await htmx.ajax("GET", `/desk/${this.id}`, { target: `#${this.id}`, swap: "morph:outerHTML" });
+        // The region is its own source: htmx queues requests of one source, and keeps only the last in the queue.
+        const here = `#${this.id}`;
+        await htmx.ajax("GET", `/desk/${this.id}`, { source: here, target: here, swap: "morph:outerHTML" });
         this.drawn();
       } catch {
         this.#wanted = true; // the server is away: the stream notices, too; try again after the pause

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import random
+import signal
 import threading
 from collections.abc import Callable
 from itertools import pairwise
@@ -43,7 +44,7 @@ def numbers_of(stream: CameraStream, count: int) -> list[int]:
 def test_frames_arrive_in_order_with_times_from_the_stream(
     codec: Codec, clip: Callable[..., Path], rtsp_server: ServeClips
 ) -> None:
-    path = clip(codec, seconds=4.0)
+    path = clip(codec, seconds=8.0)
     server = rtsp_server(path.parent)
     with CameraStream(camera(server.url(path.name)), wanted_fps=25, timeouts=QUICK) as stream:
         settle(stream)
@@ -63,7 +64,7 @@ def test_frames_arrive_in_order_with_times_from_the_stream(
 
 
 def test_a_consumer_gets_the_rate_it_wants(clip: Callable[..., Path], rtsp_server: ServeClips) -> None:
-    path = clip("h264", seconds=4.0)
+    path = clip("h264", seconds=8.0)
     server = rtsp_server(path.parent)
     with CameraStream(camera(server.url(path.name)), wanted_fps=5, timeouts=QUICK) as stream:
         settle(stream)
@@ -128,6 +129,23 @@ def test_it_comes_back_when_the_camera_does_and_memory_stays_bounded(
         frames = [thing for thing in gc.get_objects() if type(thing).__name__ == "Picture"]
         assert len(frames) <= 5
     assert not any(thread.name == "camera-cam-1" for thread in threading.enumerate())
+
+
+def test_a_camera_that_falls_silent_is_offline_after_the_read_timeout_and_comes_back(
+    clip: Callable[..., Path], rtsp_server: ServeClips
+) -> None:
+    path = clip("h264", seconds=4.0)
+    server = rtsp_server(path.parent)
+    with CameraStream(camera(server.url(path.name)), timeouts=QUICK, backoff=impatient()) as stream:
+        until(lambda: stream.health().state is CameraState.ONLINE, stream)
+        assert server._child is not None
+        server._child.signal(signal.SIGSTOP)
+        try:
+            until(lambda: stream.counters().get("fault.silent", 0) >= 1, stream)
+            assert stream.health().state is CameraState.OFFLINE
+        finally:
+            server._child.signal(signal.SIGCONT)
+        until(lambda: stream.health().state is CameraState.ONLINE, stream)
 
 
 def test_a_clip_that_ends_is_an_ended_stream(clip: Callable[..., Path], rtsp_server: ServeClips) -> None:

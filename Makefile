@@ -1,7 +1,9 @@
 # Everything sets itself up: `make demo` and `make test` work on a fresh clone.
 BIN := .venv/bin
 ARGS ?=
-# The tests load the plate detector, whose licence is unclear; `make test ANJU_ACCEPT_LICENCE=` leaves those tests out.
+BENCHMARKS := models edge matching
+# Tests and benchmarks load the plate detector, whose licence is unclear; `make test ANJU_ACCEPT_LICENCE=` leaves the
+# tests with models out.
 ANJU_ACCEPT_LICENCE ?= clp-det
 
 .DEFAULT_GOAL := help
@@ -40,8 +42,11 @@ arrows: setup
 
 check: lint types arrows test
 
-bench: setup
-	@$(BIN)/python -m benchmarks $(ARGS)
+bench: export ANJU_ACCEPT_LICENCE := $(ANJU_ACCEPT_LICENCE)
+bench:
+	@scripts/setup.sh
+	@for one in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$one $(ARGS) || exit 1; done
+	@$(BIN)/python -m benchmarks.report
 
 # After a change of dependencies. The lock names packages, versions and hashes, and no place to get them from.
 lock: setup

@@ -10,7 +10,7 @@ import typer
 
 FAILED = 1
 
-_KNOWN = {
+KNOWN = {
     "api.accounts": ("AccountError",),
     "api.pages.render": ("MissingVendorError",),
     "core.contract.config_file": ("ConfigError",),
@@ -18,9 +18,12 @@ _KNOWN = {
     "core.embedded_broker": ("BrokerStartError",),
     "core.errors": ("CoreError",),
     "core.keys": ("KeyFileError",),
+    "core.people.notices": ("NoticeChangedError",),
+    "demo.clips": ("ClipError",),
     "demo.draw.fonts": ("FontMissingError",),
     "demo.processes": ("DemoError",),
     "edge.enrol.server": ("EnrolServerError",),
+    "edge.enrol.tickets": ("TicketBookError",),
     "edge.keys": ("KeyFileError",),
     "edge.link.connection": ("TlsError",),
     "edge.lists.store": ("ListStoreError",),
@@ -32,7 +35,7 @@ _KNOWN = {
 
 def known_failure(error: BaseException) -> bool:
     """Whether the error's own words are all a person needs; anything else is a bug and keeps its traceback."""
-    loaded = {module: names for module, names in _KNOWN.items() if module in sys.modules}
+    loaded = {module: names for module, names in KNOWN.items() if module in sys.modules}
     kinds = tuple(getattr(sys.modules[module], name) for module, names in loaded.items() for name in names)
     return isinstance(error, kinds)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import COMMANDS, main
-from cli.output import failure, known_failure
+from cli.output import KNOWN, failure, known_failure
 from core.contract.config_file import ConfigError, Problem
 
 EXAMPLE = Path(__file__).parents[2] / "configs/estate.example.yaml"
@@ -87,6 +88,12 @@ def test_a_script_gets_the_mistakes_one_by_one(tmp_path: Path, capsys: pytest.Ca
     assert {key: error["problems"][0][key] for key in ("path", "line")} == {"path": "estate", "line": 1}
 
 
+@pytest.mark.parametrize(("module", "names"), KNOWN.items())
+def test_every_failure_with_words_exists(module: str, names: tuple[str, ...]) -> None:
+    loaded = importlib.import_module(module)
+    assert all(issubclass(getattr(loaded, name), Exception) for name in names)
+
+
 def test_only_failures_with_words_lose_their_traceback() -> None:
     configuration = ConfigError(Path("x"), [Problem("a", 3, "is wrong")])
     assert known_failure(configuration)
@@ -101,6 +108,17 @@ def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cli.config.load_config", broken)
     with pytest.raises(ZeroDivisionError):
         main(["config", "check", "x"])
+
+
+def test_an_interruption_is_code_130_and_no_noise(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_path: Path) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cli.config.load_config", interrupted)
+    assert run("config", "check", "x") == 130
+    assert capsys.readouterr().err == ""
 
 
 def test_mosquitto_gets_rules_for_the_accounts_of_the_file(capsys: pytest.CaptureFixture[str]) -> None:

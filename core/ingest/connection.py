@@ -6,6 +6,7 @@ import ssl
 from typing import cast
 
 import aiomqtt
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -47,7 +48,8 @@ def make_client(loaded: LoadedConfig, protocol: aiomqtt.ProtocolVersion, inbox: 
         password=loaded.password(config.core.broker_login),
         protocol=protocol,
         properties=properties,
-        clean_start=True,
+        # MQTT 3.1.1 has no such flag, starts clean anyway, and the library refuses to be told.
+        clean_start=True if properties is not None else MQTT_CLEAN_START_FIRST_ONLY,
         tls_context=_tls(loaded),
         keepalive=KEEPALIVE_S,
         timeout=ANSWER_TIMEOUT_S,

@@ -35,7 +35,7 @@ GATHER_S = 0.01
 """How long a first message waits for company."""
 MAX_BATCH = 200
 RETRY_FIRST_S = 0.2
-RETRY_MAX_S = 10.0
+RETRY_MAX_S = 5.0
 SHARED_GROUP = "$share/anju-core/"
 _STATES = (Channel.EDGE_AVAILABILITY, Channel.EDGE_STATE, Channel.CHECKPOINT_STATE, Channel.LIST_RECEIPT)
 
@@ -56,7 +56,7 @@ class Subscriber:
         self._committer = Committer(database, Rulebook.of(loaded.config))
         self._desk = ControlDesk(database, loaded.config)
         self._relay = relay
-        self._protocol = ProtocolVersion.V5
+        self._protocol = ProtocolVersion.V311 if loaded.config.broker.embedded else ProtocolVersion.V5
         self.counts: Counter[str] = Counter()
         self.connected = False
 

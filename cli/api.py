@@ -13,6 +13,7 @@ import typer
 from api import accounts
 from api.permissions import Role
 from api.serve import run_api
+from cli.logs import log_structured
 from core.contract.config_file import load_config
 from core.service import opened, prepare
 
@@ -37,6 +38,7 @@ def serve(
 
     While there is no account, the address to make the first one is said once, on standard error.
     """
+    log_structured(verbose=False)
     if context.invoked_subcommand is not None:
         return
     if config is None:

@@ -153,7 +153,7 @@ def _gate_acts(cast: Cast, order: random.Random) -> list[Act]:
     bystander = Act(
         kind=ActKind.BYSTANDER,
         camera=GATE_CAMERA,
-        faces=(cast.strangers[3].face,),
+        faces=(cast.strangers[1].face,),
         first_frame=0,
         decisive_frame=BYSTANDER_FRAMES // 2,
         leave_frame=BYSTANDER_FRAMES // 2,
@@ -207,7 +207,7 @@ def _lane_act(vehicle: Vehicle, order: random.Random) -> Act:
 
 def _door_acts(cast: Cast, order: random.Random) -> list[Act]:
     one, two, followed, holder = order.sample(cast.consenting, 4)
-    _, follower, waiting, other = (stranger.face for stranger in cast.strangers)
+    _, other, follower, waiting = (stranger.face for stranger in cast.strangers)
     return [
         _admitted_at_door(one, order),
         _admitted_at_door(two, order),

@@ -13,7 +13,9 @@ from demo.draw.phone import draw_fingers, draw_phone
 from demo.draw.places import Ground
 
 _STEP_FRAMES = 26
-_BLINK_EVERY, _BLINK_FRAMES = 83, 4
+_BLINK_EVERY, _BLINK_FRAMES = 83, 3
+_BLINK_LIDS = 0.6
+"""Lids never close altogether: closed eyes make drawn faces alike to the model, and that is not what is shown here."""
 _SPRITE_UNIT_PX = 30.0
 """Smallest unit people are drawn at; tiny ones are drawn so and scaled down, to keep their edges smooth."""
 
@@ -131,7 +133,7 @@ class Walker:
             yaw=0.018 * sway + 0.14 * sideways,
             pitch=0.012 * nod,
             roll_deg=0.0,
-            lids=0.18 if blinking else 1.0,
+            lids=_BLINK_LIDS if blinking else 1.0,
             smile=0.035,
             light=self._light,
         )

@@ -131,6 +131,7 @@ class CheckpointPost:
         at_s = observation.deciding.received_s
         self._openings, what = crossed(self._openings, seen.track, at_s, gate_open=self._is_open())
         self._books.counters.add(f"crossed.{what}")
+        log.info("door.crossed", checkpoint=self.checkpoint.id, what=str(what))
         if what is Crossed.FOLLOWED:
             self._do(functools.partial(self._write, observation, followed_passage(self.checkpoint, observation)))
 

@@ -23,7 +23,7 @@ import numpy as np
 from core.contract.ids import CameraId, SubjectKey
 from demo.cast import Cast
 from demo.draw.canvas import Picture
-from demo.draw.faces import DRAWING_VERSION
+from demo.draw.looks import DRAWING_VERSION
 from demo.draw.scenery import HEIGHT, WIDTH, noise_tile
 from demo.film import Film, make_film
 from demo.script import CAMERAS, FPS, GOP, Script

@@ -9,7 +9,8 @@ import numpy as np
 
 from demo.cast import Resident
 from demo.draw.canvas import Picture, lay
-from demo.draw.faces import Mood, draw_head, look_of
+from demo.draw.faces import Mood, draw_head
+from demo.draw.looks import look_of
 from demo.draw.people import Pose, draw_body, outfit_of
 from demo.draw.scenery import gradient
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from demo.draw.canvas import Picture, Point, Sprite, lay
-from demo.draw.faces import Mood, draw_head, look_of
+from demo.draw.faces import Mood, draw_head
+from demo.draw.looks import look_of
 from demo.draw.people import FEET_Y, PHASES, Pose, draw_body, draw_shadow, outfit_of
 from demo.draw.phone import draw_fingers, draw_phone
 from demo.draw.places import Ground

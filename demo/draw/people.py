@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from demo.draw.canvas import Canvas, Colour, Point, Sprite, ellipse, floats, mix, shade, smooth
-from demo.draw.faces import Look
+from demo.draw.looks import Look
 
 FEET_Y = 7.35
 """How far the soles are below the pit of the neck, face units."""

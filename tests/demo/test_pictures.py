@@ -11,7 +11,8 @@ from core.contract.vocabulary import PlateColour
 from demo.cast import make_cast
 from demo.clips import sensor_picture
 from demo.draw.canvas import Canvas, Sprite, lay
-from demo.draw.faces import Mood, draw_head, look_of
+from demo.draw.faces import Mood, draw_head
+from demo.draw.looks import look_of
 from demo.draw.people import FEET_Y
 from demo.draw.places import DOOR, DOOR_JAMBS, GATE, gate_picture
 from demo.draw.plates import draw_plate

@@ -60,7 +60,7 @@ class Client:
         answer = httpx.post(
             f"{ticket['enrol_url'].rstrip('/')}/v1/enrolments",
             data={"ticket": ticket["ticket"]},
-            files={"portrait": (portrait.name, portrait.read_bytes(), "image/png")},
+            files={"portrait": (portrait.name, portrait.read_bytes(), "image/jpeg")},
             timeout=30.0,
             trust_env=False,
         )
@@ -98,7 +98,8 @@ class LiveListener:
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join(timeout=5.0)
+        if self._thread.is_alive():
+            self._thread.join(timeout=5.0)
 
     def _run(self) -> None:
         with httpx.Client(timeout=httpx.Timeout(2.0, read=1.0), trust_env=False) as http:

@@ -10,12 +10,12 @@ import time
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from core.contract.config_file import load_config
@@ -23,7 +23,7 @@ from core.contract.ids import CameraId, SubjectKey
 from core.contract.signed import QrPass, sign_pass
 from core.keys import load_or_create_signing_key
 from demo import cast as casting
-from demo.client import Client, LiveListener
+from demo.client import Client, LiveListener, moment
 from demo.clips import render_clips
 from demo.moving_in import move_in
 from demo.observed import read_observed
@@ -77,17 +77,15 @@ def run_demo(options: Options, console: Console) -> bool:
     script = make_script(cast, options.seed)
     clips = _draw(cast, script, cache, console)
     site = prepare(cache)
-    tree = Tree(site.logs)
-    interrupted = _Interrupted()
+    run = _Run(options, console, cast, script, site, Tree(site.logs))
     try:
-        with interrupted.listening():
-            token = _start(site, tree, clips, console)
-            report = _play(site, tree, token, cast, script, options, console, interrupted)
-    except DemoError:
+        with run.interrupted.listening():
+            report = run.play(run.start(clips))
+    except BaseException:
         console.print(f"[dim]logs are kept in {site.logs}[/dim]")
-        tree.stop()
         raise
-    tree.stop()
+    finally:
+        run.tree.stop()
     site.remove()
     _show(report, console)
     if options.report is not None:
@@ -107,34 +105,135 @@ def _draw(cast: casting.Cast, script: Script, cache: Path, console: Console) -> 
         if person.qr_pass is not None
     }
     folder = cache / f"clips-{cast.seed}"
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console) as progress:
-        bars: dict[CameraId, object] = {}
+        bars: dict[CameraId, TaskID] = {}
 
         def show(camera: CameraId, share: float) -> None:
             if camera not in bars:
                 bars[camera] = progress.add_task(f"drawing {camera}", total=1.0)
-            progress.update(bars[camera], completed=share)  # type: ignore[arg-type]
+            progress.update(bars[camera], completed=share)
 
         render_clips(cast, script, texts, folder, show)
     return folder
 
 
-def _start(site: Site, tree: Tree, clips: Path, console: Console) -> str:
-    """Every process, in the order they need each other. A service token for the demo itself."""
-    with console.status("starting broker, streams, core, pages and edge"):
-        config = str(site.config)
-        tree.start("broker", site.anju("broker", "--config", config))
-        streams = ["--folder", str(clips), "--port", str(site.rtsp_port), "--served", str(site.served)]
-        tree.start("streams", [sys.executable, "-m", "demo.stream", *streams])
-        wait_until("the broker", lambda: listens(site.broker_port), START_TIMEOUT_S, tree.check)
-        wait_until("the camera streams", lambda: listens(site.rtsp_port), START_TIMEOUT_S, tree.check)
-        made = _said(site.anju("api", "token", "create", "--config", config, "--name", "demo", "--role", "administrator", "--json"))
-        tree.start("core", site.anju("core", "--config", config))
-        tree.start("api", site.anju("api", "--config", config))
-        wait_until("the pages", lambda: listens(site.api_port), START_TIMEOUT_S, tree.check)
-        tree.start("edge", site.anju("edge", "--config", config, "--id", site.edge))
-    return str(json.loads(made)["token"])
+@dataclass
+class _Run:
+    """One run: its place, its processes, and what it has been asked to do."""
+
+    options: Options
+    console: Console
+    cast: casting.Cast
+    script: Script
+    site: Site
+    tree: Tree
+    interrupted: _Interrupted = field(default_factory=_Interrupted)
+
+    def start(self, clips: Path) -> str:
+        """Every process, in the order they need each other. A service token for the demo itself."""
+        site, tree, config = self.site, self.tree, str(self.site.config)
+        with self.console.status("starting broker, streams, core, pages and edge"):
+            tree.start("broker", site.anju("broker", "--config", config))
+            streams = ["--folder", str(clips), "--port", str(site.rtsp_port), "--served", str(site.served)]
+            tree.start("streams", [sys.executable, "-m", "demo.stream", *streams])
+            wait_until("the broker", lambda: listens(site.broker_port), START_TIMEOUT_S, tree.check)
+            wait_until("the camera streams", lambda: listens(site.rtsp_port), START_TIMEOUT_S, tree.check)
+            token = ["--name", "demo", "--role", "administrator", "--days", "1", "--json"]
+            made = json.loads(_said(site.anju("api", "token", "create", "--config", config, *token)))
+            tree.start("core", site.anju("core", "--config", config))
+            tree.start("api", site.anju("api", "--config", config))
+            wait_until("the pages", lambda: listens(site.api_port), START_TIMEOUT_S, tree.check)
+            tree.start("edge", site.anju("edge", "--config", config, "--id", site.edge))
+        return str(made["token"])
+
+    def play(self, token: str) -> Report:
+        """People move in, the demo is watched until its end, and everything is counted."""
+        client = Client(self.site.base_url, token)
+        story = Story(load_config(self.site.config).config, self.console)
+        listener = LiveListener(self.site.base_url, token, story.tell)
+        try:
+            key = _said(self.site.anju("edge", "key", "--config", str(self.site.config), "--id", self.site.edge))
+            with self.console.status("people move in: consent, enrolment at the edge, passes, vehicles"):
+                move_in(client, self.cast, self.site.edge, key, self.tree.check)
+            listener.start()
+            began = time.time()
+            self._welcome()
+            self._watch()
+            ended = time.time()
+            with self.console.status("letting everything arrive"):
+                self._drain(client)
+        finally:
+            listener.stop()
+            client.close()
+        self.tree.stop()
+        return self._count(began, ended, listener)
+
+    def _count(self, began: float, ended: float, listener: LiveListener) -> Report:
+        happened = occurrences(self.script, self.site.served, began, ended)
+        expected = [one for one in happened if self.options.plates or one.act.camera != LANE_CAMERA]
+        observed = read_observed(load_config(self.site.config))
+        visible = {told.payload["id"]: told.arrived_at for told in listener.told if told.kind == "alert"}
+        return Report(
+            seed=self.options.seed,
+            seconds=round(ended - began, 1),
+            chaos=self.options.chaos,
+            kinds=judge(expected, observed),
+            lost=observed.lost,
+            doubled=observed.doubled,
+            latency_ms=latencies(observed, visible),
+        )
+
+    def _welcome(self) -> None:
+        """Where to look, and how to get in: the one-time link the API printed when it started."""
+        log = (self.site.logs / "api.log").read_text(encoding="utf-8", errors="replace")
+        link = next((word for word in log.split() if "/setup#token=" in word), self.site.base_url)
+        seconds = self.options.seconds
+        ending = "ctrl-C ends everything" if seconds is None else f"ends by itself after {seconds:.0f} s"
+        self.console.rule("[bold]安居 Anju is running")
+        self.console.print(f"Control room: [bold]{link}[/bold]", soft_wrap=True)
+        self.console.print(f"(the link makes the first account, once; later {self.site.base_url})")
+        self.console.print(f"[dim]{ending}; what happens is told here as well[/dim]\n")
+        if self.options.browser:
+            webbrowser.open(link)
+
+    def _watch(self) -> None:
+        """Until the time is over or somebody ends it; with chaos, broker and core are killed once on the way."""
+        began = time.monotonic()
+        span = self.options.seconds or 60.0
+        accidents = [(span / 3, "broker"), (span * 2 / 3, "core")] if self.options.chaos else []
+        while not self.interrupted.asked:
+            elapsed = time.monotonic() - began
+            if self.options.seconds is not None and elapsed >= self.options.seconds:
+                return
+            if accidents and elapsed > accidents[0][0]:
+                self._accident(accidents.pop(0)[1])
+            self.tree.check()
+            time.sleep(0.1)
+
+    def _accident(self, victim: str) -> None:
+        self.console.print(f"[bold red]chaos: {victim} killed[/bold red]")
+        self.tree[victim].kill()
+        time.sleep(OUTAGE_S)
+        self.tree[victim].start()
+        self.console.print(f"[bold green]chaos: {victim} started again[/bold green]")
+
+    def _drain(self, client: Client) -> None:
+        """End the streams and wait until the edge says that its outbox is empty. Raises DemoError."""
+        self.tree["streams"].stop()
+        ended = time.time()
+
+        def empty() -> bool:
+            row = client.edge(self.site.edge)
+            told = moment(row["state_at"]) if row["state_at"] else 0.0
+            return told > ended + 1.0 and row["outbox_rows"] == 0
+
+        wait_until("an empty outbox at the edge", empty, DRAIN_TIMEOUT_S, lambda: None)
 
 
 def _said(command: list[str]) -> str:
@@ -143,91 +242,6 @@ def _said(command: list[str]) -> str:
     if done.returncode != 0:
         raise DemoError(f"{' '.join(command[2:])}: {done.stderr.strip()[-1000:]}")
     return done.stdout.strip()
-
-
-def _play(
-    site: Site,
-    tree: Tree,
-    token: str,
-    cast: casting.Cast,
-    script: Script,
-    options: Options,
-    console: Console,
-    interrupted: _Interrupted,
-) -> Report:
-    client = Client(site.base_url, token)
-    story = Story(load_config(site.config).config, console)
-    listener = LiveListener(site.base_url, token, story.tell)
-    try:
-        fingerprint = _said(site.anju("edge", "key", "--config", str(site.config), "--id", site.edge))
-        with console.status("people move in: consent, enrolment at the edge, passes, vehicles"):
-            move_in(client, cast, site.edge, fingerprint, tree.check)
-        listener.start()
-        began = time.time()
-        _welcome(site, options, console)
-        _watch(tree, options, interrupted, console)
-        ended = time.time()
-        with console.status("letting everything arrive"):
-            _drain(client, tree, site.edge)
-    finally:
-        listener.stop()
-        client.close()
-    tree.stop()
-    happened = occurrences(script, site.served, began, ended)
-    expected = [one for one in happened if options.plates or one.act.camera != LANE_CAMERA]
-    observed = read_observed(load_config(site.config))
-    visible = {told.payload["id"]: told.arrived_at for told in listener.told if told.kind == "alert"}
-    return Report(
-        seed=options.seed,
-        seconds=round(ended - began, 1),
-        chaos=options.chaos,
-        kinds=judge(expected, observed),
-        lost=observed.lost,
-        doubled=observed.doubled,
-        latency_ms=latencies(observed, visible),
-    )
-
-
-def _welcome(site: Site, options: Options, console: Console) -> None:
-    """Where to look, and how to get in: the one-time link the API printed when it started."""
-    log = (site.logs / "api.log").read_text(encoding="utf-8", errors="replace")
-    link = next((word for word in log.split() if "/setup#token=" in word), site.base_url)
-    console.rule("[bold]安居 Anju is running")
-    console.print(f"Control room: [bold]{link}[/bold]\n(the link makes the first account, once; then {site.base_url})")
-    ending = "ctrl-C ends everything" if options.seconds is None else f"ends by itself after {options.seconds:.0f} s"
-    console.print(f"[dim]{ending}; what happens is told here as well[/dim]\n")
-    if options.browser:
-        webbrowser.open(link)
-
-
-def _watch(tree: Tree, options: Options, interrupted: _Interrupted, console: Console) -> None:
-    """Until the time is over or somebody ends it; with chaos, the broker and the core are killed once on the way."""
-    began = time.monotonic()
-    span = options.seconds or 60.0
-    accidents = [(span / 3, "broker"), (span * 2 / 3, "core")] if options.chaos else []
-    while not interrupted.asked and (options.seconds is None or time.monotonic() - began < options.seconds):
-        if accidents and time.monotonic() - began > accidents[0][0]:
-            _, victim = accidents.pop(0)
-            console.print(f"[bold red]chaos: {victim} killed[/bold red]")
-            tree[victim].kill()
-            time.sleep(OUTAGE_S)
-            tree[victim].start()
-            console.print(f"[bold green]chaos: {victim} started again[/bold green]")
-        tree.check()
-        time.sleep(0.1)
-
-
-def _drain(client: Client, tree: Tree, edge: str) -> None:
-    """End the streams, then wait until the edge says that its outbox is empty. Raises DemoError when it stays full."""
-    tree["streams"].stop()
-    ended = time.time()
-
-    def empty() -> bool:
-        row = client.edge(edge)
-        told = casting.datetime.fromisoformat(row["state_at"]).timestamp() if row["state_at"] else 0.0
-        return told > ended + 1.0 and row["outbox_rows"] == 0
-
-    wait_until("an empty outbox at the edge", empty, DRAIN_TIMEOUT_S, lambda: None)
 
 
 def _show(report: Report, console: Console) -> None:
@@ -245,4 +259,6 @@ def _show(report: Report, console: Console) -> None:
     for step, taken in report.latency_ms.items():
         steps.add_row(step, f"{taken.p50:.1f}", f"{taken.p95:.1f}")
     console.print(steps)
-    console.print("[bold green]as the script says[/bold green]" if report.right else "[bold red]not as the script says[/bold red]")
+    console.print(
+        "[bold green]as the script says[/bold green]" if report.right else "[bold red]not as the script says[/bold red]"
+    )

@@ -17,10 +17,11 @@ def list_gates(db: Session) -> list[CheckpointRow]:
 
 
 def do_note_gate(db: Session, state: CheckpointStateV1) -> bool:
-    """Keep a gate's state and tell pages; False when it was known already, or is older than what is known."""
+    """Keep a gate's state and tell pages; False when it was known already.
+
+    The last one received counts, whatever its ``since`` says: an edge's clock may jump.
+    """
     row = db.get(CheckpointRow, state.checkpoint, with_for_update=True, populate_existing=True)
-    if row is not None and row.since > state.since:
-        return False
     if row is not None and (row.gate, row.held_open, row.since) == (state.gate.value, state.held_open, state.since):
         return False
     if row is None:

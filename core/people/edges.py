@@ -58,9 +58,9 @@ def is_trusted(row: EdgeRow) -> bool:
 
 
 def do_note_edge_state(db: Session, state: EdgeStateV1, now: datetime) -> EdgeRow:
-    """Keep what an edge says of itself; pages are told when its key changed. An older state than known is ignored.
+    """Keep what an edge says of itself; pages are told when its key changed.
 
-    A key that is not the approved one waits for ``do_approve_edge``. Raises InvalidError for a key that is none.
+    The last one received counts, whatever its ``at`` says: an edge's clock may jump. A key that is not the approved one waits for ``do_approve_edge``. Raises InvalidError for a key that is none.
     """
     try:
         parse_public_key(state.key_base64)
@@ -70,8 +70,6 @@ def do_note_edge_state(db: Session, state: EdgeStateV1, now: datetime) -> EdgeRo
     if row is None:
         row = EdgeRow(id=state.edge, online=False, list_head=0, list_acked=0)
         db.add(row)
-    if row.state is not None and EdgeStateV1.model_validate(row.state).at > state.at:
-        return row
     key_changed = row.key_base64 != state.key_base64
     row.key_base64, row.state, row.state_at = state.key_base64, state.model_dump(mode="json"), now
     db.flush()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiomqtt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from core.contract.config_file import LoadedConfig, load_config
 from core.contract.events import EventAckV1
@@ -47,7 +48,7 @@ async def running(loaded: LoadedConfig, database: Database) -> AsyncIterator[Sub
     """A connected subscriber of this process."""
     with database.writing() as db:
         do_sync_places(db, loaded.config, NOW)
-    subscriber = Subscriber(loaded, database, Relay(database, loaded.config.estate.id))
+    subscriber = Subscriber(loaded, database, Relay(database, loaded.config.estate.id, Ed25519PrivateKey.generate()))
     work = asyncio.ensure_future(subscriber.run())
     try:
         await until(lambda: subscriber.connected or work.done())

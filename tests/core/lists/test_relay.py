@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from core.contract.ids import EstateId
 from core.contract.lists import ListReceiptV1
@@ -33,7 +34,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def relay(trusting_database: Database, clock: Clock) -> Relay:
-    one = Relay(trusting_database, EstateId("test-estate"), monotonic=clock)
+    one = Relay(trusting_database, EstateId("test-estate"), Ed25519PrivateKey.generate(), monotonic=clock)
     one.edge_came_online("edge-1")
     return one
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.orm import Session
 
 from core.contract.config import EstateConfig
+from core.contract.ids import EdgeId
 from core.contract.lists import ListReceiptV1
 from core.contract.sealing import SealError
+from core.contract.signed import verify_list
 from core.lists import render
 from core.lists.places import do_sync_places
 from core.lists.receipts import do_note_receipt
@@ -20,6 +25,8 @@ from core.people.vehicles import do_put_vehicle, do_remove_vehicle
 from core.storage.database import Database
 from tests.core.estates import NOW, EdgeKey, consenting_person, estate_tree, key, sealed_template
 from tests.core.lists.unseal import opened, ops
+
+KEY = Ed25519PrivateKey.generate()
 
 
 def batch_of(db: Session, edge_id: str = "edge-1", after: int = 0) -> list[str]:
@@ -44,8 +51,10 @@ def test_an_old_change_never_sends_an_erased_template_again(
 def test_only_the_edge_it_is_for_can_open_a_delta(trusting_database: Database, edge_keys: dict[str, EdgeKey]) -> None:
     consenting_person(trusting_database, "gate", "back")
     with trusting_database.reading() as db:
-        delta = render_delta(db, edge(db, "edge-1"), 0)
+        delta = render_delta(db, edge(db, "edge-1"), 0, KEY)
         assert delta is not None
+    sealed = base64.b64decode(delta.sealed_base64)
+    verify_list(EdgeId("edge-1"), 1, 1, sealed, delta.signature_base64, KEY.public_key())
     batch = opened(delta, edge_keys["edge-1"])
     assert (batch.edge, batch.first, batch.last, delta.first, delta.last) == ("edge-1", 1, 1, 1, 1)
     assert batch.changes[0].checkpoints == ("gate",)  # type: ignore[union-attr]
@@ -64,7 +73,7 @@ def test_a_person_is_told_without_a_name(trusting_database: Database) -> None:
 def test_nothing_is_sealed_for_an_edge_nobody_approved(known_database: Database) -> None:
     consenting_person(known_database, "gate")
     with known_database.reading() as db:
-        assert render_delta(db, edge(db, "edge-1"), 0) is None
+        assert render_delta(db, edge(db, "edge-1"), 0, KEY) is None
 
 
 def test_batches_are_bounded_and_follow_each_other(

@@ -60,12 +60,12 @@ def gate_state(gate: str, minutes: int) -> CheckpointStateV1:
     return CheckpointStateV1.model_validate({"checkpoint": "gate", "gate": gate, "since": since})
 
 
-def test_a_gates_state_is_kept_and_told_when_it_changes_and_never_goes_back_in_time(database: Database) -> None:
+def test_a_gates_state_is_kept_and_told_when_it_changes_even_after_a_clock_went_back(database: Database) -> None:
     told = []
-    for state in (gate_state("open", 1), gate_state("open", 1), gate_state("closed", 0), gate_state("closed", 2)):
+    for state in (gate_state("open", 90), gate_state("open", 90), gate_state("closed", 0)):
         with database.writing() as db:
             told.append(do_note_gate(db, state))
-    assert told == [True, False, False, True]
+    assert told == [True, False, True]
     with database.reading() as db:
         assert [(row.id, row.gate) for row in list_gates(db)] == [("gate", "closed")]
         assert [one.payload["gate"] for one in live.read_after(db, 0)] == ["open", "closed"]

@@ -60,7 +60,8 @@ def is_trusted(row: EdgeRow) -> bool:
 def do_note_edge_state(db: Session, state: EdgeStateV1, now: datetime) -> EdgeRow:
     """Keep what an edge says of itself; pages are told when its key changed.
 
-    The last one received counts, whatever its ``at`` says: an edge's clock may jump. A key that is not the approved one waits for ``do_approve_edge``. Raises InvalidError for a key that is none.
+    The last one received counts, whatever its ``at`` says: an edge's clock may jump. A key that is not the approved
+    one waits for ``do_approve_edge``. Raises InvalidError for a key that is none.
     """
     try:
         parse_public_key(state.key_base64)

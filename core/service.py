@@ -65,7 +65,8 @@ def run_core(loaded: LoadedConfig) -> None:
 
 
 async def _serve(loaded: LoadedConfig, database: Database) -> None:
-    relay = Relay(database, loaded.config.estate.id)
+    key = load_or_create_signing_key(loaded.file(loaded.config.core.signing_key_file))
+    relay = Relay(database, loaded.config.estate.id, key)
     subscriber = Subscriber(loaded, database, relay)
     work = asyncio.ensure_future(subscriber.run())
     upkeep = asyncio.ensure_future(_keep_house(database, subscriber))

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from core.contract.config import EstateConfig
+from core.contract.ids import CheckpointId
 from demo.client import Told
 
 _COLOURS = {"admit": "green", "ask_guard": "yellow", "use_other_method": "cyan"}
@@ -38,4 +39,4 @@ class Story:
         return f"{at}  {self._place(payload):<22}{payload['credential'] + plate:<16}[{colour}]{words}[/{colour}]"
 
     def _place(self, payload: dict[str, Any]) -> str:
-        return self._names.get(payload.get("checkpoint"), str(payload.get("checkpoint")))
+        return self._names.get(CheckpointId(payload["checkpoint"]), str(payload["checkpoint"]))

@@ -103,12 +103,16 @@ class ChangeBatch(Message):
 
 
 class ListDeltaV1(Message):
-    """A ``ChangeBatch`` as it travels: sealed (HPKE, see ``core.contract.sealing``) to the edge's key."""
+    """A ``ChangeBatch`` as it travels: sealed (HPKE, see ``core.contract.sealing``) to the edge's key.
+
+    Anybody can seal to a public key, so the core signs what it sealed (``core.contract.signed.sign_list``).
+    """
 
     edge: EdgeId
     first: Annotated[int, Field(ge=1)]
     last: Annotated[int, Field(ge=1)]
     sealed_base64: Annotated[str, Field(max_length=8_000_000)]
+    signature_base64: Annotated[str, Field(max_length=88)]
 
 
 class ListReceiptV1(Message):

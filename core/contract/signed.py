@@ -24,6 +24,8 @@ _PASS = struct.Struct(">B16s16sII")
 _SIGNATURE_BYTES = 64
 _PASS_CONTEXT = b"anju/pass/v1\0"
 _TICKET_CONTEXT = b"anju/enrolment-ticket/v1\0"
+_LIST_CONTEXT = b"anju/list-delta/v1\0"
+_RANGE = struct.Struct(">QQ")
 
 
 class ClaimError(ValueError):
@@ -120,3 +122,21 @@ def verify_ticket(text: str, key: Ed25519PublicKey) -> EnrolmentTicket:
         raise ClaimError("not an enrolment ticket: damaged text") from None
     except InvalidSignature:
         raise ClaimError("the ticket was not signed by this estate's core") from None
+
+
+def list_claim(edge: EdgeId, first: int, last: int, sealed: bytes) -> bytes:
+    """What the core signs of a list delta: changes ``first``..``last`` of ``edge``'s list, as sealed."""
+    return _LIST_CONTEXT + edge.encode() + b"\0" + _RANGE.pack(first, last) + sealed
+
+
+def sign_list(claim: bytes, key: Ed25519PrivateKey) -> str:
+    """Base64 signature of a ``list_claim``."""
+    return base64.b64encode(key.sign(claim)).decode()
+
+
+def verify_list(claim: bytes, signature: str, key: Ed25519PublicKey) -> None:
+    """Raises ClaimError when the holder of ``key`` did not sign just this ``list_claim``."""
+    try:
+        key.verify(base64.b64decode(signature, validate=True), claim)
+    except (ValueError, InvalidSignature):
+        raise ClaimError("the list was not signed by this estate's core") from None

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
@@ -62,9 +63,16 @@ class Relay:
     core processes a change may be sent twice: an edge applies a number once.
     """
 
-    def __init__(self, database: Database, estate: EstateId, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        database: Database,
+        estate: EstateId,
+        signing_key: Ed25519PrivateKey,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._database = database
         self._estate = estate
+        self._signing_key = signing_key
         self._monotonic = monotonic
         self._links: dict[str, Link] = {}
 
@@ -128,7 +136,7 @@ class Relay:
             for edge in db.scalars(behind.order_by(EdgeRow.id)).all():
                 turn = links[edge.id].turn
                 after = self._send_after(links[edge.id], edge)
-                delta = render_delta(db, edge, after) if after is not None else None
+                delta = render_delta(db, edge, after, self._signing_key) if after is not None else None
                 if delta is not None:
                     batches.append(Due(delta, turn))
         return batches

@@ -10,6 +10,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -28,6 +29,7 @@ from core.contract.lists import (
     RevokePass,
 )
 from core.contract.sealing import LIST_INFO, parse_public_key, seal
+from core.contract.signed import list_claim, sign_list
 from core.contract.vocabulary import SubjectKind, VehicleKind
 from core.lists.changes import ChangeOp
 from core.lists.snapshot import checkpoints_of
@@ -57,8 +59,11 @@ class _Tables:
     live_consents: frozenset[str]
 
 
-def render_delta(db: Session, edge: EdgeRow, after: int) -> ListDeltaV1 | None:
-    """The next changes above number ``after`` for ``edge``, sealed; None when there are none or no key is approved."""
+def render_delta(db: Session, edge: EdgeRow, after: int, key: Ed25519PrivateKey) -> ListDeltaV1 | None:
+    """The next changes above number ``after`` for ``edge``, sealed and signed.
+
+    None when there are none, or no key is approved.
+    """
     if edge.approved_key_base64 is None:
         return None
     batch = render_batch(db, edge.id, after)
@@ -66,7 +71,11 @@ def render_delta(db: Session, edge: EdgeRow, after: int) -> ListDeltaV1 | None:
         return None
     sealed = seal(batch.model_dump_json().encode(), parse_public_key(edge.approved_key_base64), LIST_INFO)
     return ListDeltaV1(
-        edge=batch.edge, first=batch.first, last=batch.last, sealed_base64=base64.b64encode(sealed).decode()
+        edge=batch.edge,
+        first=batch.first,
+        last=batch.last,
+        sealed_base64=base64.b64encode(sealed).decode(),
+        signature_base64=sign_list(list_claim(batch.edge, batch.first, batch.last, sealed), key),
     )
 
 

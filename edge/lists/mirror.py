@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from core.contract.ids import CheckpointId, EdgeId, ModelId, PassId, SubjectKey, VehicleKey
 from core.contract.lists import ChangeBatch, ListDeltaV1, ListReceiptV1, PutTemplate
 from core.contract.sealing import LIST_INFO, TEMPLATE_INFO, SealError, fingerprint, unseal
-from core.contract.signed import ClaimError, QrPass, verify_pass
+from core.contract.signed import ClaimError, QrPass, list_claim, verify_list, verify_pass
 from core.contract.vocabulary import Reason
 from edge.evidence import FaceMatch
 from edge.keys import EdgeKeys, edge_dir
@@ -200,7 +200,12 @@ class ListMirror:
         if delta.edge != self._edge:
             raise ListRefusedError(f"a list for edge {delta.edge} arrived here: check the topics it was published to")
         try:
-            batch = ChangeBatch.model_validate_json(unseal(_bytes(delta.sealed_base64), self._keys.private, LIST_INFO))
+            sealed = _bytes(delta.sealed_base64)
+            claim = list_claim(delta.edge, delta.first, delta.last, sealed)
+            verify_list(claim, delta.signature_base64, self._core_public_key)
+            batch = ChangeBatch.model_validate_json(unseal(sealed, self._keys.private, LIST_INFO))
+        except ClaimError as error:
+            raise ListRefusedError(f"{error}: compare the .pub file here with the core's") from None
         except SealError:
             key = fingerprint(self._keys.private.public_key())
             raise ListRefusedError(

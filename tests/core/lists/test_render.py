@@ -12,7 +12,7 @@ from core.contract.config import EstateConfig
 from core.contract.ids import EdgeId
 from core.contract.lists import ListReceiptV1
 from core.contract.sealing import SealError
-from core.contract.signed import verify_list
+from core.contract.signed import list_claim, verify_list
 from core.lists import render
 from core.lists.places import do_sync_places
 from core.lists.receipts import do_note_receipt
@@ -54,7 +54,7 @@ def test_only_the_edge_it_is_for_can_open_a_delta(trusting_database: Database, e
         delta = render_delta(db, edge(db, "edge-1"), 0, KEY)
         assert delta is not None
     sealed = base64.b64decode(delta.sealed_base64)
-    verify_list(EdgeId("edge-1"), 1, 1, sealed, delta.signature_base64, KEY.public_key())
+    verify_list(list_claim(EdgeId("edge-1"), 1, 1, sealed), delta.signature_base64, KEY.public_key())
     batch = opened(delta, edge_keys["edge-1"])
     assert (batch.edge, batch.first, batch.last, delta.first, delta.last) == ("edge-1", 1, 1, 1, 1)
     assert batch.changes[0].checkpoints == ("gate",)  # type: ignore[union-attr]

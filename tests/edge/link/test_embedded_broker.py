@@ -85,7 +85,9 @@ def test_events_states_and_lists_go_both_ways_and_outlive_a_restart(broker: Embe
         edge.outbox.append(passage(), AT)
     edge.link.start()
     until(lambda: len(core.events) == 60 and edge.outbox.waiting().rows == 0, "sixty events at the core")
-    core.tell(Channel.LIST_DELTA, ListDeltaV1(edge=EDGE, first=1, last=2, sealed_base64="QUFB"))
+    core.tell(
+        Channel.LIST_DELTA, ListDeltaV1(edge=EDGE, first=1, last=2, sealed_base64="QUFB", signature_base64="QUFB")
+    )
     until(lambda: edge.lists.version == 2, "the list applied")
     core.close()
     broker.stop()

@@ -275,7 +275,9 @@ def test_the_state_tells_what_was_counted_and_what_waits(edge: Edge, core: Core)
 def test_a_delta_is_applied_beside_the_loop_and_answered_with_a_receipt(edge: Edge, core: Core) -> None:
     edge.link.start()
     until(lambda: core.count(Channel.LIST_RECEIPT) == 1, "the first receipt")
-    core.tell(Channel.LIST_DELTA, ListDeltaV1(edge=EDGE, first=1, last=4, sealed_base64="QUFB"))
+    core.tell(
+        Channel.LIST_DELTA, ListDeltaV1(edge=EDGE, first=1, last=4, sealed_base64="QUFB", signature_base64="QUFB")
+    )
     until(lambda: core.count(Channel.LIST_RECEIPT) == 2, "the receipt")
     assert ListReceiptV1.model_validate_json(core.last(Channel.LIST_RECEIPT) or b"").version == 4
     assert "edge-link" not in edge.lists.threads
@@ -350,7 +352,7 @@ def test_a_retained_delta_or_acknowledgement_is_old_news_and_is_ignored(
     mosquitto: Mosquitto, edge: Edge, core: Core
 ) -> None:
     shouting = Raw(mosquitto)
-    delta = ListDeltaV1(edge=EDGE, first=1, last=1, sealed_base64="QUFB")
+    delta = ListDeltaV1(edge=EDGE, first=1, last=1, sealed_base64="QUFB", signature_base64="QUFB")
     where = topic(edge.estate, Channel.LIST_DELTA, EDGE)
     shouting.publish(where, delta.model_dump_json(), retain=True)
     until(lambda: core.count(Channel.LIST_DELTA), "at the broker")

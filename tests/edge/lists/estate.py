@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from core.contract.ids import CheckpointId, ConsentId, EdgeId, ModelId, SubjectKey, TemplateId, new_id
 from core.contract.lists import Change, ChangeBatch, ListDeltaV1, PutSubject, PutTemplate
 from core.contract.sealing import LIST_INFO, TEMPLATE_INFO, seal
+from core.contract.signed import list_claim, sign_list
 from core.contract.vocabulary import SubjectKind
 from edge.keys import EdgeKeys, load_or_create
 from edge.lists.mirror import ListMirror
@@ -110,7 +111,13 @@ class Estate:
 
     def delta_from(self, first: int, changes: Sequence[Change]) -> ListDeltaV1:
         batch = ChangeBatch(edge=EDGE, first=first, changes=tuple(changes))
-        return ListDeltaV1(edge=EDGE, first=batch.first, last=batch.last, sealed_base64=self.sealed(batch))
+        return self.signed(EDGE, batch.first, batch.last, self.sealed(batch))
+
+    def signed(self, edge: EdgeId, first: int, last: int, sealed_base64: str) -> ListDeltaV1:
+        """A delta as the core signs it, whatever is in it."""
+        sealed = base64.b64decode(sealed_base64)
+        signature = sign_list(list_claim(edge, first, last, sealed), self.core_key)
+        return ListDeltaV1(edge=edge, first=first, last=last, sealed_base64=sealed_base64, signature_base64=signature)
 
     def sealed(self, batch: ChangeBatch) -> str:
         return base64.b64encode(seal(batch.model_dump_json().encode(), self.public_key, LIST_INFO)).decode()

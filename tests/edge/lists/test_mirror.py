@@ -23,7 +23,7 @@ from core.contract.lists import (
     RevokePass,
 )
 from core.contract.sealing import LIST_INFO, TEMPLATE_INFO, seal
-from core.contract.signed import QrPass, sign_pass
+from core.contract.signed import QrPass, list_claim, sign_list, sign_pass
 from core.contract.vocabulary import Reason, VehicleKind
 from edge.keys import edge_dir
 from edge.lists.mirror import LIST_FILE, ListMirror
@@ -247,7 +247,7 @@ def test_a_list_sealed_for_another_edge_is_refused_whole(estate: Estate, mirror:
     foreign_key = X25519PrivateKey.generate().public_key()
     sealed = base64.b64encode(seal(batch.model_dump_json().encode(), foreign_key, LIST_INFO)).decode()
 
-    receipt = mirror.apply(ListDeltaV1(edge=EDGE, first=1, last=1, sealed_base64=sealed))
+    receipt = mirror.apply(estate.signed(EDGE, 1, 1, sealed))
 
     assert receipt.version == 0
     assert receipt.problem is not None
@@ -269,21 +269,38 @@ def test_a_list_whose_outside_and_inside_differ_or_name_another_edge_is_refused(
     estate: Estate, mirror: ListMirror, edge: str, first: int, last: int, inner_edge: str, inner_first: int
 ) -> None:
     batch = ChangeBatch(edge=EdgeId(inner_edge), first=inner_first, changes=(resident(someone()),))
-    receipt = mirror.apply(ListDeltaV1(edge=EdgeId(edge), first=first, last=last, sealed_base64=estate.sealed(batch)))
+    receipt = mirror.apply(estate.signed(EdgeId(edge), first, last, estate.sealed(batch)))
     assert (receipt.version, receipt.edge) == (0, EDGE)
     assert receipt.problem is not None
 
 
 @pytest.mark.parametrize("sealed", ["", "AAAA", "!", "é"])
 def test_garbage_instead_of_a_list_is_refused(mirror: ListMirror, sealed: str) -> None:
-    receipt = mirror.apply(ListDeltaV1(edge=EDGE, first=1, last=1, sealed_base64=sealed))
+    delta = ListDeltaV1(edge=EDGE, first=1, last=1, sealed_base64=sealed, signature_base64="AAAA")
+    receipt = mirror.apply(delta)
     assert receipt.version == 0
     assert receipt.problem is not None
 
 
+def test_a_list_that_somebody_else_sealed_to_this_edge_is_refused_whole(estate: Estate, mirror: ListMirror) -> None:
+    """The edge's key is public: without the core's signature anybody on the broker could list themselves."""
+    intruder = someone()
+    sealed = estate.sealed(ChangeBatch(edge=EDGE, first=1, changes=(resident(intruder),)))
+    claim = list_claim(EDGE, 1, 1, base64.b64decode(sealed))
+    another = list_claim(EDGE, 1, 2, base64.b64decode(sealed))
+    true_one = estate.signed(EDGE, 1, 1, sealed)
+
+    for signature in (sign_list(claim, Ed25519PrivateKey.generate()), "", "AAAA", sign_list(another, estate.core_key)):
+        receipt = mirror.apply(true_one.model_copy(update={"signature_base64": signature}))
+        assert receipt.version == 0
+        assert "not signed by this estate's core" in str(receipt.problem)
+    assert mirror.subject_standing(intruder, GATE, NOON) is Reason.UNLISTED
+    assert mirror.apply(true_one).version == 1
+
+
 def test_a_sealed_text_that_is_no_batch_is_refused(estate: Estate, mirror: ListMirror) -> None:
     sealed = base64.b64encode(seal(b'{"edge": "gate-1"}', estate.public_key, LIST_INFO)).decode()
-    receipt = mirror.apply(ListDeltaV1(edge=EDGE, first=1, last=1, sealed_base64=sealed))
+    receipt = mirror.apply(estate.signed(EDGE, 1, 1, sealed))
     assert receipt.problem is not None
     assert "upgrade the edge" in receipt.problem
 

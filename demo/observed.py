@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import func, select
@@ -50,6 +50,14 @@ class Observed:
     alerts: tuple[SeenAlert, ...]
     lost: int
     doubled: int
+
+    def since(self, began: float) -> Observed:
+        """Without what was decided before ``began``: people were still moving in, and lists were not complete."""
+        return replace(
+            self,
+            passages=tuple(passage for passage in self.passages if passage.at >= began),
+            alerts=tuple(alert for alert in self.alerts if alert.at >= began),
+        )
 
 
 def read_observed(loaded: LoadedConfig) -> Observed:

@@ -177,7 +177,7 @@ class _Run:
     def _count(self, began: float, ended: float, listener: LiveListener) -> Report:
         happened = occurrences(self.script, self.site.served, began, ended)
         expected = [one for one in happened if self.options.plates or one.act.camera != LANE_CAMERA]
-        observed = read_observed(load_config(self.site.config))
+        observed = read_observed(load_config(self.site.config)).since(began)
         visible = {told.payload["id"]: told.arrived_at for told in listener.told if told.kind == "alert"}
         return Report(
             seed=self.options.seed,

@@ -11,6 +11,7 @@ import json
 import multiprocessing
 import os
 import queue
+import signal
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
 from pathlib import Path
@@ -106,7 +107,13 @@ def render_clips(
                 path = clip_path(folder, camera)
                 job = pool.submit(_render_one, camera, cast, script, dict(pass_texts), path=path, key=keys[camera])
                 jobs[job] = camera
-            _follow(jobs, reports, progress)
+            try:
+                _follow(jobs, reports, progress)
+            except BaseException:
+                # Leaving the pool waits for its workers: whoever presses ctrl-C need not wait for a clip.
+                for worker in multiprocessing.active_children():
+                    worker.terminate()
+                raise
     return {camera: clip_path(folder, camera) for camera in CAMERAS}
 
 
@@ -135,6 +142,7 @@ def _adopt(reports: Any) -> None:
     """In a worker: where to report progress. One BLAS-less, single-threaded process per camera is the plan."""
     global _reports  # noqa: PLW0603 - a worker process has one parent for life
     _reports = reports
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C reaches the whole terminal; the parent decides
     cv2.setNumThreads(1)
 
 

@@ -10,7 +10,7 @@ import time
 import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -52,12 +52,15 @@ class Options:
 
 
 class _Interrupted:
-    """Ctrl-C or SIGTERM ends the watching, not the tidying up."""
+    """Ctrl-C or SIGTERM: while people watch it ends the watching, and everything is still counted; else it ends all."""
 
     def __init__(self) -> None:
         self.asked = False
+        self._watching = False
 
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
+        if self.asked or not self._watching:
+            raise KeyboardInterrupt
         self.asked = True
 
     @contextmanager
@@ -69,29 +72,47 @@ class _Interrupted:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        self._watching = True
+        try:
+            yield
+        finally:
+            self._watching = False
+
 
 def run_demo(options: Options, console: Console) -> bool:
-    """Run the demo; True when everything came out as the script says. Raises DemoError when it can't run."""
+    """Run the demo; True when everything came out as the script says.
+
+    Raises DemoError when it can't run, KeyboardInterrupt when it was ended before there was anything to watch; then,
+    too, nothing of it goes on running.
+    """
+    interrupted = _Interrupted()
+    with interrupted.listening():
+        report = _play_on_a_fresh_site(options, console, interrupted)
+    _show(report, console)
+    if options.report is not None:
+        options.report.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        console.print(f"report: {options.report}")
+    return report.right
+
+
+def _play_on_a_fresh_site(options: Options, console: Console, interrupted: _Interrupted) -> Report:
     cache = cache_folder()
     cast = casting.make_cast(options.seed)
     script = make_script(cast, options.seed)
     clips = _draw(cast, script, cache, console)
     site = prepare(cache)
-    run = _Run(options, console, cast, script, site, Tree(site.logs))
+    run = _Run(options, console, cast, script, site, Tree(site.logs), interrupted)
     try:
-        with run.interrupted.listening():
-            report = run.play(run.start(clips))
+        report = run.play(run.start(clips))
     except BaseException:
         console.print(f"[dim]logs are kept in {site.logs}[/dim]")
         raise
     finally:
         run.tree.stop()
     site.remove()
-    _show(report, console)
-    if options.report is not None:
-        options.report.write_text(report.model_dump_json(indent=1) + "\n", encoding="utf-8")
-        console.print(f"report: {options.report}")
-    return report.right
+    return report
 
 
 def _draw(cast: casting.Cast, script: Script, cache: Path, console: Console) -> Path:
@@ -133,7 +154,7 @@ class _Run:
     script: Script
     site: Site
     tree: Tree
-    interrupted: _Interrupted = field(default_factory=_Interrupted)
+    interrupted: _Interrupted
 
     def start(self, clips: Path) -> str:
         """Every process, in the order they need each other. A service token for the demo itself."""
@@ -164,7 +185,8 @@ class _Run:
             listener.start()
             began = time.time()
             self._welcome()
-            self._watch()
+            with self.interrupted.watching():
+                self._watch()
             ended = time.time()
             with self.console.status("letting everything arrive"):
                 self._drain(client)

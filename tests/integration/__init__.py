@@ -1,0 +1,1 @@
+"""The whole of Anju, from camera to page."""

@@ -30,7 +30,9 @@ from core.contract.vocabulary import (
     Verdict,
 )
 
-Milliseconds = Annotated[float, Field(ge=0.0, le=3_600_000.0)]
+MAX_STEP_MS = 3_600_000.0
+"""The longest a step is said to take. Whoever measured more says this: no passage is lost for a slow machine."""
+Milliseconds = Annotated[float, Field(ge=0.0, le=MAX_STEP_MS)]
 PlateText = Annotated[str, Field(min_length=1, max_length=16)]
 MAX_PICTURE_BYTES = 400_000
 MAX_EVENT_BYTES = 1_000_000

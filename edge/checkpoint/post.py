@@ -23,7 +23,7 @@ from edge.capture.picture import Picture
 from edge.checkpoint.controllers import Controller
 from edge.checkpoint.decide import Decision, decide
 from edge.checkpoint.openings import Crossed, Openings, admitted, crossed
-from edge.checkpoint.watcher import Watcher
+from edge.checkpoint.watcher import Watcher, step_ms
 from edge.evidence import Crossing, Evidence, Observation
 from edge.health import Counters
 from edge.outbox import OutboxError
@@ -35,8 +35,6 @@ from models.types import Image, ModelInputError
 
 log = structlog.get_logger()
 
-MAX_STEP_MS = 3_600_000.0
-"""The contract's longest step. A machine that slept through a decision must not lose the passage for it."""
 MAX_WAITING = 32
 """Openings and passages of one checkpoint that may wait for its gate; more are done by the vision thread itself."""
 
@@ -138,7 +136,7 @@ class CheckpointPost:
     def _carry_out(self, observation: Observation, decision: Decision) -> None:
         opened, decision_ms = False, None
         if decision.verdict is Verdict.ADMIT:
-            decision_ms = min(MAX_STEP_MS, (time.monotonic() - observation.deciding.received_s) * 1000)
+            decision_ms = step_ms((time.monotonic() - observation.deciding.received_s) * 1000)
             opened = self.gate.open()
             self._books.counters.add("gates_opened" if opened else "gates_not_opened")
         passage = decided_passage(self.checkpoint, observation, decision, opened=opened, decision_ms=decision_ms)

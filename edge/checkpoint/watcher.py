@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from core.contract.events import CheckpointStateV1, StepTimes
+from core.contract.events import MAX_STEP_MS, CheckpointStateV1, StepTimes
 from edge.capture.picture import Picture
 from edge.evidence import Observation
 from edge.vision.quality import Refusal
@@ -88,4 +88,13 @@ class StepSums:
         self.add(step, (time.perf_counter() - started_s) * 1000)
 
     def times(self, capture_ms: float) -> StepTimes:
-        return StepTimes(capture=capture_ms, **self.spent)
+        """As it is told, each within the contract's bounds.
+
+        A guard may stand in a door's zone for hours, a process may be stopped for longer: what came of it is still told.
+        """
+        return StepTimes(**{step: step_ms(ms) for step, ms in {"capture": capture_ms, **self.spent}.items()})
+
+
+def step_ms(measured_ms: float) -> float:
+    """``measured_ms`` as the contract can say it, in [0, MAX_STEP_MS]."""
+    return min(max(0.0, measured_ms), MAX_STEP_MS)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from core.contract.config import FaceGate, Polygon
+from core.contract.events import MAX_STEP_MS
 from core.contract.ids import CameraId, CheckpointId
 from core.contract.vocabulary import Ring
 from edge.checkpoint.face_gate import FaceGateWatcher
@@ -147,6 +148,13 @@ def test_who_is_alone_again_is_compared() -> None:
     told = [evidence(seen) for _, seen in scene.run(40)]
     assert FaceEvidence(SURE, 1, 0) in told
     assert len(scene.embedder.crops) == 1
+
+
+def test_somebody_seen_before_the_process_was_stopped_for_hours_is_still_told() -> None:
+    scene = Scene(*[faces((300, 180, 90))] * 4)
+    told = [seen for look in range(4) for seen in scene.watcher.look(picture(look, late_s=10_000), SHUT)]
+    assert [evidence(seen).match for seen in told] == [SURE]
+    assert told[0].times.capture == MAX_STEP_MS
 
 
 def test_the_next_person_is_another_pass() -> None:

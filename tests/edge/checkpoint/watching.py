@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -28,21 +29,25 @@ SHUT = CheckpointStateV1(checkpoint=CheckpointId("cp"), gate=GateState.CLOSED, s
 ALICE = SubjectKey("00000000-0000-7000-8000-00000000000a")
 MODEL = ModelId("fake@000000000000")
 
+_BEGAN_S = time.monotonic()
+
 Place = tuple[float, float, float]
 """Middle of a face and its width, pixels."""
 
 
-def moment(look: int) -> Moment:
-    at_s = 1000 + look / FPS
-    return Moment(at_s, START + timedelta(seconds=look / FPS), at_s)
+def moment(look: int, *, late_s: float = 0.0) -> Moment:
+    """Of one look; ``late_s``: how long ago its packet came, by the machine's clock, beyond what the looks take."""
+    after_s = look / FPS
+    return Moment(1000 + after_s, START + timedelta(seconds=after_s), _BEGAN_S + after_s - late_s)
 
 
-def picture(look: int, image: Image | None = None) -> Picture:
+def picture(look: int, image: Image | None = None, *, late_s: float = 0.0) -> Picture:
     """The picture of one look; without ``image`` coarse noise, different each time, on which any face is sharp."""
     if image is None:
         cells = np.random.default_rng(look).integers(60, 200, (HEIGHT // 8, WIDTH // 8, 1), np.uint8)
         image = np.kron(cells, np.ones((8, 8, 3), np.uint8))
-    return Picture(moment(look), av.VideoFrame.from_ndarray(image, format="bgr24"), moment(look).received_s)
+    when = moment(look, late_s=late_s)
+    return Picture(when, av.VideoFrame.from_ndarray(image, format="bgr24"), when.received_s)
 
 
 def faces(*places: Place, yaw: float = 0.0) -> Faces:

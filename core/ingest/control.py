@@ -12,12 +12,13 @@ from sqlalchemy.orm import Session
 
 from core.contract.config import EstateConfig
 from core.contract.envelope import complaint
-from core.contract.events import CheckpointStateV1, EdgeStateV1
+from core.contract.events import CheckpointStateV1, EdgeStateV1, EventAckV1
 from core.contract.lists import ListReceiptV1
 from core.contract.topics import Channel, Topic, parse
 from core.errors import CoreError
 from core.ingest import dead_letters
 from core.ingest.committer import utc_now
+from core.ingest.cursors import last_acknowledgement
 from core.lists.receipts import do_note_receipt
 from core.passages import do_note_gate
 from core.people.edges import do_note_availability, do_note_edge_state
@@ -36,8 +37,8 @@ class EdgeCameOnline:
     edge: str
 
 
-Heard = EdgeCameOnline | EdgeWentOffline | ListReceiptV1 | None
-"""What the list relay wants to know."""
+Heard = EdgeCameOnline | EdgeWentOffline | ListReceiptV1 | EventAckV1 | None
+"""What the list relay wants to know, or what the edge is to be answered."""
 
 
 class _NotOursError(ValueError):
@@ -94,8 +95,10 @@ class ControlDesk:
             case Channel.EDGE_STATE:
                 state = EdgeStateV1.model_validate_json(payload)
                 _same(topic.id, state.edge)
-                do_note_edge_state(db, state, now)
-                return None
+                row = do_note_edge_state(db, state, now)
+                # An edge without events would take us for dead, and its lists for old. One that has not confirmed its
+                # newest list yet gets no such comfort: an erasure may be what it lacks.
+                return last_acknowledgement(db, row.id) if row.list_acked >= row.list_head else None
             case Channel.CHECKPOINT_STATE:
                 gate = CheckpointStateV1.model_validate_json(payload)
                 _same(topic.id, gate.checkpoint)

@@ -9,6 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from core.contract.events import EventAckV1
+from core.contract.ids import EdgeId
 from core.storage.schema import EdgeCursorRow, EventRow
 
 Life = tuple[str, str]
@@ -57,6 +59,22 @@ def advance(db: Session, cursors: Mapping[Life, EdgeCursorRow], progress: Mappin
         cursor.contiguous, missing = walk(cursor.contiguous, ahead, made.floor)
         cursor.skipped += missing
     db.flush()
+
+
+def last_acknowledgement(db: Session, edge: str) -> EventAckV1 | None:
+    """The acknowledgement for the life of this edge's outbox that was heard last; None before its first event."""
+    heard_last = (
+        select(EventRow.received_at)
+        .where(EventRow.edge_id == EdgeCursorRow.edge_id, EventRow.epoch == EdgeCursorRow.epoch)
+        .order_by(EventRow.sequence.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    lives = select(EdgeCursorRow).where(EdgeCursorRow.edge_id == edge).order_by(heard_last.desc(), EdgeCursorRow.epoch)
+    cursor = db.scalars(lives.limit(1)).first()
+    if cursor is None:
+        return None
+    return EventAckV1(edge=EdgeId(edge), epoch=cursor.epoch, sequence=cursor.contiguous)
 
 
 def _committed_after(db: Session, life: Life, contiguous: int) -> Iterator[int]:

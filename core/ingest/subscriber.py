@@ -15,6 +15,8 @@ from aiomqtt import ProtocolVersion
 from sqlalchemy.exc import OperationalError
 
 from core.contract.config_file import ConfigError, LoadedConfig
+from core.contract.events import EventAckV1
+from core.contract.lists import ListReceiptV1
 from core.contract.topics import Channel, parse, topic, topic_filter
 from core.ingest.arrivals import Arrival
 from core.ingest.batch import Committed, Rulebook
@@ -26,7 +28,7 @@ from core.ingest.connection import (
     refused_protocol,
     subscribe,
 )
-from core.ingest.control import ControlDesk, EdgeCameOnline, EdgeWentOffline, Heard
+from core.ingest.control import ControlDesk, EdgeCameOnline, EdgeWentOffline
 from core.ingest.inbox import Inbox
 from core.lists.relay import Relay
 from core.storage.database import Database
@@ -125,18 +127,21 @@ class Subscriber:
             elif message.retain and name is not None and name.channel is Channel.LIST_RECEIPT:
                 self.counts["retained_ignored"] += 1  # a receipt of who knows when
             else:
-                await self._take_control(message.topic.value, payload)
+                await self._take_control(message.topic.value, payload, client)
         if arrivals:
             committed = await self._until_stored(lambda: self._committer.commit(arrivals))
             self._count(committed)
             await self._tell(client, committed)
 
-    async def _take_control(self, topic_text: str, payload: bytes) -> None:
+    async def _take_control(self, topic_text: str, payload: bytes, client: aiomqtt.Client) -> None:
         heard, usable = await self._until_stored(lambda: self._desk.take(topic_text, payload))
         self.counts["states" if usable else "states_unusable"] += 1
-        self._tell_relay(heard)
+        if isinstance(heard, EventAckV1):
+            await self._acknowledge(client, heard)
+        else:
+            self._tell_relay(heard)
 
-    def _tell_relay(self, heard: Heard) -> None:
+    def _tell_relay(self, heard: EdgeCameOnline | EdgeWentOffline | ListReceiptV1 | None) -> None:
         match heard:
             case None:
                 pass
@@ -167,9 +172,16 @@ class Subscriber:
 
     async def _tell(self, client: aiomqtt.Client, committed: Committed) -> None:
         publish = _publisher(client)
-        acks = [(topic(self._estate, Channel.EDGE_ACK, ack.edge), ack) for ack in committed.acks]
         alerts = [(topic(self._estate, Channel.ALERT_EVENT, alert.alert_id), alert) for alert in committed.alerts]
-        await asyncio.gather(*(publish(name, message.model_dump_json().encode()) for name, message in acks + alerts))
+        await asyncio.gather(
+            *(self._acknowledge(client, ack) for ack in committed.acks),
+            *(publish(name, alert.model_dump_json().encode()) for name, alert in alerts),
+        )
+
+    async def _acknowledge(self, client: aiomqtt.Client, ack: EventAckV1) -> None:
+        """Say to an edge what is committed: only ever after the commit."""
+        name = topic(self._estate, Channel.EDGE_ACK, ack.edge)
+        await _publisher(client)(name, ack.model_dump_json().encode())
 
 
 def _publisher(client: aiomqtt.Client) -> Callable[[str, bytes], Awaitable[None]]:

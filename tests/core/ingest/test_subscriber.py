@@ -155,6 +155,23 @@ def test_states_and_gates_are_kept_and_a_withdrawal_reaches_the_edge_within_two_
         assert db.scalars(select(CheckpointRow.gate)).one() == "open"
 
 
+def test_an_edge_without_events_is_told_every_time_it_speaks_that_the_core_lives(
+    tmp_path: Path, mosquitto: Mosquitto, database: Database, database_url: str
+) -> None:
+    one, key = Edge(mosquitto), EdgeKey.make()
+    state = edge_state("edge-1", key.public_base64).model_dump_json().encode()
+
+    async def scenario() -> None:
+        async with running(on_broker(tmp_path, mosquitto, database_url), database), one.connected() as client:
+            await one.send_until_acked(client, [encode(envelope(passage(), 1)), encode(envelope(passage(), 2))])
+            for _ in range(2):
+                one.acked = 0
+                await one.say(client, Channel.EDGE_STATE, state)
+                await until(lambda: one.acked == 2)
+
+    asyncio.run(scenario())
+
+
 def test_a_broker_that_restarts_costs_nothing(
     tmp_path: Path, mosquitto: Mosquitto, database: Database, database_url: str
 ) -> None:

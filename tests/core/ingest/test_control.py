@@ -1,0 +1,69 @@
+"""What the core answers an edge that says how it is."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from itertools import count
+
+import pytest
+
+from core.contract.config import EstateConfig
+from core.contract.envelope import encode
+from core.contract.events import EventAckV1
+from core.contract.lists import ListReceiptV1
+from core.contract.topics import Channel, topic
+from core.ingest.arrivals import Arrival
+from core.ingest.batch import Rulebook
+from core.ingest.committer import Committer
+from core.ingest.control import ControlDesk, Heard
+from core.storage.database import Database
+from tests.core.estates import EPOCH, NOW, EdgeKey, arrival, consenting_person, edge_state, envelope, passage
+
+_minutes = count()
+
+
+def commit(database: Database, config: EstateConfig, *arrivals: Arrival) -> None:
+    """Each time a minute later."""
+    now = NOW + timedelta(minutes=next(_minutes))
+    later = [Arrival(one.topic, one.edge, one.payload, now) for one in arrivals]
+    Committer(database, Rulebook.of(config)).commit(later)
+
+
+@pytest.fixture
+def desk(trusting_database: Database, config: EstateConfig) -> ControlDesk:
+    return ControlDesk(trusting_database, config, now=lambda: NOW)
+
+
+def says_how_it_is(desk: ControlDesk, key: EdgeKey, edge: str = "edge-1") -> Heard:
+    state = edge_state(edge, key.public_base64).model_dump_json().encode()
+    heard, usable = desk.take(topic("test-estate", Channel.EDGE_STATE, edge), state)
+    assert usable
+    return heard
+
+
+def of_life(epoch: str, sequence: int) -> Arrival:
+    return arrival(encode(envelope(passage(), sequence, epoch=epoch)))
+
+
+def test_an_edge_is_told_what_of_its_newest_life_is_committed(
+    desk: ControlDesk, trusting_database: Database, config: EstateConfig, edge_keys: dict[str, EdgeKey]
+) -> None:
+    key = edge_keys["edge-1"]
+    assert says_how_it_is(desk, key) is None, "nothing of it is committed yet"
+    commit(trusting_database, config, of_life(EPOCH, 1), of_life(EPOCH, 2), of_life(EPOCH, 4))
+    assert says_how_it_is(desk, key) == EventAckV1(edge="edge-1", epoch=EPOCH, sequence=2)
+    for newer in ("a-newer-life", "z-newer-life", "m-newer-life"):
+        commit(trusting_database, config, of_life(newer, 1))
+        assert says_how_it_is(desk, key) == EventAckV1(edge="edge-1", epoch=newer, sequence=1)
+    assert says_how_it_is(desk, edge_keys["edge-2"], "edge-2") is None, "that was another edge"
+
+
+def test_an_edge_whose_list_lacks_something_is_not_told_that_it_is_fresh(
+    desk: ControlDesk, trusting_database: Database, config: EstateConfig, edge_keys: dict[str, EdgeKey]
+) -> None:
+    commit(trusting_database, config, of_life(EPOCH, 1))
+    consenting_person(trusting_database, "gate")
+    assert says_how_it_is(desk, edge_keys["edge-1"]) is None
+    receipt = ListReceiptV1.model_validate({"edge": "edge-1", "version": 1, "at": NOW, "templates": 0})
+    desk.take(topic("test-estate", Channel.LIST_RECEIPT, "edge-1"), receipt.model_dump_json().encode())
+    assert isinstance(says_how_it_is(desk, edge_keys["edge-1"]), EventAckV1)

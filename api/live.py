@@ -34,14 +34,9 @@ _POLLS_PER_BOUNDS_CHECK = 50
 log = structlog.get_logger()
 
 
-_KEPT_BACK = frozenset({"subject", "vehicle"})
-"""Fields of a passage that would tie one person's passages together: no page needs them, so none gets them."""
-
-
 def encode(row: LiveEvent) -> bytes:
     """A row as a server-sent event: its number, its kind, its payload as JSON in one line."""
-    shown = {name: value for name, value in row.payload.items() if name not in _KEPT_BACK}
-    told = json.dumps(shown, ensure_ascii=False, separators=(",", ":"))
+    told = json.dumps(row.payload, ensure_ascii=False, separators=(",", ":"))
     return f"id: {row.id}\nevent: {row.kind}\ndata: {told}\n\n".encode()
 
 

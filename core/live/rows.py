@@ -1,6 +1,6 @@
 """Rows of the live stream.
 
-Payloads hold ids and display fields only: subject keys, never names; nothing that a signed-in page may not see.
+Payloads hold ids and display fields only: neither names nor the keys of people and vehicles.
 """
 
 from __future__ import annotations

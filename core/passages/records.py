@@ -44,7 +44,7 @@ def picture(db: Session, picture_id: str) -> PictureRow:
 
 
 def passage_payload(row: PassageRow) -> dict[str, Any]:
-    """What a page is told about a passage: the subject's key, never a name."""
+    """What a page is told about a passage: not who, nor whose vehicle, so that no page can follow anybody."""
     return {
         "id": row.id,
         "edge": row.edge_id,
@@ -58,8 +58,6 @@ def passage_payload(row: PassageRow) -> dict[str, Any]:
         "reason": row.reason,
         "passed": row.passed,
         "gate_opened": row.gate_opened,
-        "subject": row.subject,
-        "vehicle": row.vehicle,
         "plate": row.plate,
         "picture": row.picture_id,
         "times": row.times,

@@ -30,14 +30,16 @@ from tests.core.ingest.test_batch import picture as a_picture
 
 def test_a_passage_and_its_picture_can_be_looked_at(known_database: Database, config: EstateConfig) -> None:
     plate = {"text": "京A12345", "colour": "blue", "confidence": 0.97, "reads": 4}
-    seen = a_passage(plate=plate, credential="plate")
+    seen = a_passage(plate=plate, credential="plate", subject=new_id(), vehicle=new_id())
     shown = a_picture(seen.passage_id)
     commit(known_database, config, event(seen, 1), event(shown, 2))
     with known_database.reading() as db:
         row = passage(db, seen.passage_id)
         assert (row.checkpoint, row.plate, row.occurred_at) == ("gate", plate, NOW)
         assert picture(db, shown.picture_id).jpeg == JPEG
-        assert passage_payload(row)["plate"]["text"] == "京A12345"
+        told = passage_payload(row)
+        assert told["plate"]["text"] == "京A12345"
+        assert not {seen.subject, seen.vehicle} & {str(value) for value in told.values()}, "nobody can be followed"
 
 
 def test_the_newest_passages_come_first(known_database: Database, config: EstateConfig) -> None:

@@ -8,6 +8,7 @@ memory. An estate runs Mosquitto or EMQX.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hmac
 import logging
 import os
@@ -60,6 +61,14 @@ class _BoundedReader(StreamReaderAdapter):  # type: ignore[misc]  # amqtt is unt
         return found
 
 
+class _QuietWriter(StreamWriterAdapter):  # type: ignore[misc]  # amqtt is untyped
+    """Closing what is closed already is no failure: amqtt would skip the rest, giving back its place among them."""
+
+    async def close(self) -> None:
+        with contextlib.suppress(OSError):
+            await super().close()
+
+
 class _EstateBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
     """amqtt with our accounts. Its own hook for access rules is a plugin, called with ``await`` in the middle of its
     walk over the subscriptions: a client that subscribes meanwhile makes it drop the message. Ours don't yield.
@@ -74,7 +83,9 @@ class _EstateBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
     ) -> None:
         try:
-            await self._client_connected(listener_name, _BoundedReader(reader, writer), StreamWriterAdapter(writer))
+            await self._client_connected(listener_name, _BoundedReader(reader, writer), _QuietWriter(writer))
+        except OSError as error:  # cut off in the middle of something: scanners and health checks do that all day
+            log.debug("broker.connection_broke", error=type(error).__name__)
         finally:
             writer.transport.abort()  # amqtt leaves those open that never became a session
 
@@ -82,7 +93,7 @@ class _EstateBroker(Broker):  # type: ignore[misc]  # amqtt is untyped
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 return await super()._initialize_client_session(*connection)
-        except (TimeoutError, CodecError, ValueError, AttributeError, struct.error) as error:
+        except (OSError, CodecError, ValueError, AttributeError, struct.error) as error:
             raise AMQTTError("this is no MQTT connection") from error
 
     async def _authenticate(self, session: Session, _: object) -> bool:

@@ -90,9 +90,9 @@ class StepSums:
     def times(self, capture_ms: float) -> StepTimes:
         """As it is told, each within the contract's bounds.
 
-        A guard may stand in a door's zone for hours, a process may be stopped for longer: what came of it is still told.
+        A guard may stand in a door's zone for hours, a process may be stopped for longer: no passage is lost for that.
         """
-        return StepTimes(**{step: step_ms(ms) for step, ms in {"capture": capture_ms, **self.spent}.items()})
+        return StepTimes(capture=step_ms(capture_ms), **{step: step_ms(ms) for step, ms in self.spent.items()})
 
 
 def step_ms(measured_ms: float) -> float:

@@ -6,6 +6,7 @@ import asyncio
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -174,6 +175,41 @@ def test_what_is_no_mqtt_disturbs_nobody(garbage: bytes, estate: LoadedConfig) -
                 await core.subscribe(EVENT, qos=1)
 
     within_time(disturb())
+
+
+CONNECT = bytes.fromhex("10 10 00 04 4d 51 54 54 04 02 00 3c 00 04 74 65 73 74")
+
+
+def knock_and_run(estate: LoadedConfig, said: bytes, *, rudely: bool) -> None:
+    """Connect, say something, and be gone before anybody can answer; ``rudely``: with a reset."""
+    with socket.create_connection((estate.config.broker.host, estate.config.broker.port), timeout=5) as connection:
+        if rudely:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.sendall(said)
+
+
+@pytest.mark.parametrize("rudely", [False, True])
+@pytest.mark.parametrize("said", [b"", CONNECT[:8], CONNECT])
+def test_whoever_is_gone_at_once_leaves_neither_a_traceback_nor_a_taken_place(
+    said: bytes,
+    rudely: bool,
+    estate: LoadedConfig,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("core.embedded_broker.MAX_CONNECTIONS", 3)
+    complaints: list[dict[str, object]] = []
+
+    async def vanish() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        async with running(estate) as connect:
+            for _ in range(6):
+                knock_and_run(estate, said, rudely=rudely)
+                await asyncio.sleep(0.02)
+            async with connect("core") as core:
+                await core.subscribe(EVENT, qos=1)
+
+    within_time(vanish())
+    assert complaints == []
 
 
 def test_a_last_will_is_told_and_kept(estate: LoadedConfig) -> None:

@@ -1,0 +1,237 @@
+"""A withdrawn consent ends recognition at the gate: real core, real API, a broker with TLS, an edge's own lists."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from api.accounts import create_service_token
+from api.permissions import Role
+from core.contract.base import Message
+from core.contract.config_file import LoadedConfig, load_config
+from core.contract.events import SealedFor, TemplateSealedV1
+from core.contract.ids import CheckpointId, ConsentId, EdgeId, ModelId, SubjectKey, TemplateId, new_id
+from core.contract.sealing import TEMPLATE_INFO, fingerprint, seal
+from core.keys import load_public_key
+from core.service import opened, prepare
+from core.storage.schema import SealedTemplateRow
+from edge.health import Counters, EdgeHealth, EdgeIdentity
+from edge.keys import load_or_create
+from edge.link.client import EdgeLink, LinkParts
+from edge.link.connection import LinkAddress
+from edge.lists.mirror import ListMirror
+from edge.lists.plain_template import pack
+from edge.outbox import DurableOutbox
+from models.types import Float
+from tests.core.estates import estate_tree
+from tests.support.mosquitto import Mosquitto
+from tests.support.system import Child, free_port, program
+from watchlists.face_index import FaceIndex, Template
+from watchlists.thresholds import SFACE
+
+pytestmark = pytest.mark.integration
+
+EDGE, GATE = EdgeId("edge-1"), CheckpointId("gate")
+MODEL, DIMENSION = ModelId("sface@0ba9fbfa01b5"), 128
+EFFECTIVE_WITHIN_S = 2.0
+"""What is promised, from the API's answer on. A bound on how long the test waits, on a machine that may be busy."""
+_SETUP_S = 60.0
+
+
+def until(true: Callable[[], object], what: str, within_s: float = _SETUP_S) -> None:
+    deadline = time.monotonic() + within_s
+    while not true():
+        assert time.monotonic() < deadline, f"never: {what}"
+        time.sleep(0.01)
+
+
+def face(seed: int) -> Float:
+    raw = np.random.default_rng(seed).normal(size=DIMENSION)
+    return np.asarray(raw / np.linalg.norm(raw), np.float32)
+
+
+class Edge:
+    """An edge without cameras: its own keys, outbox, lists and line to the broker."""
+
+    def __init__(self, loaded: LoadedConfig) -> None:
+        self._loaded = loaded
+        self.keys = load_or_create(loaded.state_dir, EDGE)
+        self.public_key = self.keys.private.public_key()
+        self.mirror = ListMirror(
+            loaded.state_dir,
+            EDGE,
+            self.keys,
+            core_public_key=load_public_key(loaded.file(Path("core-signing.key.pub"))),
+            gallery=FaceIndex(MODEL, DIMENSION),
+            calibration=SFACE,
+            fresh_for=timedelta(hours=24),
+        )
+        self.outbox = DurableOutbox(loaded.state_dir / "outbox.db", max_rows=1000, max_bytes=10_000_000)
+        self.connect()
+
+    def connect(self) -> None:
+        counters = Counters()
+        own_key = base64.b64encode(self.public_key.public_bytes_raw()).decode()
+        health = EdgeHealth(
+            EdgeIdentity(EDGE, datetime.now(UTC), own_key, None),
+            self.outbox,
+            counters,
+            list_version=lambda: self.mirror.version,
+            cameras=tuple,
+            watched=dict,
+        )
+        self.link = EdgeLink(
+            LinkAddress(self._loaded, EDGE), LinkParts(self.outbox, self.mirror, health.state, counters)
+        )
+        self.link.start()
+
+    def close(self) -> None:
+        self.link.stop()
+        self.outbox.close()
+        self.mirror.close()
+
+    def say(self, message: Message) -> None:
+        self.outbox.append(message, datetime.now(UTC))
+
+    def enrols(self, subject: str, consent: str, vector: Float) -> None:
+        """What enrolment ends with: the template, sealed to this edge, in the outbox."""
+        template = Template(TemplateId(new_id()), SubjectKey(subject), ConsentId(consent), MODEL, vector)
+        sealed = base64.b64encode(seal(pack(template), self.public_key, TEMPLATE_INFO)).decode()
+        here = SealedFor(edge=EDGE, key_fingerprint=fingerprint(self.public_key), sealed_base64=sealed)
+        self.say(
+            TemplateSealedV1(
+                template_id=template.template_id,
+                subject=template.subject,
+                consent=template.consent,
+                model=MODEL,
+                quality=0.9,
+                sealed=(here,),
+            )
+        )
+
+    def recognises(self, vector: Float) -> str | None:
+        match = self.mirror.identify(vector[None], GATE, datetime.now(UTC))
+        return match.subject if match is not None and match.score >= match.threshold else None
+
+
+@dataclass
+class House:
+    """A running core and API, and an edge whose key is approved."""
+
+    loaded: LoadedConfig
+    api: httpx.Client
+    edge: Edge
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        answer = self.api.request(method, f"/api/v1/{path}", json=body)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def resident(self, vector: Float) -> tuple[str, str]:
+        """Somebody who consents, is enrolled and recognised at the gate: their key, the consent's id."""
+        who = new_id()
+        self.call("PUT", f"subjects/{who}", {"name": "王小明", "kind": "resident", "checkpoints": [GATE]})
+        consent: str = self.call("POST", f"subjects/{who}/consents", {"notice_version": "face-access-1"})["id"]
+        self.edge.enrols(who, consent, vector)
+        until(lambda: self.edge.recognises(vector) == who, "the enrolled person is recognised")
+        return who, consent
+
+    def everything_confirmed(self) -> bool:
+        state = next(one for one in self.call("GET", "lists")["lists"] if one["edge"] == EDGE)
+        return bool(state["acked"] == state["head"] == self.edge.mirror.version)
+
+    def templates_kept(self) -> int:
+        with opened(self.loaded) as database, database.reading() as db:
+            return db.query(SealedTemplateRow).count()
+
+
+def configuration(folder: Path, broker: Mosquitto, database_url: str, api_port: int) -> LoadedConfig:
+    def login(user: str) -> dict[str, Any]:
+        return {"broker_login": json.loads(broker.login(user).model_dump_json())}
+
+    tree = estate_tree(
+        broker=json.loads(broker.config.model_dump_json()),
+        core=login("core"),
+        database={"url": database_url},
+        api={"host": "127.0.0.1", "port": api_port},
+    )
+    tree["edges"] = [edge | login(edge["id"]) for edge in tree["edges"]]
+    path = folder / "estate.yaml"
+    path.write_text(json.dumps(tree))
+    return load_config(path)
+
+
+@contextmanager
+def core_running(config: Path, log: Path) -> Iterator[None]:
+    command = [program("setpriv"), "--pdeathsig", "TERM", "--", sys.executable, "-m", "cli", "core"]
+    with log.open("wb") as output:
+        core = subprocess.Popen(
+            [*command, "--config", str(config)], stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+        try:
+            yield
+            assert core.poll() is None, f"the core ended:\n{log.read_text()[-2000:]}"
+        finally:
+            core.terminate()
+            core.wait(20)
+
+
+@pytest.fixture
+def house(tmp_path: Path, mosquitto_tls: Mosquitto, database_url: str) -> Iterator[House]:
+    port = free_port()
+    loaded = configuration(tmp_path, mosquitto_tls, database_url, port)
+    prepare(loaded)
+    with opened(loaded) as database, database.writing() as db:
+        token = create_service_token(db, "test", Role.ADMINISTRATOR, timedelta(hours=1))
+    serving = [sys.executable, "-m", "cli", "api", "--config", str(loaded.path)]
+    api = Child(serving, log=tmp_path / "api.log", port=port, wait_s=_SETUP_S)
+    edge = Edge(loaded)
+    headers = {"Authorization": f"Bearer {token}"}
+    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=20, trust_env=False)
+    try:
+        with client, core_running(loaded.path, tmp_path / "core.log"):
+            one = House(loaded, client, edge)
+            shown = fingerprint(edge.public_key)
+            until(lambda: one.call("GET", "edges")["edges"][0]["fingerprint"] == shown, "the edge is heard")
+            one.call("PUT", f"edges/{EDGE}/approval", {"fingerprint": shown})
+            yield one
+    finally:
+        edge.close()
+        api.stop()
+
+
+def test_a_withdrawal_at_the_api_ends_recognition_at_the_edge_within_two_seconds(house: House) -> None:
+    mine, neighbours = face(1), face(2)
+    (_, consent), (neighbour, _) = house.resident(mine), house.resident(neighbours)
+    assert house.call("POST", f"consents/{consent}/withdrawal")["state"] == "withdrawn"
+    until(lambda: house.edge.recognises(mine) is None, "the withdrawal is in force", EFFECTIVE_WITHIN_S)
+    assert house.edge.recognises(neighbours) == neighbour, "only the one who withdrew is forgotten"
+    assert house.templates_kept() == 1
+    until(house.everything_confirmed, "the edge's receipt says that it holds nothing of it")
+
+
+def test_who_withdraws_while_the_edge_is_away_is_forgotten_when_it_comes_back(house: House) -> None:
+    mine = face(3)
+    who, consent = house.resident(mine)
+    house.edge.link.stop()
+    house.call("POST", f"consents/{consent}/withdrawal")
+    house.edge.enrols(who, consent, mine)  # was on its way when the consent was withdrawn
+    house.edge.connect()
+    until(lambda: house.edge.recognises(mine) is None, "the withdrawal is in force")
+    until(lambda: house.edge.outbox.waiting().rows == 0, "the core has heard of the late template")
+    until(house.everything_confirmed, "the edge confirms")
+    assert house.edge.recognises(mine) is None
+    assert house.templates_kept() == 0

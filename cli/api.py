@@ -13,7 +13,7 @@ import typer
 from api import accounts
 from api.permissions import Role
 from api.serve import run_api
-from cli.logs import log_structured
+from cli.logs import log_structured, log_warnings
 from core.contract.config_file import load_config
 from core.service import opened, prepare
 
@@ -38,11 +38,12 @@ def serve(
 
     While there is no account, the address to make the first one is said once, on standard error.
     """
-    log_structured(verbose=False)
     if context.invoked_subcommand is not None:
+        log_warnings()
         return
     if config is None:
-        raise typer.BadParameter("which estate? give --config FILE")
+        raise typer.BadParameter("name the estate's file", param_hint="--config")
+    log_structured(verbose=False)
     run_api(load_config(config), _announce)
 
 

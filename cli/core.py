@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.logs import log_structured
+from cli.logs import log_structured, log_warnings
 from core.contract.config_file import load_config
 from core.keys import public_key_path
 from core.service import prepare, run_core
@@ -37,7 +37,7 @@ def run(
 @core.command("init")
 def init(config: ConfigOption) -> None:
     """Make the state folder, the signing key and the tables, and stop. Safe to repeat."""
-    log_structured(verbose=False)
+    log_warnings()
     loaded = load_config(config)
     prepare(loaded)
     key = public_key_path(loaded.file(loaded.config.core.signing_key_file))

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.orm import Session
 
+from cli.logs import log_warnings
 from core.contract.config_file import LoadedConfig, load_config
 from core.contract.ids import new_id
 from core.contract.vocabulary import SubjectKind, VehicleKind
@@ -34,7 +35,7 @@ MAX_PORTRAIT_BYTES = 7_500_000
 _ACTOR = "console"
 """Who did it, in records: somebody with a shell on the core's machine."""
 
-people_app = typer.Typer(name="people", no_args_is_help=True, help="People with their consent, passes, vehicles.")
+people_app = typer.Typer(name="people", no_args_is_help=True)
 consent_app = typer.Typer(name="consent", no_args_is_help=True, help="Record consent and its withdrawal.")
 pass_app = typer.Typer(name="pass", no_args_is_help=True, help="QR passes.")
 vehicle_app = typer.Typer(name="vehicle", no_args_is_help=True, help="Vehicles that may enter.")
@@ -55,6 +56,12 @@ FromOption = Annotated[
 UntilOption = Annotated[
     str | None, typer.Option("--until", metavar="TIME", help="ISO 8601 with offset; or without end.")
 ]
+
+
+@people_app.callback()
+def people() -> None:
+    """People with their consent, passes, vehicles; and the edges that may hold faces."""
+    log_warnings()
 
 
 class EnrolmentFailedError(CoreError):

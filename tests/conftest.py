@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+import structlog
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from core.storage.database import Database
@@ -26,6 +27,13 @@ from tests.support.system import missing
 _numbers = count(1)
 BROWSER_TIMEOUT_MS = 15_000
 MODELS = ("yunet", "sface", "clp-det", "clp-rec")
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """A command sets up logging for its whole process, onto streams that end with its test: this process lives on."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,168 @@
+"""`anju api`, `anju edge` and `anju people` on a fresh estate: what they say, what they leave, how they end."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from api.accounts import SignedIn, find_session, sign_in
+from api.permissions import Role
+from cli.main import main
+from core.contract.config_file import load_config
+from core.service import opened
+from tests.core.estates import estate_tree
+
+PASSWORD = "a quiet bamboo grove"
+
+
+class Console:
+    """A person, or a script, at the core's machine."""
+
+    def __init__(self, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self._config = config
+        self._capsys = capsys
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        """Exit code, standard output, standard error."""
+        self._capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main([*arguments, "--config", str(self._config)])
+        told = self._capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        assert "Traceback" not in told.err
+        return ended.value.code, told.out, told.err
+
+    def json(self, *arguments: str) -> Any:
+        """What a script gets of a command that succeeds."""
+        code, out, err = self.run(*arguments, "--json")
+        assert code == 0, (out, err)
+        return json.loads(out)
+
+    def refusal(self, *arguments: str) -> str:
+        """Why it could not be done: a sentence for a person and the same for a script, code 1 both times."""
+        code, out, err = self.run(*arguments)
+        assert (code, out) == (1, "")
+        assert err.startswith("anju: ")
+        code, out, err = self.run(*arguments, "--json")
+        assert (code, err) == (1, "")
+        message: str = json.loads(out)["error"]["message"]
+        return message
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "estate.yaml"
+    path.write_text(json.dumps(estate_tree()))
+    return path
+
+
+@pytest.fixture
+def console(config: Path, capsys: pytest.CaptureFixture[str]) -> Console:
+    return Console(config, capsys)
+
+
+def holder(config: Path, token: str) -> SignedIn | None:
+    with opened(load_config(config)) as database, database.reading() as db:
+        return find_session(db, token, datetime.now(UTC), by_cookie=False)
+
+
+def test_a_token_opens_the_api_until_it_is_taken_back(console: Console, config: Path) -> None:
+    code, out, err = console.run("api", "token", "create", "--name", "gate-house")
+    assert (code, err) == (0, "")
+    first = out.strip()
+    second = console.json("api", "token", "create", "--name", "gate-house", "--role", "administrator")
+    for token, role in ((first, Role.OPERATOR), (second["token"], Role.ADMINISTRATOR)):
+        found = holder(config, token)
+        assert found is not None
+        assert (found.account, found.role) == ("gate-house", role)
+    assert console.run("api", "token", "revoke", "--name", "gate-house")[:2] == (0, "2 taken back\n")
+    assert holder(config, first) is None
+    assert holder(config, second["token"]) is None
+    assert console.run("api", "token", "revoke", "--name", "gate-house")[:2] == (0, "0 taken back\n")
+
+
+def test_a_token_for_an_odd_name_or_too_long_a_life_is_refused(console: Console) -> None:
+    code, _, err = console.run("api", "token", "create", "--name", "Gate House")
+    assert (code, err.startswith("anju: ")) == (1, True)
+    assert console.run("api", "token", "create", "--name", "gate-house", "--days", "4000")[0] == 2
+    assert console.run("api", "token", "create", "--name", "gate-house", "--role", "king")[0] == 2
+
+
+def test_an_account_is_made_with_a_password_that_is_never_an_argument(
+    console: Console, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{PASSWORD}\n"))
+    assert console.run("api", "account", "create", "--name", "desk-1")[:2] == (
+        0,
+        "account desk-1 (operator) is there\n",
+    )
+    with opened(load_config(config)) as database:
+        assert sign_in(database, "desk-1", PASSWORD, datetime.now(UTC)) is not None
+    monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
+    code, out, err = console.run("api", "account", "create", "--name", "desk-2")
+    assert (code, out) == (1, "")
+    assert "short" not in err.replace("too short", "")
+
+
+def test_a_process_without_an_estate_is_called_wrongly(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["api"], ["core"], ["edge"], ["edge", "--id", "edge-1"]):
+        with pytest.raises(SystemExit) as ended:
+            main(command)
+        assert ended.value.code == 2
+        assert "--config" in capsys.readouterr().err
+
+
+def test_an_edge_shows_the_same_fingerprint_every_time_and_an_unknown_one_none(console: Console) -> None:
+    first = console.run("edge", "key", "--id", "edge-1")
+    assert (first[0], len(first[1].strip())) == (0, 16)
+    assert console.run("edge", "key", "--id", "edge-1") == first
+    assert console.run("edge", "key", "--id", "edge-2")[1] != first[1]
+    code, out, err = console.run("edge", "key", "--id", "edge-9")
+    assert (code, out) == (1, "")
+    assert "edge-9" in err
+
+
+def test_a_person_is_added_consents_and_withdraws(console: Console) -> None:
+    who = console.json("people", "add", "王小明", "--checkpoint", "gate", "--checkpoint", "door")["key"]
+    assert "no active consent" in console.refusal("people", "consent", "withdraw", "--subject", who)
+    given = console.json("people", "consent", "give", "--subject", who, "--notice-shown", "--guardian")
+    assert (given["state"], given["given_by"], given["notice"]) == ("active", "guardian", "face-access-1")
+    code, out, _ = console.run("people", "consent", "withdraw", "--subject", who)
+    assert (code, out) == (0, f"consent {given['id']} is withdrawn; every edge erases its templates\n")
+    assert [one["consent"] for one in console.json("people", "list")] == ["withdrawn"]
+    assert console.json("people", "remove", who) == {"key": who, "removed": True}
+    assert console.json("people", "list") == []
+    assert "removed" in console.refusal("people", "add", "王小明", "--checkpoint", "gate", "--key", who)
+
+
+def test_a_vehicle_is_entered_once_and_removed(console: Console) -> None:
+    entered = console.json("people", "vehicle", "add", "粤b·d12345", "--checkpoint", "lane")
+    assert entered["plate"] == "粤BD12345"
+    assert "another vehicle" in console.refusal("people", "vehicle", "add", "粤BD12345", "--checkpoint", "lane")
+    assert "no plate" in console.refusal("people", "vehicle", "add", "12345", "--checkpoint", "lane")
+    assert "nowhere" in console.refusal("people", "vehicle", "add", "京A12345", "--checkpoint", "nowhere")
+    assert console.run("people", "vehicle", "remove", entered["key"])[:2] == (0, "removed\n")
+    assert "no vehicle" in console.refusal("people", "vehicle", "remove", entered["key"])
+
+
+def test_it_is_the_same_as_a_program_of_its_own(config: Path) -> None:
+    command = [sys.executable, "-m", "cli", "people", "add", "王小明", "--checkpoint", "gate", "--json"]
+    done = subprocess.run([*command, "--config", str(config)], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["name"] == "王小明"
+    done = subprocess.run(
+        [*command, "--config", str(config.with_name("no.yaml"))],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["error"]["kind"] == "ConfigError"

@@ -26,6 +26,7 @@ from edge.checkpoint.door import DoorWatcher
 from edge.checkpoint.face_gate import FaceGateWatcher
 from edge.checkpoint.plate_lane import PlateLaneWatcher
 from edge.checkpoint.watcher import Watcher
+from edge.enrol.server import TlsFiles
 from edge.keys import EdgeKeys, KeyFileError
 from edge.lists.mirror import ListMirror
 from models.errors import ModelError
@@ -114,6 +115,12 @@ def core_public_key(loaded: LoadedConfig, edge: EdgeConfig) -> Ed25519PublicKey:
     if not isinstance(key, Ed25519PublicKey):
         raise KeyFileError(f"{path}: not the core's public key (Ed25519, PEM); copy the core's .pub file here")
     return key
+
+
+def enrol_tls(loaded: LoadedConfig, edge: EdgeConfig) -> TlsFiles | None:
+    """What the enrolment endpoint proves itself with; None where it speaks plain HTTP, to this machine only."""
+    certificate, key = edge.enrol_tls_cert_file, edge.enrol_tls_key_file
+    return None if certificate is None or key is None else TlsFiles(loaded.file(certificate), loaded.file(key))
 
 
 def open_lists(

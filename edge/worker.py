@@ -25,6 +25,7 @@ from edge.assembly import (
     Models,
     core_public_key,
     edge_settings,
+    enrol_tls,
     make_gate,
     make_stream,
     make_watcher,
@@ -86,7 +87,7 @@ class EdgeWorker:
             edge,
             utc_now(),
             base64.b64encode(public.public_bytes_raw()).decode(),
-            None if self._enrolment is None else f"http://{self._config.enrol_host}:{self._enrolment.port}",
+            None if self._enrolment is None else self._config.enrol_url,
         )
         health = EdgeHealth(
             identity,
@@ -165,7 +166,9 @@ class EdgeWorker:
         api = self._loaded.config.api
         app = make_app(enroller, api.public_url or f"http://{api.host}:{api.port}")
         try:
-            return EnrolServer(app, self._config.enrol_host, self._config.enrol_port)
+            return EnrolServer(
+                app, self._config.enrol_host, self._config.enrol_port, enrol_tls(self._loaded, self._config)
+            )
         except EnrolServerError as error:
             self._counters.add("enrolment_unavailable")
             log.warning("enrolment.unavailable", problem=str(error))

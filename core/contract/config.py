@@ -5,6 +5,7 @@ Each process reads the parts it needs. Secrets are never in it, only the names o
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -28,6 +29,14 @@ class Name(Message):
     en: Annotated[str, Field(min_length=1, max_length=80)]
 
 
+def is_loopback(host: str) -> bool:
+    """True for a name or address that only this machine reaches."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 class Estate(Message):
     id: EstateId
     name: Name
@@ -44,7 +53,7 @@ class BrokerConfig(Message):
 
     @model_validator(mode="after")
     def _embedded_stays_on_loopback(self) -> Self:
-        if self.embedded and self.host not in {"127.0.0.1", "::1", "localhost"}:
+        if self.embedded and not is_loopback(self.host):
             raise ValueError("the embedded broker has no TLS and listens on 127.0.0.1 only; use Mosquitto or EMQX")
         return self
 
@@ -87,13 +96,57 @@ class EdgeConfig(Message):
     id: EdgeId
     broker_login: Login
     core_public_key_file: Path = Path("core-signing.key.pub")
-    enrol_host: str = "127.0.0.1"
+    enrol_host: Annotated[str, Field(min_length=1, max_length=100)] = "127.0.0.1"
+    """Address the edge listens on for portraits; beyond loopback only with the two TLS files."""
     enrol_port: Port = 8791
+    enrol_tls_cert_file: Path | None = None
+    """Certificate (chain) of the endpoint, PEM."""
+    enrol_tls_key_file: Path | None = None
+    """Its private key, PEM, without a passphrase."""
+    enrol_public_url: Annotated[str, Field(max_length=200)] | None = None
+    """Where browsers reach the endpoint, when that is not ``enrol_host`` and ``enrol_port``."""
     models: ModelChoice = ModelChoice()
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     outbox_max_rows: Annotated[int, Field(ge=100)] = 200_000
     outbox_max_bytes: Annotated[int, Field(ge=1_000_000)] = 2_000_000_000
     recogniser_needs_lists_within_h: Annotated[int, Field(ge=1)] = 24
+
+    @property
+    def enrol_url(self) -> str:
+        """Where portraits are sent, without a slash at the end."""
+        if self.enrol_public_url is not None:
+            return self.enrol_public_url.rstrip("/")
+        scheme = "http" if self.enrol_tls_cert_file is None else "https"
+        host = f"[{self.enrol_host}]" if ":" in self.enrol_host else self.enrol_host
+        return f"{scheme}://{host}:{self.enrol_port}"
+
+    @field_validator("enrol_public_url")
+    @classmethod
+    def _portraits_travel_protected(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        bare = parts.path in {"", "/"} and not (parts.query or parts.fragment or parts.username or parts.password)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or not bare:
+            raise ValueError("is https://host[:port], without user, path or query")
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
+            raise ValueError("portraits would cross the network unprotected: use https://")
+        return url
+
+    @model_validator(mode="after")
+    def _portraits_arrive_protected(self) -> Self:
+        if (self.enrol_tls_cert_file is None) != (self.enrol_tls_key_file is None):
+            raise ValueError("enrol_tls_cert_file and enrol_tls_key_file go together: name both or neither")
+        if self.enrol_tls_cert_file is None and not is_loopback(self.enrol_host):
+            raise ValueError(
+                f"enrol_host {self.enrol_host} would take portraits over the network unprotected: name "
+                "enrol_tls_cert_file and enrol_tls_key_file, or listen on 127.0.0.1 behind a proxy with TLS"
+            )
+        if self.enrol_public_url is None and self.enrol_host in {"0.0.0.0", "::"}:  # noqa: S104 - refused, not bound
+            raise ValueError(f"enrol_host {self.enrol_host} is no address to send to: name enrol_public_url too")
+        if self.enrol_tls_cert_file is not None and self.enrol_url.startswith("http:"):
+            raise ValueError("enrol_public_url is http:// but the endpoint speaks TLS: use https://")
+        return self
 
 
 class CameraConfig(Message):

@@ -123,8 +123,9 @@ def _accounts(config: EstateConfig) -> Iterator[Found]:
             ("edges", index - 1, "broker_login", "password_file"),
             f"{logins[index].password_file} is somebody else's already: each account has its own",
         )
-    for index, earlier in _repeated((one.enrol_host, one.enrol_port) for one in config.edges):
+    for index, earlier in _repeated(one.enrol_url for one in config.edges):
+        url = config.edges[index].enrol_url
         yield (
             ("edges", index, "enrol_port"),
-            f"with its enrol_host is that of edges[{earlier}] already: portraits would reach the wrong edge",
+            f"{url} is that of edges[{earlier}] already: portraits would reach the wrong edge",
         )

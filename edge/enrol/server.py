@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import threading
 import time
+from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 import uvicorn
@@ -21,11 +24,37 @@ class EnrolServerError(RuntimeError):
     """The endpoint can't be served; the text says where and what to do."""
 
 
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Certificate chain and private key (without a passphrase), PEM."""
+
+    certificate: Path
+    key: Path
+
+    def context(self) -> ssl.SSLContext:
+        """Raises EnrolServerError when they can't be used."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            # Without a password to try OpenSSL would ask for one on the terminal, for ever.
+            context.load_cert_chain(self.certificate, self.key, password="")
+        except (OSError, ValueError) as error:
+            raise EnrolServerError(
+                f"enrol_tls_cert_file {self.certificate} with enrol_tls_key_file {self.key} can't be used: "
+                f"{getattr(error, 'strerror', None) or type(error).__name__}; both are PEM, belong together, are "
+                "readable for this user and have no passphrase"
+            ) from None
+        return context
+
+
 class EnrolServer:
     """Serves ``app`` until ``stop``. The address is taken when made, so that a conflict shows at once."""
 
-    def __init__(self, app: FastAPI, host: str, port: int) -> None:
-        """Raises EnrolServerError when ``host``:``port`` can't be had. Port 0 takes any free one."""
+    def __init__(self, app: FastAPI, host: str, port: int, tls: TlsFiles | None = None) -> None:
+        """Raises EnrolServerError when ``host``:``port`` can't be had, or ``tls`` not used. Port 0 takes any free one.
+
+        tls: None speaks plain HTTP, which the configuration allows on loopback only.
+        """
+        context = None if tls is None else tls.context()
         try:
             family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
             self._socket = socket.create_server((host, port), family=family, backlog=_MAX_CONNECTIONS)
@@ -44,6 +73,7 @@ class EnrolServer:
                 limit_concurrency=_MAX_CONNECTIONS,
                 timeout_keep_alive=5,
                 timeout_graceful_shutdown=5,
+                ssl_context_factory=None if context is None else lambda *_: context,
             )
         )
         self._thread = threading.Thread(target=self._serve, name="enrolment", daemon=True)

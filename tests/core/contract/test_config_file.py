@@ -292,3 +292,49 @@ def test_any_value_anywhere_is_taken_or_named(data: st.DataObject) -> None:
             load(Path(folder), content)
         except ConfigError as error:
             assert all(problem.message for problem in error.problems)  # noqa: PT017
+
+
+TLS = {"enrol_tls_cert_file": "tls/e.pem", "enrol_tls_key_file": "tls/e.key"}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "advice"),
+    [
+        ({"enrol_host": "192.168.1.20"}, "unprotected: name enrol_tls_cert_file"),
+        ({"enrol_host": "edge.internal"}, "unprotected: name enrol_tls_cert_file"),
+        ({"enrol_host": "0.0.0.0"}, "unprotected: name enrol_tls_cert_file"),
+        ({"enrol_host": "0.0.0.0", **TLS}, "name enrol_public_url too"),
+        ({"enrol_host": "::", **TLS}, "name enrol_public_url too"),
+        ({"enrol_tls_cert_file": "tls/e.pem"}, "go together"),
+        ({"enrol_tls_key_file": "tls/e.key"}, "go together"),
+        ({"enrol_public_url": "http://edge.internal:8791"}, "use https://"),
+        ({"enrol_public_url": "http://127.0.0.1:8791", **TLS}, "speaks TLS"),
+        ({"enrol_public_url": "https://me:secret@edge.internal"}, "without user"),
+        ({"enrol_public_url": "https://edge.internal/enrol"}, "without user, path"),
+        ({"enrol_public_url": "ftp://edge.internal"}, "is https://host"),
+    ],
+)
+def test_portraits_never_cross_the_network_unprotected(
+    example: dict[str, Any], endpoint: dict[str, str], advice: str, tmp_path: Path
+) -> None:
+    edge = {name: value for name, value in example["edges"][0].items() if not name.startswith("enrol_")}
+    found = complaints(tmp_path, example | {"edges": [edge | endpoint]})
+    assert any(advice in one for one in found), found
+    assert not any("secret" in one for one in found)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "url"),
+    [
+        ({}, "http://127.0.0.1:8791"),
+        ({"enrol_host": "::1", "enrol_port": 9000}, "http://[::1]:9000"),
+        ({"enrol_host": "192.168.1.20", **TLS}, "https://192.168.1.20:8791"),
+        ({"enrol_host": "0.0.0.0", "enrol_public_url": "https://e.internal:1/", **TLS}, "https://e.internal:1"),
+        ({"enrol_public_url": "https://proxy.internal"}, "https://proxy.internal"),
+    ],
+)
+def test_where_portraits_go_is_an_address_others_can_use(
+    example: dict[str, Any], endpoint: dict[str, str], url: str, tmp_path: Path
+) -> None:
+    edge = {name: value for name, value in example["edges"][0].items() if not name.startswith("enrol_")}
+    assert load(tmp_path, example | {"edges": [edge | endpoint]}).config.edges[0].enrol_url == url

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ssl
 import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ import httpx
 import numpy as np
 import numpy.typing as npt
 import pytest
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from core.contract.ids import EdgeId, ModelId
@@ -24,7 +26,7 @@ from core.contract.signed import Recipient, sign_ticket
 from edge.enrol.endpoint import MAX_BODY_BYTES, MAX_WAITING, make_app
 from edge.enrol.enroller import CLOCK_TOLERANCE, Enrolled
 from edge.enrol.refusals import ADVICE, RefusalReason
-from edge.enrol.server import EnrolServer, EnrolServerError
+from edge.enrol.server import EnrolServer, EnrolServerError, TlsFiles
 from edge.lists.mirror import ListMirror
 from edge.lists.plain_template import unpack
 from models.alignment import align
@@ -32,6 +34,7 @@ from models.types import Image
 from tests.edge.enrol.desk import EDGE, NOON, Client, Desk, astronaut, encoded
 from tests.edge.lists.estate import EDGE as GATE_EDGE
 from tests.edge.lists.estate import GATE, Estate, resident
+from tests.support.certificates import make_server_identity
 from watchlists.face_index import FaceIndex
 from watchlists.thresholds import calibration_of
 
@@ -308,3 +311,36 @@ def test_a_taken_port_is_named(desk: Desk, client: Client) -> None:
     with pytest.raises(EnrolServerError, match=f"127.0.0.1:{client.port}: .*enrol_port"):
         EnrolServer(make_app(enroller), "127.0.0.1", client.port)
     enroller.tickets.close()
+
+
+def test_with_a_certificate_the_endpoint_speaks_tls_and_nothing_else(desk: Desk, tmp_path: Path) -> None:
+    identity = make_server_identity(tmp_path)
+    enroller = desk.enroller()
+    tls = TlsFiles(identity.certificate_file, identity.key_file)
+    server = EnrolServer(make_app(enroller), "127.0.0.1", 0, tls)
+    server.start()
+    trusted = ssl.create_default_context(cafile=identity.ca_file)
+    where = f"127.0.0.1:{server.port}/healthz"
+    assert httpx.get(f"https://{where}", timeout=30, trust_env=False, verify=trusted).json() == {"status": "ok"}
+    with pytest.raises(httpx.HTTPError):
+        httpx.get(f"http://{where}", timeout=30, trust_env=False)
+    server.stop()
+    enroller.tickets.close()
+
+
+def test_a_certificate_that_cannot_be_used_is_told_before_anything_is_served(desk: Desk, tmp_path: Path) -> None:
+    identity, other = make_server_identity(tmp_path), make_server_identity(_folder(tmp_path / "other"))
+    key = serialization.load_pem_private_key(identity.key_file.read_bytes(), None)
+    locked = tmp_path / "locked.key"
+    protection = serialization.BestAvailableEncryption(b"passphrase")
+    locked.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, protection))
+    enroller = desk.enroller()
+    for wrong in (tmp_path / "missing.key", other.key_file, identity.certificate_file, locked):
+        with pytest.raises(EnrolServerError, match=f"{wrong.name} can't be used: .*PEM"):
+            EnrolServer(make_app(enroller), "127.0.0.1", 0, TlsFiles(identity.certificate_file, wrong))
+    enroller.tickets.close()
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path

@@ -15,10 +15,11 @@ from datetime import datetime
 import structlog
 
 from core.contract.base import Message
+from core.contract.commands import COMMAND_LIFETIME_S
 from core.contract.config import Door, FaceGate, PlateLane
 from core.contract.events import PassageV1
 from core.contract.vocabulary import GateState, Verdict
-from edge.aside import Aside, Job
+from edge.aside import Aside
 from edge.capture.picture import Picture
 from edge.checkpoint.controllers import Controller
 from edge.checkpoint.decide import Decision, decide
@@ -36,7 +37,7 @@ from models.types import Image, ModelInputError
 log = structlog.get_logger()
 
 MAX_WAITING = 32
-"""Openings and passages of one checkpoint that may wait for its gate; more are done by the vision thread itself."""
+"""Openings and passages of one checkpoint that may wait for its gate; more are written down without opening it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,10 @@ class CheckpointPost:
         if decision.verdict is Verdict.ADMIT and isinstance(self.checkpoint, Door):
             at_s = observation.deciding.received_s
             self._openings = admitted(self._openings, at_s, self.gate.hold_s, gate_open=self._is_open())
-        self._do(functools.partial(self._carry_out, observation, decision))
+        if not self._doer.submit(functools.partial(self._carry_out, observation, decision)):
+            # A gate with so many before it has not answered for long; nobody's picture waits for it too.
+            self._books.counters.add("gate_jobs_in_vision_thread")
+            self._tell(observation, decision, opened=False, decision_ms=None)
 
     def _went_through(self, observation: Observation, seen: Crossing) -> None:
         if not isinstance(self.checkpoint, Door):
@@ -131,14 +135,26 @@ class CheckpointPost:
         self._books.counters.add(f"crossed.{what}")
         log.info("door.crossed", checkpoint=self.checkpoint.id, what=str(what))
         if what is Crossed.FOLLOWED:
-            self._do(functools.partial(self._write, observation, followed_passage(self.checkpoint, observation)))
+            followed = functools.partial(self._write, observation, followed_passage(self.checkpoint, observation))
+            if not self._doer.submit(followed):
+                self._books.counters.add("gate_jobs_in_vision_thread")
+                followed()
 
     def _carry_out(self, observation: Observation, decision: Decision) -> None:
         opened, decision_ms = False, None
         if decision.verdict is Verdict.ADMIT:
-            decision_ms = step_ms((time.monotonic() - observation.deciding.received_s) * 1000)
-            opened = self.gate.open()
-            self._books.counters.add("gates_opened" if opened else "gates_not_opened")
+            age_s = time.monotonic() - observation.deciding.received_s
+            if age_s > COMMAND_LIFETIME_S:
+                # Behind a gate that did not answer, or a machine that slept: whoever stood there may be gone.
+                self._books.counters.add("gates_too_late")
+                log.warning("gate.too_late", checkpoint=self.checkpoint.id, age_s=round(age_s, 1))
+            else:
+                decision_ms = step_ms(age_s * 1000)
+                opened = self.gate.open()
+                self._books.counters.add("gates_opened" if opened else "gates_not_opened")
+        self._tell(observation, decision, opened=opened, decision_ms=decision_ms)
+
+    def _tell(self, observation: Observation, decision: Decision, *, opened: bool, decision_ms: float | None) -> None:
         passage = decided_passage(self.checkpoint, observation, decision, opened=opened, decision_ms=decision_ms)
         log.info(
             "passage.decided",
@@ -153,11 +169,6 @@ class CheckpointPost:
         self._books.write(passage, passage.occurred_at)
         if passage.picture is not None and observation.picture is not None:
             self._books.write_picture(passage, observation.picture)
-
-    def _do(self, job: Job) -> None:
-        if not self._doer.submit(job):
-            self._books.counters.add("gate_jobs_in_vision_thread")
-            job()
 
     def _is_open(self) -> bool:
         return self.gate.state().gate is GateState.OPEN

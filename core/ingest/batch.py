@@ -31,7 +31,7 @@ from core.ingest.cursors import Life, Progress, advance, lock_cursors
 from core.ingest.rows import UnusableError, alert_raised, alert_row, camera_payload, passage_row, picture_row
 from core.live import LiveKind
 from core.passages import passage_payload
-from core.people.enrolment import do_store_template
+from core.people.enrolment import do_store_template, lock_people
 from core.rules import Place, evaluate, places_of
 from core.storage.schema import AlertRow, EdgeCursorRow, EventRow, PassageRow, PictureRow
 
@@ -72,7 +72,7 @@ def commit_batch(db: Session, reads: Sequence[Read], rulebook: Rulebook, now: da
     The same events in any order, any number of times, leave the same rows. Every position seen is acknowledged again,
     also when nothing was new: the acknowledgement before may have been lost. An event that can't be used becomes a
     dead letter and its position is consumed, so that it holds up nothing behind it. Locks, in this order: cursors,
-    consents, edges, the live stream.
+    people, consents, edges, the live stream.
     """
     return _Batch(db, rulebook, now).commit(reads)
 
@@ -105,6 +105,7 @@ class _Batch:
             else:
                 placed.append((read, read.envelope))
         cursors = lock_cursors(self._db, ((read.arrival.edge, envelope.epoch) for read, envelope in placed))
+        lock_people(self._db, [read.message for read, _ in placed if isinstance(read.message, TemplateSealedV1)])
         progress = self._take(placed)
         self._db.flush()
         advance(self._db, cursors, progress)

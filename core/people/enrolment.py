@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -87,14 +88,28 @@ def issue_ticket(db: Session, subject: str, edge: str, signing_key: Ed25519Priva
     return sign_ticket(ticket, signing_key)
 
 
+def lock_people(db: Session, messages: Sequence[TemplateSealedV1]) -> None:
+    """Lock everybody ``messages`` are about, and their consents, before anything is done for the first of them.
+
+    Always people, then consents, each in one order, then edges: one template after the other would take an edge's lock
+    before the next person's, and wait for a withdrawal that waits for that edge.
+    """
+    people, resting_on = {one.subject for one in messages}, {one.consent for one in messages}
+    subjects = select(SubjectRow.key).where(SubjectRow.key.in_(people)).order_by(SubjectRow.key)
+    consents = select(ConsentRow.id).where(ConsentRow.id.in_(resting_on)).order_by(ConsentRow.id)
+    for query in (subjects, consents) if messages else ():
+        db.execute(query.with_for_update()).all()
+
+
 def do_store_template(db: Session, message: TemplateSealedV1, now: datetime) -> TemplateOutcome:
     """Keep the ciphertexts of a template for the edges they are for, if the consent still stands.
 
-    Locks the consent first, so a withdrawal either comes before (nothing is kept) or erases what is kept here.
+    Locks the person and the consent first: a withdrawal, or a move to other checkpoints, either comes before (nothing
+    is kept) or erases what is kept here.
     """
+    subject = db.get(SubjectRow, message.subject, with_for_update=True, populate_existing=True)
     consent = db.get(ConsentRow, message.consent, with_for_update=True, populate_existing=True)
     stands = consent is not None and consent.state == ConsentState.ACTIVE and consent.subject == message.subject
-    subject = db.get(SubjectRow, message.subject)
     if not stands or subject is None or subject.removed_at is not None:
         return TemplateOutcome(refused=NotStoredReason.NO_ACTIVE_CONSENT)
     if db.scalars(

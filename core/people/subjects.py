@@ -100,12 +100,14 @@ def do_remove_subject(db: Session, key: str, now: datetime) -> SubjectRow:
         return row
     row.removed_at, row.name = now, ""
     db.flush()
+    # Locked before any edge is: who takes a pass back locks the pass first, too.
+    passes = select(PassRow).where(PassRow.subject == key, PassRow.revoked_at.is_(None)).order_by(PassRow.id)
+    standing = db.scalars(passes.with_for_update().execution_options(populate_existing=True)).all()
     end_consents_of(db, row, now)
     db.execute(delete(SealedTemplateRow).where(SealedTemplateRow.subject == key))
     edges = all_edges(db)
     note_change(db, edges, ChangeOp.REMOVE_SUBJECT, key, now=now)
-    passes = select(PassRow).where(PassRow.subject == key, PassRow.revoked_at.is_(None)).order_by(PassRow.id)
-    for one in db.scalars(passes.with_for_update()).all():
+    for one in standing:
         one.revoked_at = now
         note_change(db, edges, ChangeOp.REVOKE_PASS, one.id, now=now)
     db.flush()

@@ -5,6 +5,7 @@ face or body it was: nobody is followed here.
 
 - A credential admitted leaves one *leave* behind. It is good while the gate says it is open, and in any case for the
   controller's hold time plus ``GRACE_S`` (somebody on the threshold when the bolt falls is still coming through).
+- The same credential admitted again before its leave was used renews that leave: who shows a pass twice is one person.
 - A crossing takes the oldest leave. It completes the passage that was decided before, so it is no passage of its own.
 - A crossing that finds no leave is a passage without a credential (``Reason.FOLLOWED``): on somebody else's opening, or
   through a door that was held or forced. From inside the wall these look alike and mean the same: somebody went through
@@ -17,6 +18,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from core.contract.ids import PassId
 
 GRACE_S = 2.0
 SAME_TRACK_S = 10.0
@@ -32,21 +35,30 @@ class Crossed(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Leave:
+    """credential: whose it is; until_s: how long it is good at least."""
+
+    credential: PassId | None
+    until_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Openings:
     """A door's memory. Times are seconds of one monotonic clock.
 
-    leaves: until when each unused leave is good, in the order of admission; tracks: (track, when it crossed), oldest
+    leaves: those not used yet, in the order of admission; tracks: (track, when it crossed), oldest
     first.
     """
 
-    leaves: tuple[float, ...] = ()
+    leaves: tuple[Leave, ...] = ()
     tracks: tuple[tuple[int, float], ...] = ()
 
 
-def admitted(openings: Openings, at_s: float, hold_s: float, *, gate_open: bool) -> Openings:
-    """One more credential was admitted at ``at_s`` and its gate will be held open for ``hold_s``."""
+def admitted(openings: Openings, credential: PassId | None, at_s: float, hold_s: float, *, gate_open: bool) -> Openings:
+    """``credential`` was admitted at ``at_s`` and its gate will be held open for ``hold_s``."""
     standing = _standing(openings, at_s, gate_open=gate_open)
-    return replace(openings, leaves=(*standing, at_s + hold_s + GRACE_S)[:MAX_LEAVES])
+    others = (leave for leave in standing if credential is None or leave.credential != credential)
+    return replace(openings, leaves=(*others, Leave(credential, at_s + hold_s + GRACE_S))[:MAX_LEAVES])
 
 
 def crossed(openings: Openings, track: int, at_s: float, *, gate_open: bool) -> tuple[Openings, Crossed]:
@@ -61,5 +73,5 @@ def crossed(openings: Openings, track: int, at_s: float, *, gate_open: bool) -> 
     return Openings((), tracks), Crossed.FOLLOWED
 
 
-def _standing(openings: Openings, at_s: float, *, gate_open: bool) -> tuple[float, ...]:
-    return openings.leaves if gate_open else tuple(until for until in openings.leaves if at_s <= until)
+def _standing(openings: Openings, at_s: float, *, gate_open: bool) -> tuple[Leave, ...]:
+    return openings.leaves if gate_open else tuple(leave for leave in openings.leaves if at_s <= leave.until_s)

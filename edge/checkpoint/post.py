@@ -121,7 +121,8 @@ class CheckpointPost:
         self._books.counters.add(f"{decision.verdict}.{decision.reason}")
         if decision.verdict is Verdict.ADMIT and isinstance(self.checkpoint, Door):
             at_s = observation.deciding.received_s
-            self._openings = admitted(self._openings, at_s, self.gate.hold_s, gate_open=self._is_open())
+            is_open = self._is_open()
+            self._openings = admitted(self._openings, decision.pass_id, at_s, self.gate.hold_s, gate_open=is_open)
         if not self._doer.submit(functools.partial(self._carry_out, observation, decision)):
             # A gate with so many before it has not answered for long; nobody's picture waits for it too.
             self._books.counters.add("gate_jobs_in_vision_thread")

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from core.contract.ids import PassId, new_id
 from edge.checkpoint.openings import (
     GRACE_S,
     MAX_LEAVES,
@@ -22,27 +23,40 @@ from edge.checkpoint.openings import (
 HOLD_S = 3.0
 
 
+def another_pass() -> PassId:
+    return PassId(new_id())
+
+
 def test_the_holder_goes_through_and_makes_no_passage_of_their_own() -> None:
-    door = admitted(Openings(), 0.0, HOLD_S, gate_open=False)
+    door = admitted(Openings(), another_pass(), 0.0, HOLD_S, gate_open=False)
     door, what = crossed(door, 1, 1.0, gate_open=True)
     assert what is Crossed.COMPLETES
     assert door.leaves == ()
 
 
 def test_a_second_person_on_the_same_opening_followed() -> None:
-    door = admitted(Openings(), 0.0, HOLD_S, gate_open=False)
+    door = admitted(Openings(), another_pass(), 0.0, HOLD_S, gate_open=False)
     door, first = crossed(door, 1, 1.0, gate_open=True)
     door, second = crossed(door, 2, 1.5, gate_open=True)
     assert (first, second) == (Crossed.COMPLETES, Crossed.FOLLOWED)
 
 
 def test_two_credentials_in_one_opening_let_two_people_through() -> None:
-    door = admitted(Openings(), 0.0, HOLD_S, gate_open=False)
-    door = admitted(door, 1.0, HOLD_S, gate_open=True)
+    door = admitted(Openings(), another_pass(), 0.0, HOLD_S, gate_open=False)
+    door = admitted(door, another_pass(), 1.0, HOLD_S, gate_open=True)
     door, first = crossed(door, 1, 1.5, gate_open=True)
     door, second = crossed(door, 2, 2.0, gate_open=True)
     _, third = crossed(door, 3, 2.5, gate_open=True)
     assert (first, second, third) == (Crossed.COMPLETES, Crossed.COMPLETES, Crossed.FOLLOWED)
+
+
+def test_one_pass_shown_twice_lets_nobody_else_through() -> None:
+    shown = another_pass()
+    door = admitted(Openings(), shown, 0.0, HOLD_S, gate_open=False)
+    door = admitted(door, shown, 3.5, HOLD_S, gate_open=True)
+    door, holder = crossed(door, 1, 3.5 + HOLD_S + GRACE_S, gate_open=False)
+    _, friend = crossed(door, 2, 3.5 + HOLD_S + GRACE_S, gate_open=False)
+    assert (holder, friend) == (Crossed.COMPLETES, Crossed.FOLLOWED)
 
 
 def test_whoever_goes_through_a_door_that_nobody_opened_went_without_a_credential() -> None:
@@ -51,14 +65,14 @@ def test_whoever_goes_through_a_door_that_nobody_opened_went_without_a_credentia
 
 
 def test_a_leave_nobody_used_ends_with_its_opening() -> None:
-    door = admitted(Openings(), 0.0, HOLD_S, gate_open=False)
+    door = admitted(Openings(), another_pass(), 0.0, HOLD_S, gate_open=False)
     _, just_in_time = crossed(door, 1, HOLD_S + GRACE_S, gate_open=False)
     _, too_late = crossed(door, 1, HOLD_S + GRACE_S + 0.01, gate_open=False)
     assert (just_in_time, too_late) == (Crossed.COMPLETES, Crossed.FOLLOWED)
 
 
 def test_a_leave_lasts_while_the_gate_is_still_open() -> None:
-    door = admitted(Openings(), 0.0, HOLD_S, gate_open=False)
+    door = admitted(Openings(), another_pass(), 0.0, HOLD_S, gate_open=False)
     _, what = crossed(door, 1, 60.0, gate_open=True)
     assert what is Crossed.COMPLETES
 
@@ -71,9 +85,9 @@ def test_somebody_dithering_on_the_line_is_one_person() -> None:
 
 
 def test_a_holder_dithering_on_the_line_does_not_use_up_the_next_persons_leave() -> None:
-    door = admitted(Openings(), 0.0, HOLD_S, gate_open=False)
+    door = admitted(Openings(), another_pass(), 0.0, HOLD_S, gate_open=False)
     door, _ = crossed(door, 1, 0.5, gate_open=True)
-    door = admitted(door, 1.0, HOLD_S, gate_open=True)
+    door = admitted(door, another_pass(), 1.0, HOLD_S, gate_open=True)
     door, again = crossed(door, 1, 1.1, gate_open=True)
     _, second = crossed(door, 2, 1.5, gate_open=True)
     assert (again, second) == (Crossed.SAME, Crossed.COMPLETES)
@@ -85,7 +99,7 @@ def test_completed_and_followed_crossings_add_up_to_the_people_seen(steps: list[
     door, leaves, track = Openings(), 0, count()
     for admits in steps:
         if admits:
-            door, leaves = admitted(door, 0.0, HOLD_S, gate_open=gate_open), min(MAX_LEAVES, leaves + 1)
+            door, leaves = admitted(door, another_pass(), 0.0, HOLD_S, gate_open=gate_open), min(MAX_LEAVES, leaves + 1)
         else:
             door, what = crossed(door, next(track), 0.0, gate_open=gate_open)
             assert what is (Crossed.COMPLETES if leaves else Crossed.FOLLOWED)
@@ -109,7 +123,7 @@ class AnyDay(RuleBasedStateMachine):
 
     @rule(gate_open=st.booleans())
     def somebody_is_admitted(self, gate_open: bool) -> None:
-        self.door = admitted(self.door, self.at_s, HOLD_S, gate_open=gate_open)
+        self.door = admitted(self.door, another_pass(), self.at_s, HOLD_S, gate_open=gate_open)
         self.admissions += 1
 
     @rule(track=st.integers(0, 100), gate_open=st.booleans())

@@ -238,6 +238,15 @@ def test_a_pass_holder_and_somebody_behind_them_make_two_passages_and_not_three(
     assert picture.faces_blurred == 1
 
 
+def test_a_pass_shown_twice_lets_one_person_through(scenes: list[Scene], tmp_path: Path) -> None:
+    here = scene(scenes, DOOR, tmp_path)
+    began_s = time.monotonic()
+    for seen in (annas_pass(), annas_pass(), Crossing(1), Crossing(2)):
+        here.see(seen, at_s=began_s)
+    here.finish()
+    assert [passage.reason for passage in here.passages()] == [Reason.VERIFIED, Reason.VERIFIED, Reason.FOLLOWED]
+
+
 def annas_pass() -> PassEvidence:
     return PassEvidence(QrPass(PASS_ID, ANNA, NOW, NOW + timedelta(hours=1)), 0.9, 0.3, 2, 0)
 

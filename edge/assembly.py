@@ -145,7 +145,7 @@ def make_watcher(checkpoint: FaceGate | Door | PlateLane, models: Models, lists:
         case FaceGate():
             return FaceGateWatcher(checkpoint, models.faces, models.embedder, lists)
         case Door():
-            return DoorWatcher(checkpoint, models.faces, models.embedder, lists, lists)
+            return DoorWatcher(checkpoint, models.faces, models.embedder, lists, lists, enrolled=lists.enrolled)
         case PlateLane():
             plates = models.plates
             return None if plates is None else PlateLaneWatcher(checkpoint, plates.detector, plates.reader)

@@ -43,7 +43,8 @@ class PassEvidence:
     """A QR pass shown at a door, and the face beside it.
 
     qr: None when the code was no valid pass of this estate; face_score: cosine between the shots and the holder's
-    best template, None when there is no template; threshold: for 1:1.
+    best template, None when they were not compared; threshold: for 1:1; enrolled: False when the holder has no
+    template, and so nothing was made of the face.
     """
 
     qr: QrPass | None
@@ -51,6 +52,7 @@ class PassEvidence:
     threshold: float
     good_shots: int
     others_in_zone: int
+    enrolled: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,6 +187,10 @@ class FaceIndex:
         rows = snapshot.rows_of.get(subject)
         return None if rows is None else float((snapshot.vectors[rows] @ probes.T).max())
 
+    def has(self, subject: SubjectKey) -> bool:
+        """True when there is a template of ``subject``."""
+        return subject in self._snapshot.rows_of
+
     def _answer(self, snapshot: _Snapshot, scores: Float, rows: npt.NDArray[np.int64], searched: int) -> Match:
         best: dict[SubjectKey, tuple[float, int]] = {}
         for score, row in zip(scores.ravel().tolist(), rows.ravel().tolist(), strict=True):

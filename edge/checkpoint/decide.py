@@ -106,6 +106,8 @@ def _objection_to_pass(qr: QrPass, checkpoint: Door, lists: ListView, now: datet
 
 
 def _objection_to_holder(seen: PassEvidence, lists: ListView, now: datetime) -> Reason | None:
+    if not seen.enrolled:
+        return Reason.NO_TEMPLATE
     objection = _objection_to_shots(seen, lists, now)
     if objection is not None:
         return objection

@@ -1,16 +1,19 @@
 """The watcher of a door: a QR pass and the face beside it (1:1), and everybody who goes through.
 
 Codes are looked for only while a face is in the zone. A face is looked at closer only after a valid pass was held up,
-and compared with that pass's holder alone. Going through is geometry: no face is cut out for it.
+and compared with that pass's holder alone; of a holder who never enrolled nothing is made. Going through is geometry:
+no face is cut out for it.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from core.contract.config import Door
 from core.contract.events import CheckpointStateV1
+from core.contract.ids import SubjectKey
 from core.contract.signed import PASS_PREFIX, QrPass
 from edge.capture.picture import Picture
 from edge.checkpoint.shooting import Shooting
@@ -53,6 +56,7 @@ class _Showing:
     sums: StepSums
     others: int = 0
     score: float | None = None
+    enrolled: bool = True
 
 
 class DoorWatcher:
@@ -65,11 +69,15 @@ class DoorWatcher:
         embedder: FaceEmbedding,
         gallery: Gallery,
         passes: PassReader,
+        *,
+        enrolled: Callable[[SubjectKey], bool] = lambda _: True,
     ) -> None:
+        """enrolled: whether somebody has a template in ``gallery``; asked before anything is made of their face."""
         self._checkpoint = checkpoint
         self._embedder = embedder
         self._gallery = gallery
         self._reader = passes
+        self._enrolled = enrolled
         self._zone = Zone(checkpoint.zone)
         self._line = ThresholdLine(*checkpoint.threshold_line)
         self._limits = QualityLimits(min_face_px=checkpoint.min_face_px)
@@ -131,6 +139,9 @@ class DoorWatcher:
         showing = _Showing(qr, picture.moment, shooting, sums)
         if qr is None or not qr.valid_from <= picture.moment.received_at < qr.valid_until:
             return [self._tell(showing, picture)]
+        if not self._enrolled(qr.subject):
+            showing.enrolled = False
+            return [self._tell(showing, picture)]
         self._showing = showing
         return []
 
@@ -180,6 +191,7 @@ class DoorWatcher:
                 good_shots=good_shots,
                 # Somebody who was compared was alone in the picture compared.
                 others_in_zone=showing.others if good_shots == 0 else 0,
+                enrolled=showing.enrolled,
             ),
             showing.first,
             showing.sums,

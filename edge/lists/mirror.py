@@ -131,6 +131,10 @@ class ListMirror:
     def compare(self, subject: SubjectKey, probes: Float) -> float | None:
         return self._gallery.compare(self.model, subject, probes)
 
+    def enrolled(self, subject: SubjectKey) -> bool:
+        """True when ``subject`` has a template here: without one there is no leave to look at their face."""
+        return self._gallery.has(subject)
+
     # PassReader
 
     def verify(self, text: str) -> QrPass | None:

@@ -123,24 +123,25 @@ PASS_TABLE: list[Row] = [
     (lambda c: c["standing"] is Reason.UNLISTED, Reason.UNLISTED),
     (lambda c: c["standing"] is Reason.OUTSIDE_WINDOW, Reason.OUTSIDE_WINDOW),
     (lambda c: c["standing"] is Reason.OUTSIDE_SCOPE, Reason.OUTSIDE_SCOPE),
+    (lambda c: not c["enrolled"], Reason.NO_TEMPLATE),
     (lambda c: not c["fresh"], Reason.LIST_STALE),
     (lambda c: c["others"] == 1, Reason.CROWDED),
     (lambda c: c["shots"] == 0, Reason.LOW_QUALITY),
     (lambda c: c["score"] == "none", Reason.NO_TEMPLATE),
     (lambda c: c["score"] != "at", Reason.NOT_HOLDER),
 ]
-_PASS_FIELDS = ("ours", "revoked", "moment", "standing", "fresh", "others", "shots", "score")
+_PASS_FIELDS = ("ours", "revoked", "moment", "standing", "fresh", "others", "shots", "score", "enrolled")
 PASS_CASES: list[Case] = [
     dict(zip(_PASS_FIELDS, values, strict=True))
     for values in product(
-        (True, False), (True, False), MOMENTS, STANDINGS, (True, False), (0, 1), (0, 2), HOLDER_SCORES
+        (True, False), (True, False), MOMENTS, STANDINGS, (True, False), (0, 1), (0, 2), HOLDER_SCORES, (True, False)
     )
 ]
 
 
 def pass_case(case: Case) -> Decision:
     qr = QrPass(PASS, ANNA, NOW, NOW + timedelta(minutes=10)) if case["ours"] else None
-    seen = PassEvidence(qr, HOLDER_SCORES[case["score"]], 0.30, case["shots"], case["others"])
+    seen = PassEvidence(qr, HOLDER_SCORES[case["score"]], 0.30, case["shots"], case["others"], case["enrolled"])
     lists = Lists(case["standing"], case["revoked"], case["fresh"])
     return decide(DOOR, seen, lists, MOMENTS[case["moment"]])
 

@@ -55,7 +55,7 @@ def show(monkeypatch: pytest.MonkeyPatch) -> ShowCodes:
 
 
 class Scene:
-    def __init__(self, *script: Faces, scores: tuple[float | None, ...] = (0.7,)) -> None:
+    def __init__(self, *script: Faces, scores: tuple[float | None, ...] = (0.7,), enrolled: bool = True) -> None:
         self.embedder = CountingEmbedder()
         self.gallery = ScriptedGallery(scores=scores)
         self.watcher = DoorWatcher(
@@ -72,6 +72,7 @@ class Scene:
             self.embedder,
             self.gallery,
             ScriptedPasses({TEXT: PASS, OLD_TEXT: OLD}),
+            enrolled=lambda subject: enrolled and subject == ALICE,
         )
 
     def run(self, looks: int) -> list[tuple[int, Observation]]:
@@ -125,7 +126,15 @@ def test_somebody_else_than_the_holder_is_looked_at_three_times(show: ShowCodes)
     assert passes(scene.run(50)) == [PassEvidence(PASS, 0.2, 0.4, good_shots=3, others_in_zone=0)]
 
 
-def test_a_holder_without_a_template_is_told_at_the_first_shot(show: ShowCodes) -> None:
+def test_nothing_is_made_of_the_face_of_a_holder_who_never_enrolled(show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT,))
+    scene = Scene(*[SOMEBODY] * 50, enrolled=False)
+    assert passes(scene.run(50)) == [PassEvidence(PASS, None, 0.4, good_shots=0, others_in_zone=0, enrolled=False)]
+    assert scene.embedder.crops == []
+    assert scene.watcher.counts.shots == 0
+
+
+def test_a_holder_whose_template_went_meanwhile_is_told_at_the_first_shot(show: ShowCodes) -> None:
     show(lambda _scan: (TEXT,))
     scene = Scene(*[SOMEBODY] * 50, scores=(None,))
     assert passes(scene.run(50)) == [PassEvidence(PASS, None, 0.4, good_shots=1, others_in_zone=0)]

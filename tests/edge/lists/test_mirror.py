@@ -61,6 +61,7 @@ def test_an_enrolled_resident_is_recognised_at_their_gate(estate: Estate, mirror
     assert match.score == pytest.approx(1.0, abs=1e-5)
     assert match.threshold == CALIBRATION.identify[0][1]
     assert mirror.compare(person, vector_of(1)[None]) == pytest.approx(1.0, abs=1e-5)
+    assert mirror.enrolled(person)
     assert mirror.subject_standing(person, GATE, NOON) is Reason.LISTED
     assert (mirror.model, mirror.verify_threshold) == (MODEL, CALIBRATION.verify)
 
@@ -107,6 +108,7 @@ def test_ending_a_consent_destroys_its_templates_and_leaves_the_other_ways_in(
     assert (receipt.version, receipt.templates, receipt.problem) == (3, 0, None)
     assert mirror.identify(vector_of(1)[None], GATE, NOON) is None
     assert mirror.compare(person, vector_of(1)[None]) is None
+    assert not mirror.enrolled(person)
     assert mirror.subject_standing(person, GATE, NOON) is Reason.LISTED
     after = files_of(estate)
     assert not any(secret in content for content in after.values() for secret in (*wrapped, *locked))

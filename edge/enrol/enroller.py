@@ -79,7 +79,11 @@ class Enroller:
             raise EnrolmentRefusedError(RefusalReason.TICKET_OTHER_EDGE)
         if self.clock() > ticket.expires_at + CLOCK_TOLERANCE:
             raise EnrolmentRefusedError(RefusalReason.TICKET_EXPIRED)
-        if self.tickets.is_used(ticket.ticket_id):
+        try:
+            used = self.tickets.is_used(ticket.ticket_id)
+        except TicketBookError as error:
+            raise _not_stored(error) from None
+        if used:
             raise EnrolmentRefusedError(RefusalReason.TICKET_USED)
         return ticket
 
@@ -94,8 +98,12 @@ class Enroller:
                 self.tickets.release(ticket.ticket_id)
                 raise
         except (OutboxError, TicketBookError) as error:
-            log.warning("enrolment.not_stored", why=str(error))
-            raise EnrolmentRefusedError(RefusalReason.NOT_STORED) from None
+            raise _not_stored(error) from None
+
+
+def _not_stored(error: OutboxError | TicketBookError) -> EnrolmentRefusedError:
+    log.warning("enrolment.not_stored", why=str(error))
+    return EnrolmentRefusedError(RefusalReason.NOT_STORED)
 
 
 def _recipient_keys(recipients: Sequence[Recipient]) -> list[tuple[EdgeId, X25519PublicKey]]:

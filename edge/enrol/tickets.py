@@ -36,8 +36,13 @@ class TicketBook:
         path.chmod(0o600)
 
     def is_used(self, ticket_id: str) -> bool:
+        """True when it was. Raises TicketBookError."""
         with self._lock:
-            return self._db.execute("SELECT 1 FROM used WHERE ticket_id = ?", (ticket_id,)).fetchone() is not None
+            try:
+                found = self._db.execute("SELECT 1 FROM used WHERE ticket_id = ?", (ticket_id,)).fetchone()
+            except sqlite3.Error as error:
+                raise self._unusable(error) from None
+            return found is not None
 
     def use(self, ticket_id: str, expires_at: datetime, now: datetime) -> bool:
         """Mark the ticket used, durably; False when it already was. Raises TicketBookError."""

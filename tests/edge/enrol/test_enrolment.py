@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import sqlite3
 import ssl
 import tempfile
 import threading
@@ -250,6 +251,14 @@ def test_no_portrait_is_ever_written_to_disk(desk: Desk, client: Client, monkeyp
     assert not written
     for path in desk.folder.iterdir():
         assert large[1000:1100] not in path.read_bytes()
+
+
+def test_a_book_of_tickets_that_cannot_be_read_enrols_nobody_and_says_so(desk: Desk, client: Client) -> None:
+    with sqlite3.connect(desk.folder / "tickets.db") as book:
+        book.execute("DROP TABLE used")
+    book.close()
+    assert_refused(client.send(desk.signed(), GOOD), RefusalReason.NOT_STORED)
+    assert desk.outbox.messages == []
 
 
 def test_a_full_outbox_keeps_the_ticket_good(desk: Desk, client: Client) -> None:

@@ -9,7 +9,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
@@ -87,6 +87,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(CoreError, _on_refusal)
     app.add_exception_handler(OperationalError, _on_database_away)
+    app.add_exception_handler(IntegrityError, _on_somebody_faster)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(Exception, _on_crash)
@@ -131,6 +132,13 @@ async def _on_validation(_request: Request, error: Exception) -> Response:
 async def _on_database_away(_request: Request, error: Exception) -> Response:
     log.warning("api.database_away", error=type(error).__name__)
     return document(503, "not-ready", "the database does not answer; try again", {"Retry-After": "2"})
+
+
+async def _on_somebody_faster(_request: Request, error: Exception) -> Response:
+    """Two requests entered the same thing at once, each looked before the other wrote. Never quote the error: it may
+    hold a name or a plate."""
+    log.info("api.somebody_faster", error=type(error).__name__)
+    return document(409, "conflict", "somebody entered the same at this moment; look again, then try again")
 
 
 async def _on_crash(request: Request, error: Exception) -> Response:

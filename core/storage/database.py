@@ -93,14 +93,16 @@ def _switch_to_wal(cursor: Any) -> None:
 
 
 def _engine(url: str) -> Engine:
+    """Errors of this engine are logged, so they name the statement and never its values: names, plates."""
     if not url.startswith("sqlite"):
         return create_engine(
             url,
+            hide_parameters=True,
             pool_pre_ping=True,
             pool_timeout=BUSY_TIMEOUT_S,
             connect_args={"connect_timeout": 5, "options": f"-c lock_timeout={int(BUSY_TIMEOUT_S * 1000)}"},
         )
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S})
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: object) -> None:

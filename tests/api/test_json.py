@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from api.permissions import Role
 from core.contract.ids import new_id
 from core.contract.signed import verify_pass, verify_ticket
 from core.people.edges import do_approve_edge
+from core.people.vehicles import do_put_vehicle
 from tests.api.houses import House, jpeg, new_picture_id, now, picture_of
 from tests.api.serving import Served
 from tests.core.estates import key, passage, stranger
@@ -168,6 +170,27 @@ def test_vehicles_are_entered_by_plate_once(admin: Client) -> None:
     assert len(admin.get("/api/v1/vehicles").json()["vehicles"]) == 1
     assert admin.delete(path).status_code == 204
     problem(admin.delete(path), 404, "not-found")
+
+
+def test_of_two_who_enter_one_plate_at_once_the_second_is_told_so(admin: Client, house: House) -> None:
+    body = {"plate": "京A12345", "kind": "resident", "checkpoints": ["lane"]}
+    with ThreadPoolExecutor(1) as pool:
+        with house.database.writing() as db:
+            do_put_vehicle(
+                db,
+                key(),
+                plate="京A12345",
+                kind="resident",
+                checkpoints=["lane"],
+                valid_from=now(),
+                valid_until=None,
+                now=now(),
+            )
+            second = pool.submit(admin.put, f"/api/v1/vehicles/{key()}", json=body)
+            wait([second], 0.5)
+        answer = second.result(20)
+    problem(answer, 409, "conflict")
+    assert "京A12345" not in answer.text
 
 
 def test_a_pass_is_the_same_text_each_time_until_it_is_revoked(admin: Client, served: Served) -> None:

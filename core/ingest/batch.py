@@ -31,9 +31,10 @@ from core.ingest.cursors import Life, Progress, advance, lock_cursors
 from core.ingest.rows import UnusableError, alert_raised, alert_row, camera_payload, passage_row, picture_row
 from core.live import LiveKind
 from core.passages import passage_payload
+from core.people.edges import is_trusted
 from core.people.enrolment import do_store_template, lock_people
 from core.rules import Place, evaluate, places_of
-from core.storage.schema import AlertRow, EdgeCursorRow, EventRow, PassageRow, PictureRow
+from core.storage.schema import AlertRow, EdgeCursorRow, EdgeRow, EventRow, PassageRow, PictureRow
 
 _TEMPLATE_TYPE = "anju.template.sealed.v1"
 
@@ -176,7 +177,8 @@ class _Batch:
 
     def _bury(self, count: str, read: Read, reason: str, envelope: Envelope | None = None) -> None:
         self._counts[count] += 1
-        private = envelope is not None and envelope.type == _TEMPLATE_TYPE
+        spoken_of = envelope is not None and envelope.type == _TEMPLATE_TYPE
+        private = spoken_of or _TEMPLATE_TYPE.encode() in read.arrival.payload
         payload = b"" if private else read.arrival.payload
         dead_letters.keep(self._db, read.arrival.topic, reason, payload, read.arrival.received_at)
 
@@ -208,9 +210,12 @@ class _Batch:
         self._pictures.add(message.picture_id)
         self._told.append((LiveKind.PICTURE, {"id": message.picture_id, "passage": message.passage_id}))
 
-    def _template(self, edge: str, message: Message) -> None:  # noqa: ARG002
+    def _template(self, edge: str, message: Message) -> None:
+        """Only an edge whose key somebody has compared may say what a person looks like."""
         assert isinstance(message, TemplateSealedV1)
-        if do_store_template(self._db, message, self._now).refused is not None:
+        enrolling = self._db.get(EdgeRow, edge)
+        trusted = enrolling is not None and is_trusted(enrolling)
+        if not trusted or do_store_template(self._db, message, self._now).refused is not None:
             self._counts["templates_refused"] += 1
 
     def _camera(self, edge: str, message: Message) -> None:

@@ -23,9 +23,23 @@ from core.contract.events import CameraChangedV1, OutboxDroppedV1, PictureV1
 from core.contract.ids import new_id
 from core.ingest.arrivals import Arrival
 from core.lists.places import do_sync_places
+from core.people.edges import do_note_edge_state
 from core.storage.database import Database
-from core.storage.schema import AlertRow, DeadLetterRow, EventRow, PassageRow
-from tests.core.estates import NOW, arrival, envelope, estate, event, passage, stranger
+from core.storage.schema import AlertRow, DeadLetterRow, EventRow, PassageRow, SealedTemplateRow
+from tests.core.estates import (
+    NOW,
+    EdgeKey,
+    arrival,
+    consenting_person,
+    edge_state,
+    envelope,
+    estate,
+    event,
+    key,
+    passage,
+    sealed_template,
+    stranger,
+)
 from tests.core.ingest.commit import commit, tables
 
 JPEG = b"\xff\xd8\xff\xe0 a picture"
@@ -202,6 +216,31 @@ def test_garbage_becomes_a_dead_letter_and_nothing_else(
 ) -> None:
     committed = commit(known_database, config, arrival(payload), event(passage(), 1))
     assert (committed.counts["garbage"], committed.counts["stored"]) == (1, 1)
+
+
+def test_a_template_is_taken_only_from_an_edge_whose_key_was_compared(
+    trusting_database: Database, config: EstateConfig, edge_keys: dict[str, EdgeKey]
+) -> None:
+    who, consent = consenting_person(trusting_database, "gate")
+    wire = sealed_template(who, consent, edge_keys)
+    with trusting_database.writing() as db:
+        do_note_edge_state(db, edge_state("edge-2", EdgeKey.make().public_base64), NOW)
+    refused = commit(trusting_database, config, event(wire, 1, edge="edge-2"))
+    assert (refused.counts["templates_refused"], refused.acks[0].sequence) == (1, 1)
+    assert commit(trusting_database, config, event(wire, 1)).counts["templates_refused"] == 0
+    with trusting_database.reading() as db:
+        assert db.scalars(select(SealedTemplateRow.edge_id)).all() == ["edge-1"]
+
+
+def test_no_dead_letter_keeps_a_template_where_no_erasure_would_find_it(
+    known_database: Database, config: EstateConfig, edge_keys: dict[str, EdgeKey]
+) -> None:
+    wire = encode(envelope(sealed_template(key(), new_id(), edge_keys), 1))
+    damaged = wire.replace(b'"template_id"', b'"template"')
+    for one in (damaged, wire[:-1], wire.replace(b"/edge/edge-1", b"/edge/edge-2")):
+        commit(known_database, config, arrival(one))
+    with known_database.reading() as db:
+        assert [letter.payload for letter in db.scalars(select(DeadLetterRow))] == [b"", b"", b""]
 
 
 def test_a_dead_letter_is_cut_and_their_number_is_bounded(

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from core import live
@@ -89,8 +89,8 @@ async def _keep_house(database: Database, subscriber: Subscriber) -> None:
         facts = {"at": isoformat(datetime.now(UTC)), "broker": subscriber.connected, "counts": dict(subscriber.counts)}
         try:
             await asyncio.to_thread(_upkeep, database, facts)
-        except OperationalError as error:
-            log.warning("core.heartbeat_missed", error=type(error.orig).__name__)
+        except SQLAlchemyError as error:  # locked, full, away, or another core was faster: the next one will do
+            log.warning("core.heartbeat_missed", error=type(error).__name__)
         await asyncio.sleep(HEARTBEAT_S)
 
 

@@ -11,6 +11,7 @@ from core.contract.config import EstateConfig
 from core.contract.ids import new_id
 from core.ingest.arrivals import read
 from core.ingest.batch import Rulebook, commit_batch
+from core.lists.places import do_sync_places
 from core.people.consents import check_withdraw, do_withdraw_consent
 from core.people.enrolment import do_store_template
 from core.people.passes import do_issue_pass, do_revoke_pass
@@ -89,6 +90,17 @@ def test_a_withdrawal_and_a_batch_of_templates_never_block_each_other_for_good(
         do_withdraw_consent(db, consent, "desk-1", NOW)
     second.is_done()
     assert edges_with_templates(trusting_database) == [(stays[0], "edge-1")]
+
+
+def test_two_processes_that_start_together_both_start(database: Database, config: EstateConfig) -> None:
+    def start() -> None:
+        with database.writing() as db:
+            assert do_sync_places(db, config, NOW) == frozenset()
+
+    with database.writing() as db:
+        assert do_sync_places(db, config, NOW) == {"edge-1", "edge-2"}
+        second = Meanwhile(start)
+    second.is_done()
 
 
 def test_a_person_is_removed_while_their_pass_is_taken_back(known_database: Database) -> None:

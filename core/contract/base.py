@@ -11,7 +11,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 class Message(BaseModel):
     """A value that crosses a process border."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # What was wrong with a message may be logged with a traceback; what was in it may not.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 Instant = AwareDatetime

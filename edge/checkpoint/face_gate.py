@@ -86,7 +86,8 @@ class FaceGateWatcher:
         for track in look.ended:
             over = self._passes.pop(track.id, None)
             if over is not None and not over.decided and over.looks >= INTENT_FRAMES:
-                if over.shooting.probe(picture.moment.pts_s, hurry=True):
+                # Not with somebody else in the zone: the gate would open before them.
+                if not near and over.shooting.probe(picture.moment.pts_s, hurry=True):
                     self._identify(over, picture.moment)
                 told.append(self._tell(over, picture, still_there=False))
         return told

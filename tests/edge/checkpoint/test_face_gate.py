@@ -136,6 +136,14 @@ def test_somebody_who_leaves_undecided_is_told_without_a_picture() -> None:
     assert seen.picture is None
 
 
+def test_no_gate_opens_before_the_next_person_for_one_who_has_left() -> None:
+    next_one = [faces((520, 180, 90))] * 12
+    scene = Scene(*[faces((120, 180, 90))] * 4, *next_one, matches=(UNSURE, UNSURE, UNSURE, UNSURE, SURE))
+    told = [evidence(seen) for _, seen in scene.run(30)]
+    assert FaceEvidence(UNSURE, 1, 0) in told, "the first, by the one shot taken while there"
+    assert not any(one.match == SURE for one in told)
+
+
 def test_two_in_the_zone_are_not_compared() -> None:
     scene = Scene(*[faces((200, 180, 90), (420, 180, 90))] * 10)
     told = scene.run(40)

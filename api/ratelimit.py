@@ -49,6 +49,12 @@ class FailureLimiter:
         with self._lock:
             self._levels.pop(key, None)
 
+    def forgive(self, key: Hashable) -> None:
+        """Take one failure back."""
+        with self._lock:
+            if key in self._levels:
+                self._levels[key] = (max(0.0, self._level(key) - 1), self._clock())
+
     def __len__(self) -> int:
         return len(self._levels)
 
@@ -62,18 +68,26 @@ class FailureLimiter:
 
 
 class SigninLimiter:
-    """Five failures per account and address in five minutes, thirty per address."""
+    """Five failures per account and address in five minutes, thirty per address.
+
+    An attempt counts as failed from its beginning: a hundred at the same moment are no more than five.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lock = threading.Lock()
         self._pairs = FailureLimiter(Allowance(5, 300.0), clock=clock)
         self._addresses = FailureLimiter(Allowance(30, 300.0), clock=clock)
 
-    def wait_s(self, account: str, address: str) -> int:
-        return max(self._pairs.wait_s((account, address)), self._addresses.wait_s(address))
-
-    def failed(self, account: str, address: str) -> None:
-        self._pairs.failed((account, address))
-        self._addresses.failed(address)
+    def admit(self, account: str, address: str) -> int:
+        """0: the attempt may be made, and has failed unless ``succeeded`` follows. Else whole seconds to wait."""
+        with self._lock:
+            wait_s = max(self._pairs.wait_s((account, address)), self._addresses.wait_s(address))
+            if wait_s == 0:
+                self._pairs.failed((account, address))
+                self._addresses.failed(address)
+            return wait_s
 
     def succeeded(self, account: str, address: str) -> None:
+        """The attempt was right: what went wrong before it is forgotten for the account, itself for the address."""
         self._pairs.succeeded((account, address))
+        self._addresses.forgive(address)

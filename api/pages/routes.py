@@ -144,13 +144,12 @@ def login_page(request: Request, context: Context) -> Response:
 def login(request: Request, context: Context, name: Short, password: Secret) -> Response:
     language, address = language_of(request), request.client.host if request.client else ""
     account = name.strip().lower()
-    if wait := context.limiter.wait_s(account, address):
+    if wait := context.limiter.admit(account, address):
         complaint = words.text(language, "login.wait", n=wait)
         headers = {"Retry-After": str(wait)}
         return render(request, context, "login.html", status=429, headers=headers, complaint=complaint, account=account)
     secret = accounts.sign_in(context.database, account, password, context.now())
     if secret is None:
-        context.limiter.failed(account, address)
         complaint = words.text(language, "login.wrong")
         return render(request, context, "login.html", status=401, complaint=complaint, account=account)
     context.limiter.succeeded(account, address)
@@ -181,15 +180,16 @@ def setup_page(request: Request, context: Context) -> Response:
 def setup(request: Request, context: Context, token: Secret, name: Short, password: Secret) -> Response:
     address = request.client.host if request.client else ""
     language = language_of(request)
-    if wait := context.limiter.wait_s("", address):
+    if wait := context.limiter.admit("", address):
         return _setup(request, context, words.text(language, "login.wait", n=wait), name, 429)
     try:
         secret = accounts.set_up(context.database, token.strip(), name.strip().lower(), password, context.now())
     except AccountError as error:
-        if error.key == "setup.wrong_token":
-            context.limiter.failed("", address)
+        if error.key != "setup.wrong_token":
+            context.limiter.succeeded("", address)
         values = {"n": passwords.MIN_PASSWORD_LENGTH}
         return _setup(request, context, words.text(language, error.key, **values), name, 422)
+    context.limiter.succeeded("", address)
     response = _go_to(request, "/")
     set_session_cookie(response, context, secret)
     return response

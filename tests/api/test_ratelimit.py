@@ -45,15 +45,21 @@ def test_memory_is_bounded_and_the_oldest_is_forgotten_first() -> None:
 
 def test_one_address_can_not_try_many_accounts() -> None:
     limiter = SigninLimiter(Clock())
-    for number in range(30):
-        limiter.failed(f"account-{number}", "192.0.2.1")
-    assert limiter.wait_s("untouched", "192.0.2.1") > 0
-    assert limiter.wait_s("untouched", "192.0.2.2") == 0
+    assert [limiter.admit(f"account-{number}", "192.0.2.1") for number in range(30)] == [0] * 30
+    assert limiter.admit("untouched", "192.0.2.1") > 0
+    assert limiter.admit("untouched", "192.0.2.2") == 0
 
 
 def test_another_address_is_not_locked_out_by_an_attacker() -> None:
     limiter = SigninLimiter(Clock())
-    for _ in range(9):
-        limiter.failed("admin", "192.0.2.1")
-    assert limiter.wait_s("admin", "192.0.2.1") > 0
-    assert limiter.wait_s("admin", "192.0.2.2") == 0
+    waits = [limiter.admit("admin", "192.0.2.1") for _ in range(9)]
+    assert waits[:5] == [0] * 5
+    assert all(wait > 0 for wait in waits[5:])
+    assert limiter.admit("admin", "192.0.2.2") == 0
+
+
+def test_who_is_right_every_time_never_waits() -> None:
+    limiter = SigninLimiter(Clock())
+    for _ in range(100):
+        assert limiter.admit("desk-1", "192.0.2.1") == 0
+        limiter.succeeded("desk-1", "192.0.2.1")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from http.cookies import SimpleCookie
 
@@ -156,6 +158,18 @@ def test_after_five_failures_an_account_waits_though_the_password_is_right(clien
     assert locked.status_code == 429
     assert 0 < int(locked.headers["retry-after"]) <= 300
     assert "set-cookie" not in locked.headers
+
+
+def test_many_attempts_at_the_same_moment_are_no_more_than_five(client: Client, house: House) -> None:
+    set_up(client, house)
+    client.cookies.clear()
+
+    def attempt(number: int) -> int:
+        return client.post("/login", data={"name": "admin", "password": f"wrong password {number}"}).status_code
+
+    with ThreadPoolExecutor(16) as pool:
+        answers = Counter(pool.map(attempt, range(16)))
+    assert answers == {401: 5, 429: 11}
 
 
 def test_a_service_token_opens_the_json_api_until_it_is_taken_back(client: Client, house: House) -> None:

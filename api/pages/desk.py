@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
 from api import schemas
@@ -25,7 +25,7 @@ MAX_CHECKPOINTS = 60
 MAX_PASSAGES = 60
 CORE_SILENCE = timedelta(seconds=20)
 """Four of the core's heartbeats."""
-_URGENCY = {Severity.CRITICAL: 0, Severity.WARNING: 1, Severity.INFO: 2}
+_URGENCY = {Severity.CRITICAL.value: 0, Severity.WARNING.value: 1, Severity.INFO.value: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +79,15 @@ def live_position(db: Session) -> int:
 
 
 def alert_board(db: Session, config: EstateConfig) -> AlertBoard:
-    raised = list_alerts(db, state=AlertState.RAISED, limit=1000)
-    raised.sort(key=lambda row: _URGENCY[Severity(row.severity)])  # stable: newest stay first within a severity
+    raised = AlertRow.state == AlertState.RAISED.value
+    # The database sorts: a crowd of newer alerts must not push an urgent one out of what is read.
+    urgency = case(_URGENCY, value=AlertRow.severity)
+    most_urgent = select(AlertRow).where(raised).order_by(urgency, AlertRow.raised_at.desc(), AlertRow.id.desc())
+    shown = list(db.scalars(most_urgent.limit(MAX_OPEN)))
+    count = db.scalar(select(func.count()).select_from(AlertRow).where(raised)) or 0
     answered = list_alerts(db, state=AlertState.ACKNOWLEDGED, limit=MAX_ANSWERED)
-    shown = raised[:MAX_OPEN]
     cards = _alert_cards(db, config, [*shown, *answered])
-    return AlertBoard(cards[: len(shown)], cards[len(shown) :], len(raised) - len(shown))
+    return AlertBoard(cards[: len(shown)], cards[len(shown) :], max(0, count - len(shown)))
 
 
 def checkpoint_board(db: Session, config: EstateConfig, now: datetime) -> CheckpointBoard:

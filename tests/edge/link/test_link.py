@@ -19,6 +19,7 @@ from core.contract.ids import CheckpointId
 from core.contract.lists import ListDeltaV1, ListReceiptV1
 from core.contract.topics import Channel, topic
 from core.contract.vocabulary import GateState
+from edge.link import sender as sender_module
 from edge.link import window as window_module
 from tests.edge.link.parts import EDGE, Core, Edge, Raw, configuration, until
 from tests.edge.test_outbox import AT, passage, picture

@@ -135,10 +135,6 @@ class FaceIndex:
         """Take out every template of ``subject``; how many there were. Searches that start afterwards can't find it."""
         return self.update(Erasure(subjects=frozenset((subject,))))
 
-    def erase_template(self, template_id: TemplateId) -> bool:
-        """Take out one template; False when it was not there."""
-        return self.update(Erasure(templates=frozenset((template_id,)))) == 1
-
     def update(self, erase: Erasure | None = None, enrol: Sequence[Template] = ()) -> int:
         """Erase, then enrol, as one change: no search sees half of it. How many templates were erased.
 

@@ -47,10 +47,7 @@ def draw_car(body: Body, paint: Colour, plate: str, plate_colour: PlateColour) -
         return x0 + x * width, y0 + y * width
 
     roof_y, inset, base_y = _ROOF[body]
-    canvas.shape(ellipse(at(0.5, bumper - 0.005), (0.53 * width, 0.045 * width)), (24, 22, 20), soft=14, opacity=0.75)
-    for side in (0.07, 0.79):
-        canvas.shape(box(at(side, 0.58), at(side + 0.14, bumper), 18), (26, 26, 28))
-        canvas.shape(box(at(side + 0.02, 0.60), at(side + 0.05, bumper - 0.02), 8), (58, 58, 60), soft=3)
+    _shadow_and_wheels(canvas, at, bumper, width)
     for side in (-1, 1):
         mirror = at(0.5 + side * 0.475, base_y + 0.005)
         canvas.shape(ellipse(mirror, (0.045 * width, 0.032 * width)), shade(paint, 0.85))
@@ -107,6 +104,13 @@ def box(top_left: Point, bottom_right: Point, radius: float) -> Mask:
 
 def _mirror(points: list[tuple[float, float]], axis_x: float) -> list[tuple[float, float]]:
     return [(2 * axis_x - x, y) for x, y in reversed(points)]
+
+
+def _shadow_and_wheels(canvas: Canvas, at: Callable[[float, float], Point], bumper: float, width: int) -> None:
+    canvas.shape(ellipse(at(0.5, bumper - 0.005), (0.53 * width, 0.045 * width)), (24, 22, 20), soft=14, opacity=0.75)
+    for side in (0.07, 0.79):
+        canvas.shape(box(at(side, 0.58), at(side + 0.14, bumper), 18), (26, 26, 28))
+        canvas.shape(box(at(side + 0.02, 0.60), at(side + 0.05, bumper - 0.02), 8), (58, 58, 60), soft=3)
 
 
 def _lamps_and_grille(canvas: Canvas, at: Callable[[float, float], Point], base_y: float, width: int) -> None:

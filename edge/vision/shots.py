@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from edge.evidence import Moment
 from models.types import Image
 
@@ -48,8 +46,3 @@ class BestShots:
         for shot in self.shots:
             shot.crop.fill(0)
         self.shots.clear()
-
-
-def stack(shots: list[Shot]) -> Image:
-    """Crops of ``shots`` as one uint8 (n, 112, 112, 3)."""
-    return np.stack([shot.crop for shot in shots])

@@ -168,8 +168,9 @@ def test_enrolling_the_same_template_id_again_replaces_it() -> None:
 
     assert len(index) == 1
     assert index.compare(MODEL, before.subject, second[None]) == pytest.approx(1.0, abs=1e-5)
-    assert index.erase_template(before.template_id)
-    assert not index.erase_template(before.template_id)
+    one = Erasure(templates=frozenset((before.template_id,)))
+    assert index.update(one) == 1
+    assert index.update(one) == 0
 
 
 def test_readers_see_whole_changes_while_a_writer_works() -> None:

@@ -172,6 +172,25 @@ def test_an_edge_without_events_is_told_every_time_it_speaks_that_the_core_lives
     asyncio.run(scenario())
 
 
+def test_two_cores_share_the_events_and_one_of_them_may_go(
+    tmp_path: Path, mosquitto: Mosquitto, database: Database, database_url: str
+) -> None:
+    wires = [encode(envelope(stranger(), number)) for number in range(1, 101)]
+    one, loaded = Edge(mosquitto), on_broker(tmp_path, mosquitto, database_url)
+
+    async def scenario() -> None:
+        async with running(loaded, database) as stays, one.connected() as client:
+            async with running(loaded, database) as goes:
+                await one.send_until_acked(client, wires[:50])
+                assert stays.counts["stored"] > 0
+                assert goes.counts["stored"] > 0
+                assert stays.counts["stored"] + goes.counts["stored"] == 50
+            await one.send_until_acked(client, wires)
+
+    asyncio.run(scenario())
+    assert (count(database, PassageRow), count(database, AlertRow)) == (100, 100)
+
+
 def test_a_broker_that_restarts_costs_nothing(
     tmp_path: Path, mosquitto: Mosquitto, database: Database, database_url: str
 ) -> None:

@@ -263,7 +263,10 @@ def streams(clips: dict[str, Path], runners: Runners, gallery: RandomGallery, se
     watchers: dict[str, tuple[Watcher, float]] = {
         "gate": (FaceGateWatcher(gate, runners.faces, runners.embedder, gallery), 1.5),
         "empty": (FaceGateWatcher(gate, runners.faces, runners.embedder, gallery), 3.0),
-        "door": (DoorWatcher(door, runners.faces, runners.embedder, gallery, EstatePasses()), 1.0),
+        "door": (
+            DoorWatcher(door, runners.faces, runners.embedder, gallery, EstatePasses(), enrolled=lambda _: True),
+            1.0,
+        ),
         "lane": (PlateLaneWatcher(lane, runners.plates, runners.reader), 1.0),
     }
     words = {

@@ -70,7 +70,7 @@ class DoorWatcher:
         gallery: Gallery,
         passes: PassReader,
         *,
-        enrolled: Callable[[SubjectKey], bool] = lambda _: True,
+        enrolled: Callable[[SubjectKey], bool],
     ) -> None:
         """enrolled: whether somebody has a template in ``gallery``; asked before anything is made of their face."""
         self._checkpoint = checkpoint

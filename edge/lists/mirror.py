@@ -44,6 +44,10 @@ class ListRefusedError(ValueError):
     """A delta can't be applied as a whole; the text goes into the receipt."""
 
 
+class UnsignedListError(ListRefusedError):
+    """The list is not the core's: whoever sent it says nothing about how complete ours is."""
+
+
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -90,6 +94,7 @@ class ListMirror:
         self._contact = self._contact_on_disk = self._store.contact
         self._kept, self._foreign, self._refused = self._store.count(gallery.model)
         self._unfolded = False
+        self._behind = False
         log.info("lists.opened", version=self._version, templates=self._kept, problem=self._problems())
 
     def close(self) -> None:
@@ -151,11 +156,16 @@ class ListMirror:
         return self._version
 
     def touch(self, now: datetime) -> None:
-        """The core gave a sign of life (an acknowledgement): the lists are as fresh as ``now``."""
+        """The core gave a sign of life (an acknowledgement): the lists are as fresh as ``now``.
+
+        Not while a change of the core's could not be applied here: it may be somebody's erasure.
+        """
         with self._writer:
-            self._contact = now
             if self._unfolded:
                 self._fold_log()
+            if self._behind:
+                return
+            self._contact = now
             on_disk = self._contact_on_disk
             if on_disk is not None and abs(now - on_disk) < CONTACT_WRITTEN_EVERY:
                 return
@@ -192,9 +202,11 @@ class ListMirror:
             try:
                 self._apply(self._open(delta))
             except ListRefusedError as error:
+                self._behind |= not isinstance(error, UnsignedListError)
                 log.warning("lists.refused", first=delta.first, last=delta.last, problem=str(error))
                 return self.receipt(str(error))
             except sqlite3.Error as error:
+                self._behind = True
                 code = _sqlite_code(error)
                 log.warning("lists.not_stored", first=delta.first, last=delta.last, error=code)
                 return self.receipt(f"the list could not be stored ({code}): check this edge's disk space")
@@ -209,7 +221,7 @@ class ListMirror:
             verify_list(claim, delta.signature_base64, self._core_public_key)
             batch = ChangeBatch.model_validate_json(unseal(sealed, self._keys.private, LIST_INFO))
         except ClaimError as error:
-            raise ListRefusedError(f"{error}: compare the .pub file here with the core's") from None
+            raise UnsignedListError(f"{error}: compare the .pub file here with the core's") from None
         except SealError:
             key = fingerprint(self._keys.private.public_key())
             raise ListRefusedError(
@@ -227,6 +239,7 @@ class ListMirror:
         self._store.write(plan, batch.last, now)
         self._version = batch.last
         self._contact = self._contact_on_disk = now
+        self._behind = False
         own = [template for template in plan.templates.values() if template.model == self.model]
         self._gallery.update(plan.erasure, own)
         self._plates.update(plan.removed_vehicles, {key: digest for key, (digest, _) in plan.vehicles.items()})

@@ -284,6 +284,27 @@ def test_garbage_instead_of_a_list_is_refused(mirror: ListMirror, sealed: str) -
     assert receipt.problem is not None
 
 
+def test_a_core_that_can_not_be_followed_does_not_keep_lists_fresh(estate: Estate, mirror: ListMirror) -> None:
+    """What could not be applied may be an erasure: faces stop after a day, however alive the core is."""
+    mirror.apply(estate.delta(resident(someone())))
+    unknown_form = base64.b64encode(seal(b'{"edge": "gate-1"}', estate.public_key, LIST_INFO)).decode()
+    mirror.apply(estate.signed(EDGE, 2, 2, unknown_form))
+
+    mirror.touch(NOON + timedelta(hours=23))
+    assert not mirror.recogniser_may_run(NOON + timedelta(hours=25))
+
+    mirror.apply(estate.delta(resident(someone())))
+    mirror.touch(NOON + timedelta(hours=26))
+    assert mirror.recogniser_may_run(NOON + timedelta(hours=27))
+
+
+def test_a_forged_list_does_not_make_lists_stale(estate: Estate, mirror: ListMirror) -> None:
+    mirror.apply(estate.delta(resident(someone())))
+    mirror.apply(ListDeltaV1(edge=EDGE, first=2, last=2, sealed_base64="AAAA", signature_base64="AAAA"))
+    mirror.touch(NOON + timedelta(hours=23))
+    assert mirror.recogniser_may_run(NOON + timedelta(hours=25))
+
+
 def test_a_list_that_somebody_else_sealed_to_this_edge_is_refused_whole(estate: Estate, mirror: ListMirror) -> None:
     """The edge's key is public: without the core's signature anybody on the broker could list themselves."""
     intruder = someone()

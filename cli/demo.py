@@ -30,6 +30,8 @@ def demo(
     """Run all of Anju on this machine and check it against the script of its clips. Exit code 1 when it went wrong."""
     if importlib.util.find_spec("aio_rtsp_toolkit") is None:
         raise DemoError("the demo needs the 'dev' extra (RTSP server, fonts): run 'make setup'")
+    if report is not None and not report.absolute().parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {report.absolute().parent}", param_hint="--report")
     console = Console()
     plates = _fetch_models(console, accepted=accept_licence)
     from demo.run import Options, run_demo  # noqa: PLC0415 - loaded when the demo is really run
@@ -55,7 +57,7 @@ def _fetch_models(console: Console, *, accepted: bool) -> bool:
             [model.name for model in wanted], directory=directory, accepted=agreed, on_progress=bars.show
         )
     if refused := problems.pop(PLATE_DETECTOR, None):
-        console.print(f"[yellow]The vehicle lane stays closed: {refused}[/yellow]")
+        console.print(f"[yellow]The vehicle lane stays closed: {refused}\nHere: anju demo --accept-licence[/yellow]")
     for error in problems.values():
         raise error
     return refused is None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from pydantic import BaseModel
 
@@ -19,6 +20,7 @@ EARLY_S = 0.5
 LATE_S = 4.0
 """A passage belongs to an act when its frame was sent between the act's first and last frame, give or take this."""
 
+OVERLOADED_MS = 600.0
 STEPS = ("capture", "detect", "embed", "match", "read", "decision", "page")
 
 
@@ -37,15 +39,22 @@ class Percentiles(BaseModel):
 
 
 class Report(BaseModel):
-    """What ``--report`` writes."""
+    """What ``--report`` writes. ``findings``: what was missed or wrong, and when; no names."""
 
     seed: int
     seconds: float
     chaos: bool
     kinds: dict[str, KindCount]
+    findings: list[str]
     lost: int
     doubled: int
     latency_ms: dict[str, Percentiles]
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether pictures waited so long before they were looked at that passes may have been dropped."""
+        waited = self.latency_ms.get("capture")
+        return waited is not None and waited.p95 > OVERLOADED_MS
 
     @property
     def right(self) -> bool:
@@ -82,33 +91,54 @@ class _Ledger:
         return False
 
 
-def judge(occurrences: Sequence[Occurrence], observed: Observed) -> dict[str, KindCount]:
-    """Expected, caught and wrong per kind of act."""
+def judge(occurrences: Sequence[Occurrence], observed: Observed) -> tuple[dict[str, KindCount], list[str]]:
+    """Expected, caught and wrong per kind of act; and a line for everything that was missed or wrong."""
     counts = {kind.value: KindCount() for kind in ActKind}
+    findings: list[str] = []
     ledger = _Ledger(observed)
     for occurrence in sorted(occurrences, key=lambda one: one.first_at):
-        caught = _claim_all(ledger, occurrence)
+        missing = _claim_all(ledger, occurrence)
         if occurrence.complete:
-            counts[occurrence.act.kind.value].expected += 1
-            counts[occurrence.act.kind.value].caught += caught
+            count = counts[occurrence.act.kind.value]
+            count.expected += 1
+            count.caught += not missing
+            findings += [f"{_when(occurrence)}: missed {what}" for what in missing]
     for thing in _unclaimed(ledger):
         culprit = _nearest(occurrences, thing, observed)
         if culprit is None:
             counts.setdefault("outside_any_act", KindCount()).wrong += 1
+            findings.append(f"{_clock(thing.at)} outside any act: {_what(thing)}")
         elif culprit.complete or _serious(thing):
-            count = counts[culprit.act.kind.value]
-            count.wrong += 1
-    return _without_false_calm(counts)
+            counts[culprit.act.kind.value].wrong += 1
+            findings.append(f"{_when(culprit)}: wrong {_what(thing)}")
+    return _without_false_calm(counts), findings
 
 
-def _claim_all(ledger: _Ledger, occurrence: Occurrence) -> bool:
-    """Whether every passage the act must cause, and its alert, is there; claims what it finds."""
-    passages = [ledger.claim(occurrence, wanted) for wanted in occurrence.act.expects.passages]
-    found = [passage for passage in passages if passage is not None]
-    alerted = True
-    if occurrence.act.expects.alert is not None:
-        alerted = bool(found) and ledger.claim_alert(occurrence.act.expects.alert, found[-1])
-    return len(found) == len(passages) and alerted
+def _claim_all(ledger: _Ledger, occurrence: Occurrence) -> list[str]:
+    """What is missing of the passages and the alert the act must cause; claims what it finds."""
+    missing, last = [], None
+    for wanted in occurrence.act.expects.passages:
+        last = ledger.claim(occurrence, wanted)
+        if last is None:
+            missing.append(f"passage {wanted.credential} {wanted.reason}")
+    alert = occurrence.act.expects.alert
+    if alert is not None and (last is None or not ledger.claim_alert(alert, last)):
+        missing.append(f"alert {alert}")
+    return missing
+
+
+def _when(occurrence: Occurrence) -> str:
+    return f"{_clock(occurrence.decisive_at)} {occurrence.act.kind} on {occurrence.act.camera}, loop {occurrence.loop}"
+
+
+def _clock(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%SZ")
+
+
+def _what(thing: SeenPassage | SeenAlert) -> str:
+    if isinstance(thing, SeenAlert):
+        return f"alert {thing.trigger}"
+    return f"passage {thing.credential} {thing.verdict} ({thing.reason})"
 
 
 def _unclaimed(ledger: _Ledger) -> list[SeenPassage | SeenAlert]:

@@ -30,7 +30,7 @@ from demo.observed import read_observed
 from demo.processes import DemoError, Tree, listens, wait_until
 from demo.report import Report, judge, latencies
 from demo.script import LANE_CAMERA, Script, make_script
-from demo.site import Site, cache_folder, prepare
+from demo.site import Site, cache_folder, one_at_a_time, prepare
 from demo.story import Story
 from demo.truth import occurrences
 
@@ -102,15 +102,14 @@ def _play_on_a_fresh_site(options: Options, console: Console, interrupted: _Inte
     cast = casting.make_cast(options.seed)
     script = make_script(cast, options.seed)
     clips = _draw(cast, script, cache, console)
-    site = prepare(cache)
-    run = _Run(options, console, cast, script, site, Tree(site.logs), interrupted)
-    try:
-        report = run.play(run.start(clips))
-    except BaseException:
-        console.print(f"[dim]logs are kept in {site.logs}[/dim]")
-        raise
-    finally:
-        run.tree.stop()
+    with one_at_a_time(cache):
+        site = prepare(cache)
+        run = _Run(options, console, cast, script, site, Tree(site.logs), interrupted)
+        with run.ended():
+            token = run.start(clips)
+    with run.ended():
+        report = run.play(token)
+    run.tree.stop()
     site.remove()
     return report
 
@@ -156,6 +155,21 @@ class _Run:
     tree: Tree
     interrupted: _Interrupted
 
+    @contextmanager
+    def ended(self) -> Iterator[None]:
+        """When what is done in here fails, nothing goes on running and only the logs stay; at ctrl-C nothing does."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.tree.stop()
+            self.site.remove()
+            raise
+        except BaseException:
+            self.tree.stop()
+            self.site.forget()
+            self.console.print(f"[dim]logs are kept in {self.site.logs}[/dim]")
+            raise
+
     def start(self, clips: Path) -> str:
         """Every process, in the order they need each other. A service token for the demo itself."""
         site, tree, config = self.site, self.tree, str(self.site.config)
@@ -171,6 +185,7 @@ class _Run:
             tree.start("api", site.anju("api", "--config", config))
             wait_until("the pages", lambda: listens(site.api_port), START_TIMEOUT_S, tree.check)
             tree.start("edge", site.anju("edge", "--config", config, "--id", site.edge))
+            wait_until("the edge's enrolment endpoint", lambda: listens(site.enrol_port), START_TIMEOUT_S, tree.check)
         return str(made["token"])
 
     def play(self, token: str) -> Report:
@@ -201,11 +216,13 @@ class _Run:
         expected = [one for one in happened if self.options.plates or one.act.camera != LANE_CAMERA]
         observed = read_observed(load_config(self.site.config)).since(began)
         visible = {told.payload["id"]: told.arrived_at for told in listener.told if told.kind == "alert"}
+        kinds, findings = judge(expected, observed)
         return Report(
             seed=self.options.seed,
             seconds=round(ended - began, 1),
             chaos=self.options.chaos,
-            kinds=judge(expected, observed),
+            kinds=kinds,
+            findings=findings,
             lost=observed.lost,
             doubled=observed.doubled,
             latency_ms=latencies(observed, visible),
@@ -220,7 +237,8 @@ class _Run:
         self.console.rule("[bold]安居 Anju is running")
         self.console.print(f"Control room: [bold]{link}[/bold]", soft_wrap=True)
         self.console.print(f"(the link makes the first account, once; later {self.site.base_url})")
-        self.console.print(f"[dim]{ending}; what happens is told here as well[/dim]\n")
+        self.console.print(f"[dim]{ending}; what happens is told here as well[/dim]")
+        self.console.print("[dim]enrol or withdraw whom you like: the final table then knows less than you do[/dim]\n")
         if self.options.browser:
             webbrowser.open(link)
 
@@ -274,6 +292,12 @@ def _show(report: Report, console: Console) -> None:
         style = None if count.caught == count.expected and not count.wrong else "bold red"
         table.add_row(kind, str(count.expected), str(count.caught), str(count.wrong), style=style)
     console.print(table)
+    for finding in report.findings:
+        console.print(f"[red]- {finding}[/red]")
+    if report.overloaded:
+        console.print(
+            "[yellow]this machine was too busy: pictures waited for processor time, and some were dropped[/yellow]"
+        )
     console.print(f"events lost: {report.lost}   doubled: {report.doubled}")
     steps = Table(title="latency, ms")
     for heading in ("step", "p50", "p95"):

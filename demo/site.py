@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +39,7 @@ class Site:
     broker_port: int
     api_port: int
     rtsp_port: int
+    enrol_port: int
     edge: str
 
     @property
@@ -47,9 +50,22 @@ class Site:
         """Command line of an ``anju`` sub-command of this very installation."""
         return [sys.executable, "-m", "cli", *arguments]
 
+    def forget(self) -> None:
+        """Delete the run's database, templates and keys; the logs stay, they hold nothing personal."""
+        shutil.rmtree(self.state_dir, ignore_errors=True)
+
     def remove(self) -> None:
-        """Forget the run: its database, templates, keys and logs."""
+        """Delete everything of the run."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+@contextmanager
+def one_at_a_time(cache: Path) -> Iterator[None]:
+    """Two demos that start together would choose the same free ports: the second waits until the first has them."""
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (cache / "starting.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def prepare(cache: Path) -> Site:
@@ -76,6 +92,7 @@ def prepare(cache: Path) -> Site:
         broker_port=ports["broker"],
         api_port=ports["api"],
         rtsp_port=ports["rtsp"],
+        enrol_port=ports["enrol"],
         edge=content["edges"][0]["id"],
     )
 

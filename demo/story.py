@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 
@@ -19,6 +20,7 @@ class Story:
 
     def __init__(self, config: EstateConfig, console: Console) -> None:
         self._names = {checkpoint.id: checkpoint.name.en for checkpoint in config.checkpoints}
+        self._zone = ZoneInfo(config.estate.timezone)
         self._console = console
 
     def tell(self, told: Told) -> None:
@@ -31,7 +33,7 @@ class Story:
             self._console.print(f"[bold red]          ! alert: {trigger} at {place}[/bold red]")
 
     def _passage(self, payload: dict[str, Any]) -> str:
-        at = datetime.fromisoformat(payload["occurred_at"]).astimezone().strftime("%H:%M:%S")
+        at = datetime.fromisoformat(payload["occurred_at"]).astimezone(self._zone).strftime("%H:%M:%S")
         plate = f" {payload['plate']['text']}" if payload.get("plate") else ""
         verdict = payload["verdict"]
         colour = _COLOURS.get(verdict, "white")

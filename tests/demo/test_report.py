@@ -53,11 +53,13 @@ def as_scripted(*occurrences: Occurrence) -> Observed:
 
 
 def report_of(observed: Observed, *occurrences: Occurrence) -> Report:
+    kinds, findings = judge(occurrences, observed)
     return Report(
         seed=1,
         seconds=60,
         chaos=False,
-        kinds=judge(occurrences, observed),
+        kinds=kinds,
+        findings=findings,
         lost=observed.lost,
         doubled=observed.doubled,
         latency_ms=latencies(observed, {}),
@@ -72,6 +74,7 @@ def test_a_faultless_system_gets_full_marks() -> None:
     occurrences = every_kind()
     report = report_of(as_scripted(*occurrences), *occurrences)
     assert report.right
+    assert report.findings == []
     assert all(count == KindCount(expected=1, caught=1, wrong=0) for count in report.kinds.values())
 
 
@@ -82,6 +85,7 @@ def test_a_missed_passage_is_noticed(kind: ActKind) -> None:
     report = report_of(replace(faultless, passages=faultless.passages[1:], alerts=()), occurrence)
     assert report.kinds[kind.value].caught == 0
     assert not report.right
+    assert any(kind.value in finding and "missed" in finding for finding in report.findings)
 
 
 @pytest.mark.parametrize("kind", [ActKind.PLATE_UNLISTED, ActKind.FOLLOWED])
@@ -156,3 +160,11 @@ def test_what_was_decided_before_the_start_does_not_count() -> None:
     kept = as_scripted(early, late).since(T0 + 30)
     assert [passage.id for passage in kept.passages] == ["p1"]
     assert [alert.id for alert in kept.alerts] == ["a1"]
+
+
+def test_a_machine_that_is_too_busy_is_said_to_be() -> None:
+    occurrence = shown(ActKind.FACE_ADMITTED)
+    observed = as_scripted(occurrence)
+    slow = replace(observed.passages[0], times={"capture": 1400.0})
+    assert not report_of(observed, occurrence).overloaded
+    assert report_of(replace(observed, passages=(slow,)), occurrence).overloaded

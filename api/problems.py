@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from api.pages.render import render
 from core.alerts import AlreadyAcknowledgedError
 from core.contract.base import isoformat
 from core.errors import ConflictError, CoreError, InvalidError, NotFoundError
@@ -23,6 +24,7 @@ _REFUSALS: dict[type[CoreError], tuple[int, str]] = {
     InvalidError: (422, "invalid"),
 }
 MEDIA_TYPE = "application/problem+json"
+_PAGE_WORDS = {403: "problem.forbidden", 404: "problem.not_found", 503: "problem.not_ready"}
 log = structlog.get_logger()
 
 
@@ -82,8 +84,27 @@ def document(status: int, kind: str, detail: str, headers: dict[str, str] | None
     return JSONResponse(body, status, headers=headers, media_type=MEDIA_TYPE)
 
 
+def answer(
+    request: Request, status: int, kind: str, detail: str, headers: dict[str, str] | None = None, **more: Any
+) -> Response:
+    """The problem as a page for a person whose browser opened an address of the pages, else as a document."""
+    if not _opened_by_a_person(request):
+        return document(status, kind, detail, headers, **more)
+    what = _PAGE_WORDS.get(status, "problem.other")
+    return render(request, request.app.state.context, "problem.html", status=status, headers=headers, what=what)
+
+
+def _opened_by_a_person(request: Request) -> bool:
+    """Whether a browser opens a page here: it accepts HTML by name, which neither scripts nor htmx do."""
+    return (
+        request.method in {"GET", "HEAD"}
+        and not request.url.path.startswith(("/api/", "/static/"))
+        and "text/html" in request.headers.get("accept", "").lower()
+    )
+
+
 def install(app: FastAPI) -> None:
-    """Make every error of ``app`` a problem document (or, for a page without sign-in, the way to sign in)."""
+    """Make every error of ``app`` a problem document; where a person opened a page, a page (or the way to sign in)."""
     app.add_exception_handler(ProblemError, _on_problem)
     app.add_exception_handler(CoreError, _on_refusal)
     app.add_exception_handler(OperationalError, _on_database_away)
@@ -99,7 +120,7 @@ async def _on_problem(request: Request, error: Exception) -> Response:
         if "hx-request" in request.headers:
             return Response(status_code=401, headers={"HX-Redirect": "/login"})
         return RedirectResponse("/login", 303)
-    return document(error.status, error.kind, error.detail, error.headers, **error.more)
+    return answer(request, error.status, error.kind, error.detail, error.headers, **error.more)
 
 
 async def _on_refusal(_request: Request, error: Exception) -> Response:
@@ -112,11 +133,11 @@ async def _on_refusal(_request: Request, error: Exception) -> Response:
     return document(400, "refused", str(error))
 
 
-async def _on_http(_request: Request, error: Exception) -> Response:
+async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http")
     headers = dict(error.headers) if error.headers else None
-    return document(error.status_code, kind, HTTPStatus(error.status_code).description, headers)
+    return answer(request, error.status_code, kind, HTTPStatus(error.status_code).description, headers)
 
 
 async def _on_validation(_request: Request, error: Exception) -> Response:
@@ -129,9 +150,9 @@ async def _on_validation(_request: Request, error: Exception) -> Response:
     return document(422, "invalid-request", detail, errors=errors)
 
 
-async def _on_database_away(_request: Request, error: Exception) -> Response:
+async def _on_database_away(request: Request, error: Exception) -> Response:
     log.warning("api.database_away", error=type(error).__name__)
-    return document(503, "not-ready", "the database does not answer; try again", {"Retry-After": "2"})
+    return answer(request, 503, "not-ready", "the database does not answer; try again", {"Retry-After": "2"})
 
 
 async def _on_somebody_faster(_request: Request, error: Exception) -> Response:
@@ -144,4 +165,4 @@ async def _on_somebody_faster(_request: Request, error: Exception) -> Response:
 async def _on_crash(request: Request, error: Exception) -> Response:
     route = request.scope.get("route")
     log.error("api.crash", route=getattr(route, "path", None), error=type(error).__name__, exc_info=error)
-    return document(500, "internal", "something broke here; it was logged with its place")
+    return answer(request, 500, "internal", "something broke here; it was logged with its place")

@@ -24,8 +24,11 @@ from api.signin import (
 )
 from api.web import content_security_policy
 from core.alerts import AlertNotFoundError, AlreadyAcknowledgedError, check_acknowledge, do_acknowledge
+from core.contract.config import Name
 from core.people import edges as edge_people
+from core.people import subjects
 from core.people.notices import notice
+from core.storage.schema import EdgeRow
 
 router = APIRouter(include_in_schema=False)
 MAX_PEOPLE = 500
@@ -94,12 +97,7 @@ def _alerts(request: Request, who: accounts.SignedIn, context: ApiContext, note:
 def people(request: Request, who: PeopleReader, context: Context) -> Response:
     with context.database.reading() as db:
         rows = edge_people.list_edges(db)
-        edges = [estate.describe_edge(row) for row in rows]
-        enrolling = {
-            one.id: one.enrol_url
-            for one, row in zip(edges, rows, strict=True)
-            if one.online and one.enrol_url and edge_people.is_trusted(row) and _origin(one.enrol_url)
-        }
+        enrolling = _enrolling(rows)
         page = render(
             request,
             context,
@@ -107,8 +105,8 @@ def people(request: Request, who: PeopleReader, context: Context) -> Response:
             who,
             people=roster.list_subjects(db, MAX_PEOPLE),
             max_people=MAX_PEOPLE,
-            places={one.id: one.name for one in context.config.checkpoints},
-            edges=edges,
+            places=_places(context),
+            edges=[estate.describe_edge(row) for row in rows],
             trusted={row.id: edge_people.is_trusted(row) for row in rows},
             lists={row.id: (row.list_acked, row.list_head) for row in rows},
             enrolling=enrolling,
@@ -117,6 +115,38 @@ def people(request: Request, who: PeopleReader, context: Context) -> Response:
     origins = sorted({origin for url in enrolling.values() if (origin := _origin(url))})
     page.headers["content-security-policy"] = content_security_policy(origins)
     return page
+
+
+@router.get("/people/{key}")
+def person(request: Request, who: PeopleReader, context: Context, key: schemas.Uuid) -> Response:
+    """One row of the page, for it to draw anew. Raises NotFoundError."""
+    with context.database.reading() as db:
+        one = roster.describe_subject(db, subjects.subject(db, key))
+        enrolling = _enrolling(edge_people.list_edges(db))
+        return render(
+            request,
+            context,
+            "person.html",
+            who,
+            one=one,
+            places=_places(context),
+            enrolling=enrolling,
+            face_notice=notice(),
+        )
+
+
+def _places(context: ApiContext) -> dict[str, Name]:
+    return {one.id: one.name for one in context.config.checkpoints}
+
+
+def _enrolling(rows: list[EdgeRow]) -> dict[str, str]:
+    """Enrolment addresses of the edges that may take a portrait now, by edge."""
+    described = [(row, estate.describe_edge(row)) for row in rows]
+    return {
+        one.id: one.enrol_url
+        for row, one in described
+        if one.online and one.enrol_url and edge_people.is_trusted(row) and _origin(one.enrol_url)
+    }
 
 
 def _origin(url: str) -> str | None:
@@ -137,7 +167,8 @@ def login_page(request: Request, context: Context) -> Response:
     with context.database.reading() as db:
         if not accounts.has_accounts(db):
             return RedirectResponse("/setup", 303)
-    return render(request, context, "login.html", complaint=None, account="")
+    came_late = request.query_params.get("from") == "setup"
+    return render(request, context, "login.html", complaint=None, account="", came_late=came_late)
 
 
 @router.post("/login")
@@ -172,7 +203,7 @@ def logout(request: Request, context: Context) -> Response:
 def setup_page(request: Request, context: Context) -> Response:
     with context.database.reading() as db:
         if accounts.has_accounts(db):
-            return RedirectResponse("/login", 303)
+            return RedirectResponse("/login?from=setup", 303)
     return _setup(request, context)
 
 

@@ -1,6 +1,6 @@
 """Faces made unrecognisable before a picture is stored, and the picture made small enough to send.
 
-A blur can be inverted in part; averages of a few large blocks can't be: what is left of a face is 6 x 6 colours.
+A blur can be inverted in part; averages of a few large blocks can't be: what is left of a face is 4 x 4 colours.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from core.contract.events import MAX_PICTURE_BYTES
 from models.protocols import FaceDetecting
 from models.types import Float, Image
 
-BLOCKS = 6
+BLOCKS = 4
 _GROWTH = 1.7
 """Detector boxes end at brows and chin; ears, hair and jaw line tell people apart too."""
 _MIN_SCORE = 0.3

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cli.output import counted
 from core.contract.access import estate_access, mosquitto_acl
 from core.contract.config_file import config_schema, load_config
 
@@ -34,7 +35,7 @@ def check(
         found = {"ok": True, "estate": config.estate.id, "state_dir": str(loaded.state_dir), **counts}
         typer.echo(json.dumps(found, ensure_ascii=False, indent=1))
         return
-    listed = ", ".join(f"{number} {what}" for what, number in counts.items())
+    listed = ", ".join(counted(number, what.removesuffix("s")) for what, number in counts.items())
     typer.echo(f"{path} is right: estate {config.estate.id}, {listed}; state in {loaded.state_dir}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +16,7 @@ from rich.table import Table
 from cli.output import FAILED, failure, tell_failure
 from models.directory import Condition, ModelDirectory, State
 from models.errors import LicenceNotAcceptedError, ModelError, UnknownModelError
-from models.fetch import Fetched, accepted_in_environment, check_licence, fetch_each
+from models.fetch import FROM_STORE, Fetched, accepted_in_environment, check_licence, fetch_each
 from models.manifest import Manifest, Model, load_manifest
 
 models_app = typer.Typer(
@@ -160,10 +161,18 @@ def _tell_fetched(
         typer.echo(json.dumps(told, ensure_ascii=False, indent=1))
         return
     for one in fetched:
-        instead = f" ({'; '.join(one.passed_over)})" if one.passed_over else ""
-        typer.echo(f"{one.model}: ready, from {', '.join(dict.fromkeys(one.origins.values()))}{instead}")
+        typer.echo(told_fetched(one))
     for error in problems.values():
         tell_failure(error, as_json=False)
+
+
+def told_fetched(one: Fetched) -> str:
+    """Where the model came from and, in passing, which addresses were tried before and what became of it."""
+    came_from = ", ".join(dict.fromkeys(one.origins.values()))
+    where = "was here already" if came_from == FROM_STORE else f"came from {came_from}"
+    # What kind of error it was is in the JSON; beside "ready" it would read like a failure.
+    earlier = [re.sub(r" \(\w+\)$", "", reason) for reason in one.passed_over]
+    return f"{one.model}: ready, {where}" + (f"; tried before that: {', '.join(earlier)}" if earlier else "")
 
 
 class Bars:

@@ -33,6 +33,11 @@ KNOWN = {
 """Failures whose text says what, where and what to do. By name: looked up only where their module was loaded."""
 
 
+def counted(number: int, what: str) -> str:
+    """``what`` is a singular: "1 edge", "2 edges"."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+
+
 def known_failure(error: BaseException) -> bool:
     """Whether the error's own words are all a person needs; anything else is a bug and keeps its traceback."""
     loaded = {module: names for module, names in KNOWN.items() if module in sys.modules}

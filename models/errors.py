@@ -32,7 +32,7 @@ class SourcesExhaustedError(ModelError):
         self.reasons = reasons
         tried = "".join(f"\n  - {reason}" for reason in reasons)
         super().__init__(
-            f"model {model!r}: none of {len(reasons)} sources gave {file}:{tried}\n"
+            f"model {model!r}: no source gave {file}; tried:{tried}\n"
             f"Check the network, or put the file into a folder and run: anju models fetch {model} --from FOLDER"
         )
 

@@ -32,6 +32,7 @@ from core.storage.schema import EdgeRow
 
 router = APIRouter(include_in_schema=False)
 MAX_PEOPLE = 500
+_LOGIN_AFTER_SETUP = "/login?from=setup"
 Short = Annotated[str, Form(max_length=64)]
 Secret = Annotated[str, Form(max_length=300)]
 
@@ -203,7 +204,7 @@ def logout(request: Request, context: Context) -> Response:
 def setup_page(request: Request, context: Context) -> Response:
     with context.database.reading() as db:
         if accounts.has_accounts(db):
-            return RedirectResponse("/login?from=setup", 303)
+            return RedirectResponse(_LOGIN_AFTER_SETUP, 303)
     return _setup(request, context)
 
 
@@ -218,6 +219,8 @@ def setup(request: Request, context: Context, token: Secret, name: Short, passwo
     except AccountError as error:
         if error.key != "setup.wrong_token":
             context.limiter.succeeded("", address)
+        if error.key == "setup.done":
+            return _go_to(request, _LOGIN_AFTER_SETUP)
         values = {"n": passwords.MIN_PASSWORD_LENGTH}
         return _setup(request, context, words.text(language, error.key, **values), name, 422)
     context.limiter.succeeded("", address)

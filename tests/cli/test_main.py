@@ -64,7 +64,7 @@ def test_a_wrong_call_is_code_2(arguments: list[str], capsys: pytest.CaptureFixt
 
 def test_a_right_configuration_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("config", "check", str(EXAMPLE)) == 0
-    assert "is right: estate green-garden, 1 edges, 4 cameras, 3 checkpoints, 2 rules" in capsys.readouterr().out
+    assert "is right: estate green-garden, 1 edge, 4 cameras, 3 checkpoints, 2 rules" in capsys.readouterr().out
     assert run("config", "check", str(EXAMPLE), "--json") == 0
     assert json.loads(capsys.readouterr().out)["ok"] is True
 

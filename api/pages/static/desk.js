@@ -1,6 +1,7 @@
 // The control room: follows the stream, draws what changed, and answers to the keyboard.
 
 import { Region } from "./regions.js";
+import { refuseMisses, steady } from "./steady.js";
 import { follow } from "./stream.js";
 import { serverNow, tick } from "./times.js";
 
@@ -10,7 +11,7 @@ const viewer = document.getElementById("viewer");
 const seen = new Set(alertIds());
 let selected = null;
 
-const alerts = new Region("alerts", 0, alertsDrawn);
+const alerts = new Region("alerts", 0, alertsDrawn, steady);
 const checkpoints = new Region("checkpoints", 300, tick);
 const passages = new Region("passages", 300, tick);
 const regions = [alerts, checkpoints, passages];
@@ -67,9 +68,12 @@ function alertsDrawn() {
   keepSelection();
 }
 
+function say(text) {
+  document.getElementById("announcer").textContent = text;
+}
+
 function announce(alert) {
-  document.getElementById("announcer").textContent = words.newAlert
-    .replace("{what}", alert.dataset.what).replace("{place}", alert.dataset.place);
+  say(words.newAlert.replace("{what}", alert.dataset.what).replace("{place}", alert.dataset.place));
 }
 
 // When a person could first see the alert, by the server's clock: what the demo's latency report reads.
@@ -145,6 +149,15 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
+// Seen as well as heard: who pressed looks at the queue.
+refuseMisses(() => {
+  say(words.moved);
+  const notice = document.getElementById("moved");
+  notice.hidden = false;
+  clearTimeout(notice.hideLater);
+  notice.hideLater = setTimeout(() => { notice.hidden = true; }, 4000);
+});
+
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (event.target.matches?.("[data-acknowledge]")) event.target.disabled = true;
 });
@@ -152,5 +165,5 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (!event.target.matches?.("[data-acknowledge]")) return;
   event.target.disabled = false;
   if (event.detail.successful) return alertsDrawn();
-  document.getElementById("announcer").textContent = words.failed;
+  say(words.failed);
 });

@@ -3,6 +3,8 @@
 const words = document.getElementById("page-words").dataset;
 const outcome = document.getElementById("outcome");
 const EDGE_TIMEOUT_MS = 30_000;
+const ARRIVAL_POLL_MS = 1000;
+const ARRIVAL_POLLS = 20;
 
 function tell(text) {
   outcome.textContent = text;
@@ -47,6 +49,13 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
 });
 
+// One sheet is open at a time; Escape or a click elsewhere closes it.
+function closeSheets(except) {
+  for (const sheet of document.querySelectorAll(".actions details[open]")) if (sheet !== except) sheet.open = false;
+}
+document.addEventListener("click", (event) => closeSheets(event.target.closest(".actions details")));
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") closeSheets(null); });
+
 function addPerson(form) {
   const entered = new FormData(form);
   const until = entered.get("valid_until");
@@ -75,6 +84,7 @@ function giveConsent(form) {
 async function enrol(form) {
   const entered = new FormData(form);
   const button = form.querySelector("button");
+  const { subject, name } = form.closest("[data-subject]").dataset;
   button.disabled = true;
   tell(words.sending);
   try {
@@ -82,7 +92,12 @@ async function enrol(form) {
     const portrait = new FormData();
     portrait.set("ticket", ticket);
     portrait.set("portrait", entered.get("portrait"));
-    tell(await postPortrait(enrol_url, portrait));
+    const refusal = await postPortrait(enrol_url, portrait);
+    if (refusal !== null) return tell(refusal);
+    form.reset();
+    form.closest("details").open = false;
+    tell(words.made.replace("{name}", name));
+    tell(((await arrived(subject)) ? words.enrolled : words.late).replace("{name}", name));
   } catch (error) {
     tell(error.message);
   } finally {
@@ -90,6 +105,18 @@ async function enrol(form) {
   }
 }
 
+// The sealed template comes from the edge by way of the core: the person's row is drawn anew until it is there.
+async function arrived(subject) {
+  const row = `#person-${subject}`;
+  for (let polls = 0; polls < ARRIVAL_POLLS; polls++) {
+    await htmx.ajax("GET", `/people/${subject}`, { source: row, target: row, swap: "morph:outerHTML" });
+    if (document.querySelector(`${row} [data-template="yes"]`)) return true;
+    await new Promise((resolve) => setTimeout(resolve, ARRIVAL_POLL_MS));
+  }
+  return false;
+}
+
+// Null, or why the edge did not take the portrait.
 async function postPortrait(url, portrait) {
   let answer;
   try {
@@ -97,7 +124,7 @@ async function postPortrait(url, portrait) {
   } catch {
     return words.unreachable;
   }
-  if (answer.ok) return words.enrolled;
+  if (answer.ok) return null;
   const problem = await answer.json().catch(() => ({}));
   const detail = document.documentElement.lang.startsWith("zh") ? problem.detail_zh : problem.detail;
   return words.refused.replace("{detail}", detail ?? answer.status);

@@ -4,11 +4,12 @@ export class Region {
   #running = false;
   #wanted = false;
 
-  // pauseMs: at least so long between two drawings.
-  constructor(id, pauseMs, drawn = () => {}) {
+  // pauseMs: at least so long between two drawings. ready: resolves when the page may be drawn on.
+  constructor(id, pauseMs, drawn = () => {}, ready = () => {}) {
     this.id = id;
     this.pauseMs = pauseMs;
     this.drawn = drawn;
+    this.ready = ready;
   }
 
   async refresh() {
@@ -16,6 +17,7 @@ export class Region {
     if (this.#running) return;
     this.#running = true;
     while (this.#wanted) {
+      await this.ready();
       this.#wanted = false;
       try {
         // The region is its own source: htmx queues requests of one source, and keeps only the last in the queue.

@@ -42,11 +42,19 @@ def test_the_set_up_token_makes_the_first_administrator_and_is_burnt(client: Cli
     assert client.post("/setup", data=fields).headers["location"] == "/"
     assert client.get("/").status_code == 200
     again = client.post("/setup", data=fields | {"name": "second"})
-    assert again.status_code == 422
+    assert again.headers["location"] == "/login?from=setup"
     with house.database.reading() as db:
         assert [(row.name, row.role) for row in db.scalars(select(AccountRow))] == [("admin", "administrator")]
         assert db.scalars(select(SettingRow).where(SettingRow.name.like("setup%"))).first() is None
     assert renew_setup_token(house.database) is None
+
+
+def test_a_used_set_up_link_leads_to_signing_in_and_says_why(client: Client, house: House) -> None:
+    set_up(client, house)
+    where = client.get("/setup").headers["location"]
+    assert "账号已存在，请直接登录" in client.get(where).text
+    assert "an account exists already: sign in" in client.get(where, headers={"Accept-Language": "en"}).text
+    assert "账号已存在" not in client.get("/login").text
 
 
 def test_a_restart_before_set_up_makes_the_earlier_token_void(client: Client, house: House) -> None:

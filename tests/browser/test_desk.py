@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from api.accounts import renew_setup_token
 from core.contract.events import CheckpointStateV1
 from core.contract.ids import CheckpointId
 from core.contract.vocabulary import GateState
@@ -15,30 +14,6 @@ from tests.api.serving import Served
 from tests.core.estates import stranger
 
 pytestmark = pytest.mark.browser
-PASSWORD = "a walk along the river"
-
-
-@pytest.fixture
-def complaints(page: Page) -> list[str]:
-    """What the browser's console complained about: a broken policy, a missing file, a script's error."""
-    found: list[str] = []
-    page.on("pageerror", lambda error: found.append(str(error)))
-    page.on("console", lambda message: found.append(message.text) if message.type == "error" else None)
-    return found
-
-
-@pytest.fixture
-def desk(page: Page, house: House, served: Served, complaints: list[str]) -> Page:
-    """The control room, entered as a first visitor enters it: by the set-up address."""
-    token = renew_setup_token(house.database)
-    assert token is not None
-    page.goto(f"{served.url}/setup#token={token}")
-    assert token not in page.url, "the token is taken out of the address at once"
-    page.get_by_label("账号").fill("admin")
-    page.get_by_label("密码").fill(PASSWORD)
-    page.get_by_role("button", name="创建账号").click()
-    expect(page.locator("#link")).to_have_attribute("data-state", "live")
-    return page
 
 
 def test_an_alert_appears_by_itself_and_is_acknowledged_by_keyboard(
@@ -141,17 +116,3 @@ def test_everything_has_its_place_on_the_screens_of_control_rooms(
         assert box["height"] > 180
         clipped = desk.locator(f"{panel} .scroll").evaluate("(inside) => inside.scrollWidth > inside.clientWidth")
         assert not clipped, panel
-
-
-def test_consent_is_given_and_withdrawn_in_one_step_each(desk: Page, complaints: list[str]) -> None:
-    desk.get_by_role("link", name="人员").click()
-    desk.get_by_label("姓名").fill("王小明")
-    desk.locator("#add-person input[type=checkbox]").first.check()
-    desk.get_by_role("button", name="登记").click()
-    row = desk.locator("tr[data-subject]")
-    expect(row).to_contain_text("未同意")
-    row.get_by_role("button", name="记录同意").click()
-    expect(row.locator("[data-consent=active]")).to_be_visible()
-    row.get_by_role("button", name="撤回同意").click()
-    expect(row.locator("[data-consent=withdrawn]")).to_be_visible()
-    assert complaints == []

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cli.models import models_app
+from cli.models import models_app, told_fetched
 from models.directory import ModelDirectory
+from models.fetch import Fetched
 from models.manifest import load_manifest
 
 Run = Callable[..., Any]
@@ -47,6 +48,15 @@ def test_the_default_models_are_fetched_from_a_folder_and_pass_the_check(run: Ru
     told = json.loads(verified.stdout)
     assert told["ok"]
     assert len(told["files"]) == 6
+
+
+def test_an_address_that_did_not_answer_is_told_in_passing_and_not_as_a_failure() -> None:
+    passed_over = ("first.example: can't be reached (ConnectError)",)
+    fetched = Fetched("yunet", {"yunet.onnx": "package yunet 1.0"}, passed_over)
+    assert told_fetched(fetched) == (
+        "yunet: ready, came from package yunet 1.0; tried before that: first.example: can't be reached"
+    )
+    assert told_fetched(Fetched("yunet", {"yunet.onnx": "store"})) == "yunet: ready, was here already"
 
 
 def test_a_licence_that_was_not_accepted_is_explained_and_the_rest_is_fetched(run: Run, stick: Path) -> None:

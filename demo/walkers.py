@@ -126,11 +126,12 @@ class Walker:
         grip = (at[0] - self._phone_sprite.anchor[0] - 0.04 * unit, at[1] + 0.25 * unit)
         lay(picture, draw_fingers(self._look.skin, unit), grip)
 
-    def _head(self, frame: int, sideways: int) -> Sprite:
+    def mood(self, frame: int, sideways: int = 0) -> Mood:
+        """How the face looks at ``frame``; ``sideways`` as in `Pose`."""
         sway = round(2 * math.sin(frame / 19 + self._face))
         nod = round(math.sin(frame / 31 + 2 * self._face))
         blinking = (frame + 17 * self._face) % _BLINK_EVERY < _BLINK_FRAMES
-        mood = Mood(
+        return Mood(
             yaw=0.018 * sway + 0.14 * sideways,
             pitch=0.012 * nod,
             roll_deg=0.0,
@@ -138,6 +139,9 @@ class Walker:
             smile=0.035,
             light=self._light,
         )
+
+    def _head(self, frame: int, sideways: int) -> Sprite:
+        mood = self.mood(frame, sideways)
         if mood not in self._heads:
             self._heads[mood] = draw_head(self._look, mood, self._unit)
         return self._heads[mood]

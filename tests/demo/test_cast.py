@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from core.contract.plates import PlateForm, parse_plate
 from core.contract.vocabulary import PlateColour
-from demo.cast import CIRCLES, PLATES, Cast, make_cast
+from demo.cast import CIRCLES, COMPARED_NOT_ENROLLED, PLATES, RESIDENTS_WITH_CONSENT, Cast, make_cast
 
 SEEDS = st.integers(min_value=0, max_value=2**31)
 
@@ -35,10 +35,12 @@ def test_nobody_and_no_plate_appears_twice(seed: int) -> None:
 
 
 @given(SEEDS)
-def test_everybody_who_is_compared_comes_from_one_circle_of_people_who_can_be_told_apart(seed: int) -> None:
+def test_nobody_is_compared_with_somebody_they_were_not_proven_to_differ_from(seed: int) -> None:
     cast = make_cast(seed)
-    faces = {person.face for person in cast.residents} | {person.face for person in cast.strangers[:2]}
-    assert any(faces <= set(circle) for circle in CIRCLES)
+    enrolled = {resident.face for resident in cast.consenting}
+    not_enrolled = {resident.face for resident in cast.residents if not resident.consents}
+    not_enrolled |= {stranger.face for stranger in cast.strangers[:2]}
+    assert any(enrolled <= set(circle.enrolled) and not_enrolled <= set(circle.others) for circle in CIRCLES)
 
 
 @given(SEEDS)
@@ -57,8 +59,11 @@ def test_listed_vehicles_have_plates_of_every_colour(seed: int) -> None:
 
 
 def test_there_are_enough_people_to_choose_from() -> None:
-    assert len({face for circle in CIRCLES for face in circle}) >= 24
-    assert all(len(set(circle)) == len(circle) > 8 for circle in CIRCLES)
+    assert len({face for circle in CIRCLES for face in circle.everybody}) >= 24
+    for circle in CIRCLES:
+        assert len(set(circle.everybody)) == len(circle.everybody)
+        assert len(circle.enrolled) >= RESIDENTS_WITH_CONSENT
+        assert len(circle.others) >= COMPARED_NOT_ENROLLED
 
 
 def test_every_plate_has_the_form_of_its_colour() -> None:

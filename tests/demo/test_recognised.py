@@ -11,7 +11,7 @@ import pytest
 import zxingcpp
 
 from core.contract.ids import CameraId, SubjectKey
-from demo.cast import CIRCLES, Cast, Resident, make_cast
+from demo.cast import Cast, make_cast
 from demo.clips import encode
 from demo.draw.canvas import Picture
 from demo.film import Film, make_film
@@ -23,6 +23,7 @@ from models.plate_crop import rectify
 from models.protocols import FaceDetecting, FaceEmbedding
 from models.store import open_face_detector, open_face_embedder, open_plate_detector, open_plate_reader
 from models.types import Float
+from tests.support.faces import MAX_OTHER, MIN_OWN, Models, at_door, at_gate, template_of
 
 SEED = 7
 PASS = "AJ1:{:A>168}"
@@ -98,16 +99,28 @@ def test_faces_in_the_zone_are_found_and_told_apart(faces: tuple[FaceDetecting, 
     assert found >= 0.97 * len(seen)
 
 
-def test_portraits_of_different_people_are_different_to_the_model(faces: tuple[FaceDetecting, FaceEmbedding]) -> None:
-    people = make_cast(SEED).residents[0]
-    circle = CIRCLES[0]
-    known = [template(portrait(_looking_like(people, face)), faces) for face in circle]
-    cosines = np.stack(known) @ np.stack(known).T
-    assert float(cosines[~np.eye(len(circle), dtype=bool)].max()) < 0.37
+def test_somebody_with_anothers_pass_and_those_not_enrolled_look_like_no_resident_to_the_watchers(
+    faces: tuple[FaceDetecting, FaceEmbedding],
+) -> None:
+    models = Models(*faces)
+    cast = make_cast(SEED)
+    enrolled = np.stack([template_of(resident.face, models) for resident in cast.consenting])
+    without = next(resident for resident in cast.residents if not resident.consents)
+    at_the_gate = [at_gate(person.face, models)[0] for person in (without, cast.strangers[0])]
+    at_the_door, _ = at_door(cast.strangers[1].face, models)
+    for probes in (*at_the_gate, at_the_door):
+        assert len(probes) >= 15
+        assert float((probes @ enrolled.T).max()) < MAX_OTHER
 
 
-def _looking_like(resident: Resident, face: int) -> Resident:
-    return resident.model_copy(update={"face": face})
+def test_a_holder_at_the_door_looks_like_their_own_portrait_in_every_mood(
+    faces: tuple[FaceDetecting, FaceEmbedding],
+) -> None:
+    models = Models(*faces)
+    holder = make_cast(SEED).consenting[0]
+    probes, missed = at_door(holder.face, models)
+    assert missed <= 1
+    assert float((probes @ template_of(holder.face, models)).min()) > MIN_OWN
 
 
 def test_the_pass_on_a_phone_is_read_from_the_encoded_frame(tmp_path: Path) -> None:

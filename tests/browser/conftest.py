@@ -18,6 +18,9 @@ from tests.api.serving import Served
 
 PASSWORD = "a walk along the river"
 
+# How long a page may take on a machine that does other things too; what is waited for stays the same.
+expect.set_options(timeout=20_000)
+
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:

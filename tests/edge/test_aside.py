@@ -43,13 +43,16 @@ def test_a_job_that_fails_is_counted_and_the_next_one_is_done() -> None:
 
 def test_stopping_does_not_wait_for_ever() -> None:
     stuck = threading.Event()
+    finished: list[str] = []
 
     def wait() -> None:
         stuck.wait(20)
+        finished.append("the stuck job")
 
     aside = Aside("test", 1, Counters())
     aside.start()
     aside.submit(wait)
     aside.submit(lambda: None)
     aside.stop(0.05)
+    assert finished == [], "it came back while the job still hung"
     stuck.set()

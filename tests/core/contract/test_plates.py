@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from core.contract.plates import PROVINCES, PlateForm, parse_plate
+from core.contract.plates import MAX_TEXT, PROVINCES, PlateForm, PlateTooLongError, normalise, parse_plate
 
 VECTORS = [
     ("京AD12345", PlateForm.NEV_SMALL),
@@ -67,10 +70,50 @@ def test_more_letters_than_are_issued_are_unusual_but_a_plate() -> None:
     assert [plate is not None and plate.unusual for plate in plates] == [True, False, False]
 
 
-@given(st.text())
+@given(st.text(st.characters()))
 def test_any_text_is_a_plate_or_not(text: str) -> None:
     found = parse_plate(text)
     assert found is None or parse_plate(found.text) == found
+
+
+@given(st.text("京Ａ澳警WJ使领挂学应急AI0１8·- ", max_size=12))
+def test_any_mixture_of_what_plates_are_made_of_is_a_plate_or_not(text: str) -> None:
+    found = parse_plate(text)
+    assert found is None or parse_plate(found.text) == found
+
+
+@given(st.text(st.characters(), max_size=MAX_TEXT) | st.text("京津A1·Ｂｚ２ -é\u0301", max_size=MAX_TEXT))
+@example("ﷺ" * MAX_TEXT)
+def test_normal_text_passes_unchanged_and_all_other_text_becomes_what_it_would_have(text: str) -> None:
+    slowly = re.sub(r"[\s·•.\-_]+", "", unicodedata.normalize("NFKC", text)).upper()
+    assert normalise(text) == slowly
+
+
+def full_width(character: str) -> str:
+    return chr(ord(character) + 0xFEE0) if character.isascii() else character
+
+
+@given(st.sampled_from([text for text, form in VECTORS if form]), st.data())
+def test_a_plate_is_found_again_in_whatever_way_it_is_written(plate: str, data: st.DataObject) -> None:
+    between = st.text("·•.-_ \t\n\u3000", max_size=3)
+    written = "".join(
+        data.draw(between) + data.draw(st.sampled_from([one, one.lower(), full_width(one)])) for one in plate
+    )
+    assert normalise(written) == plate
+    assert parse_plate(written) == parse_plate(plate)
+
+
+@pytest.mark.parametrize("written", ["粤B١٢٣٤٥D", "١٢٣٤٥٦使", "VA१२३४५"])
+def test_digits_of_other_scripts_are_no_digits_of_a_plate(written: str) -> None:
+    assert parse_plate(written) is None
+
+
+def test_a_text_too_long_for_any_plate_is_refused_before_it_is_looked_at() -> None:
+    longest = "京A12345".center(MAX_TEXT, "·")
+    assert parse_plate(longest) == parse_plate("京A12345")
+    assert parse_plate(longest + "·") is None
+    with pytest.raises(PlateTooLongError, match="at most 64 characters, this text has 1000000"):
+        normalise("京" * 1_000_000)
 
 
 SERIAL = st.text("ABCDEFGHJKLMNPQRSTUVWXYZ0123456789", min_size=5, max_size=5)

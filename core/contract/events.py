@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from core.contract.base import Instant, Message, UnitInterval
 from core.contract.ids import (
@@ -16,6 +16,7 @@ from core.contract.ids import (
     PassageId,
     PassId,
     PictureId,
+    SightingId,
     SubjectKey,
     TemplateId,
     VehicleKey,
@@ -80,6 +81,8 @@ class PassageV1(Message):
     passed: bool
     """True where somebody was seen going through, or the gate was commanded open."""
     subject: SubjectKey | None = None
+    template_id: TemplateId | None = None
+    """Which of the subject's templates matched, so that one that keeps matching wrongly can be suspended."""
     vehicle: VehicleKey | None = None
     pass_id: PassId | None = None
     plate: PlateReading | None = None
@@ -110,7 +113,10 @@ class SealedFor(Message):
 
 
 class TemplateSealedV1(Message):
-    """An enrolment succeeded at an edge: the template, as ciphertext for each edge that needs it."""
+    """An enrolment succeeded at an edge, or an edge sealed its copy again for edges that were added later.
+
+    The template as ciphertext, for each edge that needs it.
+    """
 
     template_id: TemplateId
     subject: SubjectKey
@@ -118,6 +124,25 @@ class TemplateSealedV1(Message):
     model: ModelId
     quality: UnitInterval
     sealed: Annotated[tuple[SealedFor, ...], Field(min_length=1, max_length=64)]
+
+
+class SightingV1(Message):
+    """Somebody sought in an open case (a missing person, a controlled vehicle) was at a checkpoint: for the case only.
+
+    Just one of ``subject`` and ``vehicle`` is set. The gate did what it would have done for anybody.
+    """
+
+    sighting_id: SightingId
+    checkpoint: CheckpointId
+    occurred_at: Instant
+    subject: SubjectKey | None = None
+    vehicle: VehicleKey | None = None
+
+    @model_validator(mode="after")
+    def _of_one_case(self) -> Self:
+        if (self.subject is None) == (self.vehicle is None):
+            raise ValueError("a sighting is of a subject or of a vehicle")
+        return self
 
 
 class CameraChangedV1(Message):
@@ -163,6 +188,8 @@ class EdgeStateV1(Message):
     started_at: Instant
     key_base64: Annotated[str, Field(max_length=64)]
     """X25519 public key of the edge, 32 bytes; templates and lists are sealed to it once approved."""
+    signing_key_base64: Annotated[str, Field(max_length=64)] | None = None
+    """Ed25519 public key of the edge, 32 bytes; its receipts prove something once approved together with the other."""
     enrol_url: Annotated[str, Field(max_length=200)] | None = None
     list_version: Annotated[int, Field(ge=0)]
     outbox_rows: Annotated[int, Field(ge=0)]
@@ -192,6 +219,7 @@ EVENT_TYPES: dict[str, type[Message]] = {
     "anju.passage.v1": PassageV1,
     "anju.picture.v1": PictureV1,
     "anju.template.sealed.v1": TemplateSealedV1,
+    "anju.sighting.v1": SightingV1,
     "anju.camera.changed.v1": CameraChangedV1,
     "anju.outbox.dropped.v1": OutboxDroppedV1,
 }
@@ -201,6 +229,7 @@ EventType = Literal[
     "anju.passage.v1",
     "anju.picture.v1",
     "anju.template.sealed.v1",
+    "anju.sighting.v1",
     "anju.camera.changed.v1",
     "anju.outbox.dropped.v1",
 ]

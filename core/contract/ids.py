@@ -34,6 +34,10 @@ VehicleKey = NewType("VehicleKey", UuidText)
 PassId = NewType("PassId", UuidText)
 CommandId = NewType("CommandId", UuidText)
 AlertId = NewType("AlertId", UuidText)
+SnapshotId = NewType("SnapshotId", UuidText)
+CaseId = NewType("CaseId", UuidText)
+DisputeId = NewType("DisputeId", UuidText)
+SightingId = NewType("SightingId", UuidText)
 
 
 def new_id() -> str:

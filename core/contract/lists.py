@@ -14,11 +14,18 @@ from core.contract.ids import (
     EdgeId,
     ModelId,
     PassId,
+    SnapshotId,
     SubjectKey,
     TemplateId,
     VehicleKey,
 )
+from core.contract.signed import Recipient
 from core.contract.vocabulary import SubjectKind, VehicleKind
+
+MAX_SNAPSHOT_PARTS = 10_000
+Signature = Annotated[str, Field(max_length=88)]
+"""Ed25519, base64."""
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class PutSubject(Message):
@@ -48,6 +55,49 @@ class PutTemplate(Message):
     consent: ConsentId
     model: ModelId
     sealed_base64: Annotated[str, Field(max_length=16_384)]
+
+
+class EraseTemplate(Message):
+    """One template is destroyed (a newer one took its place); the consent and its other templates stay."""
+
+    op: Literal["erase_template"] = "erase_template"
+    template_id: TemplateId
+    subject: SubjectKey
+    consent: ConsentId
+
+
+class LockTemplates(Message):
+    """Kept, but found by nobody until unlocked: the consent is suspended or due again, or a template is disputed.
+
+    ``template_id`` None: every template of the consent, also those that come later.
+    """
+
+    op: Literal["lock_templates"] = "lock_templates"
+    subject: SubjectKey
+    consent: ConsentId
+    template_id: TemplateId | None = None
+
+
+class UnlockTemplates(Message):
+    """Undoes the ``LockTemplates`` with the same three ids; the other lock, if there is one, stays."""
+
+    op: Literal["unlock_templates"] = "unlock_templates"
+    subject: SubjectKey
+    consent: ConsentId
+    template_id: TemplateId | None = None
+
+
+class ResealTemplate(Message):
+    """Seal your copy of a template for other edges too: they were added later, and only an edge can read one.
+
+    Answered with a ``TemplateSealedV1`` of the same template; nothing if the template is not held (any more).
+    """
+
+    op: Literal["reseal_template"] = "reseal_template"
+    template_id: TemplateId
+    subject: SubjectKey
+    consent: ConsentId
+    recipients: Annotated[tuple[Recipient, ...], Field(min_length=1, max_length=64)]
 
 
 class EraseTemplates(Message):
@@ -85,7 +135,18 @@ class NoChange(Message):
 
 
 Change = Annotated[
-    PutSubject | RemoveSubject | PutTemplate | EraseTemplates | PutVehicle | RemoveVehicle | RevokePass | NoChange,
+    PutSubject
+    | RemoveSubject
+    | PutTemplate
+    | EraseTemplate
+    | EraseTemplates
+    | LockTemplates
+    | UnlockTemplates
+    | ResealTemplate
+    | PutVehicle
+    | RemoveVehicle
+    | RevokePass
+    | NoChange,
     Field(discriminator="op"),
 ]
 
@@ -102,30 +163,86 @@ class ChangeBatch(Message):
         return self.first + len(self.changes) - 1
 
 
+class SnapshotPart(Message):
+    """One part of everything an edge has to hold at ``version``: the parts together replace what it held.
+
+    Only puts and locks (and revocations) stand in a snapshot; what is in none of its parts is gone, templates included.
+    """
+
+    edge: EdgeId
+    snapshot_id: SnapshotId
+    version: Annotated[int, Field(ge=0)]
+    part: Annotated[int, Field(ge=1)]
+    parts: Annotated[int, Field(ge=1, le=MAX_SNAPSHOT_PARTS)]
+    changes: Annotated[tuple[Change, ...], Field(max_length=500)]
+
+
 class ListDeltaV1(Message):
     """A ``ChangeBatch`` as it travels: sealed (HPKE, see ``core.contract.sealing``) to the edge's key.
 
-    Anybody can seal to a public key, so the core signs what it sealed (``core.contract.signed.sign_list``).
+    Anybody can seal to a public key, so the core signs what it sealed (``core.contract.signed.list_claim``).
     """
 
+    kind: Literal["delta"] = "delta"
     edge: EdgeId
     first: Annotated[int, Field(ge=1)]
     last: Annotated[int, Field(ge=1)]
     sealed_base64: Annotated[str, Field(max_length=8_000_000)]
-    signature_base64: Annotated[str, Field(max_length=88)]
+    signature_base64: Signature
+
+
+class ListSnapshotV1(Message):
+    """A ``SnapshotPart`` as it travels, sealed and signed (``part_claim``) like a delta."""
+
+    kind: Literal["snapshot"] = "snapshot"
+    edge: EdgeId
+    snapshot_id: SnapshotId
+    version: Annotated[int, Field(ge=0)]
+    part: Annotated[int, Field(ge=1)]
+    parts: Annotated[int, Field(ge=1, le=MAX_SNAPSHOT_PARTS)]
+    sealed_base64: Annotated[str, Field(max_length=8_000_000)]
+    signature_base64: Signature
+
+
+class ListRollV1(Message):
+    """The consent snapshot of one edge: at number ``version`` it holds these templates and no others (``roll_claim``).
+
+    digest: of every template the edge was told (``core.contract.roll``). Only such a statement, signed and in step
+    with what the edge holds, keeps face recognition on; without one for 24 h it goes off.
+    """
+
+    kind: Literal["roll"] = "roll"
+    edge: EdgeId
+    version: Annotated[int, Field(ge=0)]
+    templates: Annotated[int, Field(ge=0)]
+    digest: Digest
+    at: Instant
+    signature_base64: Signature
+
+
+ListMessage = Annotated[ListDeltaV1 | ListSnapshotV1 | ListRollV1, Field(discriminator="kind")]
+"""What the core says on an edge's list topic."""
 
 
 class ListReceiptV1(Message):
     """What the edge holds: every change up to ``version`` is applied and durable; sent on connect and after each.
 
-    ``problem`` says why the edge can't go on from there, in words without personal data.
+    Signed by the edge (``receipt_claim``): once its version reaches the number of an erasure, it proves that erasure.
+    digest: of the templates held, as in ``ListRollV1``; erased: consents that the core put templates of here although
+    this edge has seen them end (a core that came back from a backup learns from it); ``problem`` says why the edge
+    can't go on from there, in words without personal data; wants_snapshot: deltas can't help, send everything.
     """
 
     edge: EdgeId
     version: Annotated[int, Field(ge=0)]
     at: Instant
     templates: Annotated[int, Field(ge=0)]
+    digest: Digest | None = None
+    erased: Annotated[tuple[ConsentId, ...], Field(max_length=1000)] = ()
     problem: Annotated[str, Field(max_length=300)] | None = None
+    wants_snapshot: bool = False
+    signature_base64: Signature | None = None
 
 
 CHANGES: TypeAdapter[Change] = TypeAdapter(Change)
+LIST_MESSAGES: TypeAdapter[ListMessage] = TypeAdapter(ListMessage)

@@ -9,6 +9,7 @@ import base64
 import hashlib
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
@@ -46,5 +47,16 @@ def parse_public_key(text: str) -> X25519PublicKey:
 
 
 def fingerprint(key: X25519PublicKey) -> str:
-    """16 hex digits an administrator can compare on two screens."""
+    """16 hex digits that name a key to seal to."""
     return hashlib.sha256(key.public_bytes_raw()).hexdigest()[:16]
+
+
+def edge_fingerprint(key: X25519PublicKey, signing_key: Ed25519PublicKey | None) -> str:
+    """16 hex digits of both keys of an edge, for an administrator to compare on two screens.
+
+    An edge without a signing key (an older one) has the ``fingerprint`` of the key it has.
+    """
+    if signing_key is None:
+        return fingerprint(key)
+    both = key.public_bytes_raw() + signing_key.public_bytes_raw()
+    return hashlib.sha256(b"anju/edge-keys/v1\0" + both).hexdigest()[:16]

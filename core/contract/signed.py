@@ -6,6 +6,7 @@ Both verify offline at an edge with the core's public key. Neither holds a name.
 from __future__ import annotations
 
 import base64
+import json
 import struct
 import uuid
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import Field
 
-from core.contract.base import Instant, Message
-from core.contract.ids import ConsentId, EdgeId, PassId, SubjectKey
+from core.contract.base import Instant, Message, isoformat
+from core.contract.consent import ActiveConsent, vouch
+from core.contract.ids import ConsentId, EdgeId, PassId, SnapshotId, SubjectKey
 
 PASS_PREFIX = "AJ1:"  # noqa: S105 - marks our QR codes, protects nothing
 _PASS = struct.Struct(">B16s16sII")
@@ -25,7 +27,11 @@ _SIGNATURE_BYTES = 64
 _PASS_CONTEXT = b"anju/pass/v1\0"
 _TICKET_CONTEXT = b"anju/enrolment-ticket/v1\0"
 _LIST_CONTEXT = b"anju/list-delta/v1\0"
+_PART_CONTEXT = b"anju/list-snapshot/v1\0"
+_ROLL_CONTEXT = b"anju/list-roll/v1\0"
+_RECEIPT_CONTEXT = b"anju/list-receipt/v1\0"
 _RANGE = struct.Struct(">QQ")
+_PART = struct.Struct(">16sQII")
 
 
 class ClaimError(ValueError):
@@ -124,19 +130,42 @@ def verify_ticket(text: str, key: Ed25519PublicKey) -> EnrolmentTicket:
         raise ClaimError("the ticket was not signed by this estate's core") from None
 
 
+def consent_of_ticket(text: str, key: Ed25519PublicKey) -> ActiveConsent:
+    """The consent that stood when the core signed this ticket. Raises ClaimError."""
+    ticket = verify_ticket(text, key)
+    return vouch(ticket.subject, ticket.consent)
+
+
 def list_claim(edge: EdgeId, first: int, last: int, sealed: bytes) -> bytes:
     """What the core signs of a list delta: changes ``first``..``last`` of ``edge``'s list, as sealed."""
     return _LIST_CONTEXT + edge.encode() + b"\0" + _RANGE.pack(first, last) + sealed
 
 
+def part_claim(edge: EdgeId, snapshot_id: SnapshotId, version: int, *, part: int, parts: int, sealed: bytes) -> bytes:
+    """What the core signs of one part of a snapshot, as sealed."""
+    which = _PART.pack(uuid.UUID(snapshot_id).bytes, version, part, parts)
+    return _PART_CONTEXT + edge.encode() + b"\0" + which + sealed
+
+
+def roll_claim(edge: EdgeId, version: int, templates: int, digest: str, at: datetime) -> bytes:
+    """What the core signs of a consent snapshot."""
+    said = json.dumps([edge, version, templates, digest, isoformat(at.astimezone(UTC))])
+    return _ROLL_CONTEXT + said.encode()
+
+
+def receipt_claim(unsigned: bytes) -> bytes:
+    """What an edge signs of a receipt: its JSON without the signature (``exclude={"signature_base64"}``)."""
+    return _RECEIPT_CONTEXT + unsigned
+
+
 def sign_list(claim: bytes, key: Ed25519PrivateKey) -> str:
-    """Base64 signature of a ``list_claim``."""
+    """Base64 signature of a claim about a list."""
     return base64.b64encode(key.sign(claim)).decode()
 
 
 def verify_list(claim: bytes, signature: str, key: Ed25519PublicKey) -> None:
-    """Raises ClaimError when the holder of ``key`` did not sign just this ``list_claim``."""
+    """Raises ClaimError when the holder of ``key`` did not sign just this claim."""
     try:
         key.verify(base64.b64decode(signature, validate=True), claim)
     except (ValueError, InvalidSignature):
-        raise ClaimError("the list was not signed by this estate's core") from None
+        raise ClaimError("not signed by who should have: this estate's core, or the edge it approved") from None

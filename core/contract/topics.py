@@ -21,7 +21,7 @@ class Channel(StrEnum):
     EDGE_STATE = "edge/{id}/state"  # retained; EdgeStateV1, every 10 s
     EDGE_EVENT = "edge/{id}/event"  # CloudEvents from the edge's outbox
     EDGE_ACK = "edge/{id}/ack"  # EventAckV1 from the core, after commit
-    LIST_DELTA = "edge/{id}/list/delta"  # ListDeltaV1, sealed to the edge
+    LIST_DELTA = "edge/{id}/list/delta"  # ListMessage: changes, snapshots, rolls; sealed to the edge
     LIST_RECEIPT = "edge/{id}/list/receipt"  # ListReceiptV1: what the edge has applied
     CHECKPOINT_STATE = "checkpoint/{id}/state"  # retained; CheckpointStateV1
     CHECKPOINT_CMD = "checkpoint/{id}/cmd"  # GateCommandV1, expires after 10 s

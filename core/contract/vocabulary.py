@@ -64,16 +64,20 @@ class Reason(StrEnum):
 
 
 class SubjectKind(StrEnum):
-    """Who may be on a list of people. Free-form categories of people do not exist."""
+    """The lists of people there are. Free-form categories of people do not exist."""
 
     RESIDENT = "resident"
     STAFF = "staff"
-    VISITOR = "visitor"
+    VISITOR = "visitor"  # always with an end
+    MISSING = "missing"  # sought by their family: guardian's consent, two approvals, an end; opens nothing
 
 
 class VehicleKind(StrEnum):
+    """The lists of vehicles there are."""
+
     RESIDENT = "resident"
-    VISITOR = "visitor"
+    VISITOR = "visitor"  # always with an end
+    CONTROLLED = "controlled"  # case number, authority, reason, two approvals, an end; opens nothing
 
 
 class PlateColour(StrEnum):

@@ -105,6 +105,7 @@ def do_grant_consent(
         channel=Channel(channel).value,
         given_by=GivenBy(given_by).value,
         granted_at=now,
+        state_since=now,
         events=[_event("notice_shown", now), _event("grant", now)],
     )
     db.add(row)
@@ -142,7 +143,7 @@ def end_consents_of(db: Session, subject: SubjectRow, now: datetime) -> None:
 
 def _end(db: Session, consent: ConsentRow, event: str, actor: str | None, now: datetime) -> None:
     consent.state = ConsentState.WITHDRAWN.value
-    consent.ended_at = now
+    consent.ended_at = consent.state_since = now
     consent.events = [*consent.events, _event(event, now, actor)]
     db.flush()
     db.execute(delete(SealedTemplateRow).where(SealedTemplateRow.consent_id == consent.id))

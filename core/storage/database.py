@@ -69,10 +69,23 @@ class Database:
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
         """One transaction for changes of tables; a second process that comes with the same waits for its end."""
-        with self.engine.execution_options(**{_WRITES: True}).begin() as connection:
-            if not self.is_sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
-            yield connection
+        with self.engine.execution_options(**{_WRITES: True}).connect() as connection:
+            if self.is_sqlite:
+                # A table is changed by making it anew, which would take what refers to it along; only outside a
+                # transaction can this be switched, and the check below stands in for it.
+                driver = connection.connection.driver_connection
+                assert driver is not None
+                driver.execute("PRAGMA foreign_keys=OFF")
+            try:
+                with connection.begin():
+                    if not self.is_sqlite:
+                        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+                    yield connection
+                    if self.is_sqlite and connection.execute(text("PRAGMA foreign_key_check")).first() is not None:
+                        raise RuntimeError("the change of tables would leave rows that refer to nothing; undone")
+            finally:
+                if self.is_sqlite:
+                    connection.invalidate()  # the next connection has its foreign keys switched on
 
     def close(self) -> None:
         self.engine.dispose()

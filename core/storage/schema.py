@@ -5,7 +5,7 @@ No column holds a readable template, a face, or what `mission.md` forbids to kno
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -70,6 +70,15 @@ class EdgeRow(Base):
     list_acked_at: Mapped[datetime | None]
     list_problem: Mapped[str | None] = mapped_column(String(300))
     """Why the edge can't go on with its list, in its own words (nothing personal)."""
+    signing_key_base64: Mapped[str | None] = mapped_column(String(64))
+    approved_signing_key_base64: Mapped[str | None] = mapped_column(String(64))
+    """Ed25519: only a receipt signed with it confirms an erasure."""
+    list_digest: Mapped[str | None] = mapped_column(String(64))
+    """Of the templates the edge held, as its last signed receipt says."""
+    list_floor: Mapped[int] = mapped_column(BigInteger, default=0)
+    """Changes up to this number are no longer kept: an edge below it gets a snapshot."""
+    snapshot_wanted: Mapped[bool] = mapped_column(Boolean, default=False)
+    """Deltas can't help this edge: its list has to be sent whole."""
 
 
 class PlaceRow(Base):
@@ -134,6 +143,7 @@ class PassageRow(Base):
     passed: Mapped[bool]
     gate_opened: Mapped[bool]
     subject: Mapped[str | None] = mapped_column(String(36))
+    template_id: Mapped[str | None] = mapped_column(String(36))
     vehicle: Mapped[str | None] = mapped_column(String(36))
     pass_id: Mapped[str | None] = mapped_column(String(36))
     plate: Mapped[dict[str, Any] | None] = mapped_column(JSON)
@@ -204,10 +214,15 @@ class SubjectRow(Base):
     valid_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
     removed_at: Mapped[datetime | None]
+    turns_14_on: Mapped[date | None]
+    """Only of children under 14 when they were entered: until that day a guardian consents (PIPL art. 31)."""
 
 
 class ConsentRow(Base):
-    """Consent to face recognition at the gates: shaped after ISO/IEC TS 27560, one purpose each."""
+    """A consent of one person to one purpose, with all that happened to it: shaped after ISO/IEC TS 27560.
+
+    ``core.people.consent`` has the states; a template may exist only under an active one.
+    """
 
     __tablename__ = "consents"
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
@@ -219,9 +234,100 @@ class ConsentRow(Base):
     channel: Mapped[str] = mapped_column(String(32))
     given_by: Mapped[str] = mapped_column(String(32))
     """``self`` or ``guardian``."""
-    granted_at: Mapped[datetime]
+    granted_at: Mapped[datetime | None]
+    """Empty while only a notice was shown, or after it was declined."""
     ended_at: Mapped[datetime | None]
     events: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    locale: Mapped[str] = mapped_column(String(8), default="zh")
+    evidence_ref: Mapped[str | None] = mapped_column(String(200))
+    """Where the signed paper or recording lies; never the thing itself."""
+    guardian: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    """Who consented for the person: opaque reference, relation, kind of evidence."""
+    state_since: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    """When an active consent ends by itself, to be given anew."""
+    deadline_at: Mapped[datetime | None]
+    """When a state that waits for somebody (noticed, suspended, due again) ends by itself."""
+    __table_args__ = (Index("consents_by_deadline", "state", "deadline_at"),)
+
+
+class ErasureRow(Base):
+    """What an ended consent asks of one edge: to erase, and to prove it by a signed receipt."""
+
+    __tablename__ = "erasures"
+    consent_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    edge_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(36), index=True)
+    number: Mapped[int] = mapped_column(BigInteger)
+    """Of the list change that says so: a signed receipt of this version or a higher one confirms."""
+    asked_at: Mapped[datetime]
+    confirmed_at: Mapped[datetime | None]
+    receipt: Mapped[str | None] = mapped_column(Text)
+    """The receipt as it was signed, JSON: what proves the erasure to others."""
+    __table_args__ = (Index("erasures_open", "edge_id", "confirmed_at"),)
+
+
+class TemplateLockRow(Base):
+    """A single template that may not be found: it kept matching wrongly. Ends with the template."""
+
+    __tablename__ = "template_locks"
+    template_id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(36), index=True)
+    consent_id: Mapped[str] = mapped_column(String(36))
+    reason: Mapped[str] = mapped_column(String(32))
+    at: Mapped[datetime]
+
+
+class DisputeRow(Base):
+    """Somebody at a gate said: this was not that person. Points to the passage, which never changes."""
+
+    __tablename__ = "disputes"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    passage_id: Mapped[str] = mapped_column(String(36), unique=True)
+    subject: Mapped[str] = mapped_column(String(36), index=True)
+    template_id: Mapped[str | None] = mapped_column(String(36), index=True)
+    by: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime]
+
+
+class CaseRow(Base):
+    """Why a missing person or a controlled vehicle is sought, and until when: nobody is on such a list without one."""
+
+    __tablename__ = "cases"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(24))
+    subject: Mapped[str | None] = mapped_column(String(36), index=True)
+    vehicle: Mapped[str | None] = mapped_column(String(36), index=True)
+    state: Mapped[str] = mapped_column(String(16))
+    case_number: Mapped[str | None] = mapped_column(String(64))
+    authority: Mapped[str | None] = mapped_column(String(120))
+    reason: Mapped[str] = mapped_column(String(500))
+    checkpoints: Mapped[list[str]] = mapped_column(JSON)
+    expires_at: Mapped[datetime]
+    requested_by: Mapped[str] = mapped_column(String(64))
+    requested_at: Mapped[datetime]
+    closed_at: Mapped[datetime | None]
+    closed_by: Mapped[str | None] = mapped_column(String(64))
+    __table_args__ = (Index("cases_by_expiry", "state", "expires_at"),)
+
+
+class CaseApprovalRow(Base):
+    """One person's approval of a case; it takes two."""
+
+    __tablename__ = "case_approvals"
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.id"), primary_key=True)
+    account: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[datetime]
+
+
+class SightingRow(Base):
+    """Where and when somebody sought was seen: belongs to the open case and goes with it."""
+
+    __tablename__ = "sightings"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.id"), index=True)
+    checkpoint: Mapped[str] = mapped_column(String(64))
+    occurred_at: Mapped[datetime]
 
 
 class SealedTemplateRow(Base):
@@ -238,9 +344,15 @@ class SealedTemplateRow(Base):
 
 
 class VehicleRow(Base):
+    """A vehicle on a list. Its plate: keyed digests to find it by, and ciphertext for those who may read it."""
+
     __tablename__ = "vehicles"
     key: Mapped[str] = mapped_column(String(36), primary_key=True)
-    plate: Mapped[str] = mapped_column(String(16), unique=True)
+    plate: Mapped[str | None] = mapped_column(String(16), unique=True)
+    """In plain text only in rows of before plates were sealed; sealed at the next start."""
+    plate_exact: Mapped[bytes | None] = mapped_column(LargeBinary(32), unique=True)
+    plate_folded: Mapped[bytes | None] = mapped_column(LargeBinary(32), index=True)
+    plate_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     kind: Mapped[str] = mapped_column(String(16))
     checkpoints: Mapped[list[str]] = mapped_column(JSON)
     valid_from: Mapped[datetime]

@@ -62,8 +62,6 @@ class EraseTemplate(Message):
 
     op: Literal["erase_template"] = "erase_template"
     template_id: TemplateId
-    subject: SubjectKey
-    consent: ConsentId
 
 
 class LockTemplates(Message):

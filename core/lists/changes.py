@@ -13,12 +13,18 @@ from core.storage.schema import EdgeRow, ListChangeRow
 
 
 class ChangeOp(StrEnum):
-    """What happened. ``ref`` is a subject, template, vehicle or pass; only an erasure has a ``second_ref``."""
+    """What happened. ``ref`` is a subject, template, vehicle or pass; what is about all of a consent has a ``second_ref``."""
 
     PUT_SUBJECT = "put_subject"
     REMOVE_SUBJECT = "remove_subject"
     PUT_TEMPLATE = "put_template"
-    ERASE_TEMPLATES = "erase_templates"  # ref: subject, second_ref: consent
+    ERASE_TEMPLATE = "erase_template"  # one
+    ERASE_TEMPLATES = "erase_templates"  # all of a consent; ref: subject, second_ref: consent
+    LOCK_TEMPLATE = "lock_template"  # one
+    UNLOCK_TEMPLATE = "unlock_template"
+    LOCK_TEMPLATES = "lock_templates"  # all of a consent; ref: subject, second_ref: consent
+    UNLOCK_TEMPLATES = "unlock_templates"
+    RESEAL_TEMPLATE = "reseal_template"  # for whichever edges lack it when it is sent
     PUT_VEHICLE = "put_vehicle"
     REMOVE_VEHICLE = "remove_vehicle"
     REVOKE_PASS = "revoke_pass"  # noqa: S105 - the name of a change

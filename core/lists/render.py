@@ -18,8 +18,10 @@ from core.contract.ids import CheckpointId, ConsentId, EdgeId, ModelId, PassId, 
 from core.contract.lists import (
     Change,
     ChangeBatch,
+    EraseTemplate,
     EraseTemplates,
     ListDeltaV1,
+    LockTemplates,
     NoChange,
     PutSubject,
     PutTemplate,
@@ -27,6 +29,7 @@ from core.contract.lists import (
     RemoveSubject,
     RemoveVehicle,
     RevokePass,
+    UnlockTemplates,
 )
 from core.contract.sealing import LIST_INFO, parse_public_key, seal
 from core.contract.signed import list_claim, sign_list
@@ -130,10 +133,18 @@ def _render(row: ListChangeRow, tables: _Tables) -> Change:
             change = RemoveSubject(subject=SubjectKey(row.ref))
         case ChangeOp.PUT_TEMPLATE:
             change = _put_template(row.ref, tables)
+        case ChangeOp.ERASE_TEMPLATE:
+            change = EraseTemplate(template_id=TemplateId(row.ref))
         case ChangeOp.ERASE_TEMPLATES:
-            if row.second_ref is None:
-                raise ValueError(f"list change {row.number} of edge {row.edge_id} erases templates of no consent")
-            change = EraseTemplates(subject=SubjectKey(row.ref), consent=ConsentId(row.second_ref))
+            change = EraseTemplates(subject=SubjectKey(row.ref), consent=_consent(row))
+        case ChangeOp.LOCK_TEMPLATES:
+            change = LockTemplates(subject=SubjectKey(row.ref), consent=_consent(row))
+        case ChangeOp.UNLOCK_TEMPLATES:
+            change = UnlockTemplates(subject=SubjectKey(row.ref), consent=_consent(row))
+        case ChangeOp.LOCK_TEMPLATE | ChangeOp.UNLOCK_TEMPLATE:
+            change = _lock_template(ChangeOp(row.op), row.ref, tables)
+        case ChangeOp.RESEAL_TEMPLATE:
+            change = NoChange()
         case ChangeOp.PUT_VEHICLE:
             change = _put_vehicle(row.ref, tables)
         case ChangeOp.REMOVE_VEHICLE:
@@ -141,6 +152,22 @@ def _render(row: ListChangeRow, tables: _Tables) -> Change:
         case ChangeOp.REVOKE_PASS:
             change = RevokePass(pass_id=PassId(row.ref))
     return change
+
+
+def _consent(row: ListChangeRow) -> ConsentId:
+    if row.second_ref is None:
+        raise ValueError(f"list change {row.number} of edge {row.edge_id} ({row.op}) names no consent")
+    return ConsentId(row.second_ref)
+
+
+def _lock_template(op: ChangeOp, template_id: str, tables: _Tables) -> Change:
+    row = tables.templates.get(template_id)
+    if row is None:
+        return NoChange()
+    form = LockTemplates if op is ChangeOp.LOCK_TEMPLATE else UnlockTemplates
+    return form(
+        subject=SubjectKey(row.subject), consent=ConsentId(row.consent_id), template_id=TemplateId(row.template_id)
+    )
 
 
 def _here(checkpoints: Sequence[str], tables: _Tables) -> tuple[CheckpointId, ...]:

@@ -13,7 +13,7 @@ from core.storage.schema import EdgeRow, ListChangeRow
 
 
 class ChangeOp(StrEnum):
-    """What happened. ``ref`` is a subject, template, vehicle or pass; what is about all of a consent has a ``second_ref``."""
+    """What happened. ``ref`` is a subject, template, vehicle or pass; what is about a whole consent names it second."""
 
     PUT_SUBJECT = "put_subject"
     REMOVE_SUBJECT = "remove_subject"

@@ -10,7 +10,6 @@ import typer
 from cli.logs import log_structured
 from core.contract.config_file import load_config
 from core.contract.ids import EdgeId
-from core.contract.sealing import fingerprint
 from edge.assembly import edge_settings
 from edge.keys import load_or_create
 from edge.worker import EdgeWorker
@@ -42,8 +41,8 @@ def run(
 
 @edge_app.command("key")
 def key(config: ConfigOption, id_: IdOption) -> None:
-    """Show the fingerprint of the edge's public key: approve it in the core where both show the same."""
+    """Show the fingerprint of the edge's two public keys: approve them in the core where both show the same."""
     loaded = load_config(config)
     name = edge_settings(loaded, EdgeId(id_)).id
     loaded.prepare_state_dir()
-    typer.echo(fingerprint(load_or_create(loaded.state_dir, name).private.public_key()))
+    typer.echo(load_or_create(loaded.state_dir, name).fingerprint)

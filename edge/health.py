@@ -116,11 +116,12 @@ class CameraWatch:
 
 @dataclass(frozen=True, slots=True)
 class EdgeIdentity:
-    """What never changes while this edge runs. key_base64: its public key."""
+    """What never changes while this edge runs. key_base64, signing_key_base64: its public keys."""
 
     edge: EdgeId
     started_at: datetime
     key_base64: str
+    signing_key_base64: str
     enrol_url: str | None
 
 
@@ -151,6 +152,7 @@ class EdgeHealth:
             at=now,
             started_at=self._identity.started_at,
             key_base64=self._identity.key_base64,
+            signing_key_base64=self._identity.signing_key_base64,
             enrol_url=self._identity.enrol_url,
             list_version=self._list_version(),
             outbox_rows=waiting.rows,

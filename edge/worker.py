@@ -19,7 +19,6 @@ from core.contract.config import Door, FaceGate, PlateLane
 from core.contract.config_file import LoadedConfig
 from core.contract.events import CameraHealth
 from core.contract.ids import EdgeId
-from core.contract.sealing import fingerprint
 from edge.aside import Aside
 from edge.assembly import (
     Models,
@@ -82,11 +81,11 @@ class EdgeWorker:
         )
         reader = PortraitReader(models.faces, models.embedder)
         self._enrolment = self._make_enrolment(Enroller(edge, core_key, reader, self._tickets, self._outbox))
-        public = keys.private.public_key()
         identity = EdgeIdentity(
             edge,
             utc_now(),
-            base64.b64encode(public.public_bytes_raw()).decode(),
+            base64.b64encode(keys.private.public_key().public_bytes_raw()).decode(),
+            base64.b64encode(keys.signing.public_key().public_bytes_raw()).decode(),
             None if self._enrolment is None else self._config.enrol_url,
         )
         health = EdgeHealth(
@@ -112,7 +111,7 @@ class EdgeWorker:
         self._vision = VisionLoop(self._stations(), self._counters)
         self._stopping = threading.Event()
         self._housekeeper = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
-        log.info("edge.ready", edge=edge, key=fingerprint(public), cameras=len(self._streams), posts=len(self._posts))
+        log.info("edge.ready", edge=edge, key=keys.fingerprint, cameras=len(self._streams), posts=len(self._posts))
 
     def start(self) -> None:
         """Begin. Gates work from here on; the broker, the cameras and the core may come when they can."""

@@ -104,7 +104,7 @@ def test_every_counter_that_is_counted_is_explained_and_every_one_explained_is_c
 
 @pytest.fixture
 def identity() -> EdgeIdentity:
-    return EdgeIdentity(EdgeId("e"), NOW, "a" * 44, "http://127.0.0.1:1")
+    return EdgeIdentity(EdgeId("e"), NOW, "a" * 44, "b" * 44, "http://127.0.0.1:1")
 
 
 def health(identity: EdgeIdentity, outbox: DurableOutbox, counters: Counters) -> EdgeHealth:

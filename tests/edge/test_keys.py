@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 
 from core.contract.ids import EdgeId
+from core.contract.sealing import edge_fingerprint
 from edge.keys import EdgeKeys, KeyFileError, edge_dir, load_or_create
 
 EDGE = EdgeId("gate-1")
-FILES = ("edge.key", "site.key")
+FILES = ("edge-signing.key", "edge.key", "site.key")
 
 
 def test_keys_are_made_once_and_loaded_ever_after(tmp_path: Path) -> None:
     first = load_or_create(tmp_path, EDGE)
     again = load_or_create(tmp_path, EDGE)
     assert again.private.private_bytes_raw() == first.private.private_bytes_raw()
+    assert again.signing.private_bytes_raw() == first.signing.private_bytes_raw()
     assert again.site_key == first.site_key
     assert len(first.site_key) == 32
 
@@ -33,6 +35,25 @@ def test_two_edges_have_nothing_in_common(tmp_path: Path) -> None:
     one, other = load_or_create(tmp_path, EDGE), load_or_create(tmp_path, EdgeId("gate-2"))
     assert one.site_key != other.site_key
     assert one.private.private_bytes_raw() != other.private.private_bytes_raw()
+    assert one.signing.private_bytes_raw() != other.signing.private_bytes_raw()
+
+
+def test_an_edge_from_before_receipts_were_signed_keeps_its_other_keys(tmp_path: Path) -> None:
+    first = load_or_create(tmp_path, EDGE)
+    (edge_dir(tmp_path, EDGE) / "edge-signing.key").unlink()
+    upgraded = load_or_create(tmp_path, EDGE)
+    assert upgraded.private.private_bytes_raw() == first.private.private_bytes_raw()
+    assert upgraded.site_key == first.site_key
+    assert upgraded.signing.private_bytes_raw() != first.signing.private_bytes_raw()
+
+
+def test_the_fingerprint_to_compare_covers_both_public_keys(tmp_path: Path) -> None:
+    first = load_or_create(tmp_path, EDGE)
+    assert first.fingerprint == edge_fingerprint(first.private.public_key(), first.signing.public_key())
+    for name in ("edge.key", "edge-signing.key"):
+        before = load_or_create(tmp_path, EDGE).fingerprint
+        (edge_dir(tmp_path, EDGE) / name).unlink()
+        assert load_or_create(tmp_path, EDGE).fingerprint != before
 
 
 @pytest.mark.parametrize("name", FILES)

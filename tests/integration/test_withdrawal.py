@@ -85,8 +85,9 @@ class Edge:
     def connect(self) -> None:
         counters = Counters()
         own_key = base64.b64encode(self.public_key.public_bytes_raw()).decode()
+        signing_key = base64.b64encode(self.keys.signing.public_key().public_bytes_raw()).decode()
         health = EdgeHealth(
-            EdgeIdentity(EDGE, datetime.now(UTC), own_key, None),
+            EdgeIdentity(EDGE, datetime.now(UTC), own_key, signing_key, None),
             self.outbox,
             counters,
             list_version=lambda: self.mirror.version,

@@ -214,7 +214,7 @@ class Edge:
         self.lists = Lists()
         self.counters = Counters()
         health = EdgeHealth(
-            EdgeIdentity(EDGE, STARTED, "a" * 44, None),
+            EdgeIdentity(EDGE, STARTED, "a" * 44, "b" * 44, None),
             self.outbox,
             self.counters,
             list_version=lambda: self.lists.version,

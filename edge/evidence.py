@@ -57,9 +57,13 @@ class PassEvidence:
 
 @dataclass(frozen=True, slots=True)
 class PlateEvidence:
-    """A vehicle's visit to a lane; reading: None when no read was good enough."""
+    """A vehicle's visit to a lane.
+
+    reading: None when no read was good enough; confidences: of each character of its text, 0..1, empty if unknown.
+    """
 
     reading: PlateReading | None
+    confidences: tuple[float, ...] = ()
 
 
 Evidence = FaceEvidence | PassEvidence | PlateEvidence

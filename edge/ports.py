@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -44,8 +45,13 @@ class ListView(Protocol):
         """LISTED, or why not: UNLISTED, OUTSIDE_WINDOW, OUTSIDE_SCOPE."""
         ...
 
-    def vehicle_standing(self, plate: str, checkpoint: CheckpointId, now: datetime) -> tuple[Reason, VehicleKey | None]:
-        """LISTED (exact match, valid here and now), LOOKS_LIKE, OUTSIDE_WINDOW, OUTSIDE_SCOPE or UNLISTED."""
+    def vehicle_standing(
+        self, plate: str, checkpoint: CheckpointId, now: datetime, confidences: Sequence[float] = ()
+    ) -> tuple[Reason, VehicleKey | None]:
+        """LISTED (exact match, valid here and now), LOOKS_LIKE, OUTSIDE_WINDOW, OUTSIDE_SCOPE or UNLISTED.
+
+        confidences: of each character of ``plate``, 0..1; they only tell how far it looks like another.
+        """
         ...
 
     def pass_revoked(self, pass_id: PassId) -> bool: ...

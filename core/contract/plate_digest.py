@@ -6,8 +6,6 @@ the key; with another site's key the same plate has other digests.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.padding import PKCS7
 
@@ -92,9 +91,10 @@ class PlateHasher:
 
     def __init__(self, key: bytes) -> None:
         """key: at least 32 bytes. Raises PlateKeyError."""
-        checked = _checked(key)
-        self._exact = hmac.new(checked, _EXACT, hashlib.sha256)
-        self._folded = hmac.new(checked, _FOLDED, hashlib.sha256)
+        self._exact = HMAC(_checked(key), SHA256())
+        self._exact.update(_EXACT)
+        self._folded = HMAC(key, SHA256())
+        self._folded.update(_FOLDED)
 
     def digest(self, plate: str) -> PlateDigest:
         """Digest of ``plate`` as anybody may write it: width, case and separators don't matter.
@@ -108,13 +108,13 @@ class PlateHasher:
         """The exact half of the digest of ``text``, which is normalised."""
         mac = self._exact.copy()
         mac.update(_bytes(text))
-        return mac.digest()
+        return mac.finalize()
 
     def folded(self, text: str) -> bytes:
         """The folded half of the digest of ``text``, which is normalised."""
         mac = self._folded.copy()
         mac.update(_bytes(fold(text)))
-        return mac.digest()
+        return mac.finalize()
 
 
 class PlateCipher:
@@ -159,7 +159,7 @@ def _checked(key: bytes) -> bytes:
 
 def _bytes(text: str) -> bytes:
     # A text from outside may hold half a surrogate pair: that is no plate, and no reason to fail either.
-    return text.encode(errors="surrogatepass")
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _bound_to(vehicle: VehicleKey) -> bytes:

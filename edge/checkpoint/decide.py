@@ -119,7 +119,7 @@ def _objection_to_holder(seen: PassEvidence, lists: ListView, now: datetime) -> 
 def _on_plate(checkpoint: PlateLane, seen: PlateEvidence, lists: ListView, now: datetime) -> Decision:
     if seen.reading is None:
         return Decision(Verdict.ASK_GUARD, Reason.UNREADABLE, Credential.PLATE)
-    standing, vehicle = lists.vehicle_standing(seen.reading.text, checkpoint.id, now)
+    standing, vehicle = lists.vehicle_standing(seen.reading.text, checkpoint.id, now, seen.confidences)
     if standing is Reason.LISTED:
         return Decision(Verdict.ADMIT, Reason.LISTED, Credential.PLATE, vehicle=vehicle)
     # A plate that merely looks like a listed one is not that vehicle until a guard has said so.

@@ -18,7 +18,7 @@ from edge.checkpoint.watcher import StepSums, WatchCounts
 from edge.evidence import Moment, Observation, PlateEvidence
 from edge.vision.motion import MotionGate
 from edge.vision.plate_colour import plate_colour
-from edge.vision.plate_vote import MAX_READS, SeenPlate, VoteRules, final, settled
+from edge.vision.plate_vote import MAX_READS, SeenPlate, Vote, VoteRules, final, settled
 from edge.vision.tracker import Track, Tracker, TrackRules, centre_distance
 from edge.vision.zone import Zone
 from models.plate_crop import rectify
@@ -146,8 +146,8 @@ class PlateLaneWatcher:
             seen = self._read(visit, plates, index, picture)
             if seen is not None:
                 self._keep_best(visit, seen, picture)
-            reading = settled(visit.reads, self._rules)
-            return [] if reading is None else self._settle(visit, reading, picture, picture.bgr())
+            plate = settled(visit.reads, self._rules)
+            return [] if plate is None else self._settle(visit, plate, picture, picture.bgr())
         return self._check(track, visit, plates, index, picture)
 
     def _read(self, visit: _Visit, plates: Plates, index: int, picture: Picture) -> SeenPlate | None:
@@ -170,15 +170,15 @@ class PlateLaneWatcher:
         if confidence > visit.best_confidence:
             visit.best, visit.best_confidence = picture.bgr(), confidence
 
-    def _settle(self, visit: _Visit, reading: PlateReading, picture: Picture, shown: Image | None) -> list[Observation]:
+    def _settle(self, visit: _Visit, plate: Vote, picture: Picture, shown: Image | None) -> list[Observation]:
         """Tell a visit, unless it is one that was told already, whose track had broken or got mixed up."""
         known = {gone.text for gone in self._recently_gone(visit.first.pts_s)}
         known |= {other.told.text for other in self._visits.values() if other.told is not None}
-        visit.told, visit.best, visit.checked_s = reading, None, picture.moment.pts_s
+        visit.told, visit.best, visit.checked_s = plate.reading, None, picture.moment.pts_s
         visit.reads.clear()
-        if reading.text in known:
+        if plate.reading.text in known:
             return []
-        return [self._observation(visit, reading, picture, shown)]
+        return [self._observation(visit, PlateEvidence(plate.reading, plate.confidences), picture, shown)]
 
     def _check(self, track: int, visit: _Visit, plates: Plates, index: int, picture: Picture) -> list[Observation]:
         """Read a told visit again now and then; enough reads that agree on another plate begin another visit."""
@@ -192,12 +192,12 @@ class PlateLaneWatcher:
         if seen is None or seen.text == visit.told.text or len(visit.reads) >= MAX_READS:
             visit.reads.clear()
             return []
-        reading = settled(visit.reads, self._rules)
-        if reading is None or _characters_apart(reading.text, visit.told.text) < 3:
+        plate = settled(visit.reads, self._rules)
+        if plate is None or _characters_apart(plate.reading.text, visit.told.text) < 3:
             return []
         follower = _Visit(picture.moment, plates.boxes[index], reads=list(visit.reads))
         self._visits[track] = follower
-        return self._settle(follower, reading, picture, picture.bgr())
+        return self._settle(follower, plate, picture, picture.bgr())
 
     def _end(self, track: Track, picture: Picture) -> list[Observation]:
         visit = self._visits.pop(track.id, None)
@@ -205,11 +205,11 @@ class PlateLaneWatcher:
             return []
         told: list[Observation] = []
         if visit.told is None:
-            reading = final(visit.reads, self._rules)
-            if reading is not None:
-                told = self._settle(visit, reading, picture, visit.best)
+            plate = final(visit.reads, self._rules)
+            if plate is not None:
+                told = self._settle(visit, plate, picture, visit.best)
             elif len(visit.reads) >= MIN_READS_TO_TELL and not self._rest_of_another(visit):
-                told = [self._observation(visit, None, picture, visit.best)]
+                told = [self._observation(visit, PlateEvidence(None), picture, visit.best)]
         if visit.told is not None:
             self._gone = [*self._gone, _Gone(visit.told.text, track.box, track.seen_s)][-_LANE.max_tracks :]
         return told
@@ -224,14 +224,12 @@ class PlateLaneWatcher:
     def _recently_gone(self, at_s: float) -> list[_Gone]:
         return [gone for gone in self._gone if at_s - gone.seen_s < SAME_VISIT_S]
 
-    def _observation(
-        self, visit: _Visit, reading: PlateReading | None, picture: Picture, shown: Image | None
-    ) -> Observation:
+    def _observation(self, visit: _Visit, seen: PlateEvidence, picture: Picture, shown: Image | None) -> Observation:
         self._counts.passes += 1
         return Observation(
             checkpoint=self._checkpoint.id,
             camera=self._checkpoint.camera,
-            seen=PlateEvidence(reading),
+            seen=seen,
             first=visit.first,
             deciding=picture.moment,
             times=visit.sums.times(picture.capture_ms),

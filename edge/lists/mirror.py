@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from core.contract.ids import CheckpointId, EdgeId, ModelId, PassId, SubjectKey, VehicleKey
 from core.contract.lists import ChangeBatch, ListDeltaV1, ListReceiptV1, PutTemplate
+from core.contract.plate_digest import PlateHasher
 from core.contract.sealing import LIST_INFO, TEMPLATE_INFO, SealError, fingerprint, unseal
 from core.contract.signed import ClaimError, QrPass, list_claim, verify_list, verify_pass
 from core.contract.vocabulary import Reason
@@ -27,7 +28,7 @@ from edge.lists.store import ListStore
 from edge.lists.vault import WRAPPING_PURPOSE, Vault
 from models.types import Float
 from watchlists.face_index import FaceIndex, Template
-from watchlists.plate_index import PlateHasher, PlateIndex
+from watchlists.plates.index import PlateIndex
 from watchlists.thresholds import Calibration
 
 log = structlog.get_logger()
@@ -85,7 +86,7 @@ class ListMirror:
         self._clock = clock
         self._writer = threading.RLock()
         self._hasher = PlateHasher(keys.derive(PLATE_PURPOSE))
-        self._plates = PlateIndex()
+        self._plates = PlateIndex(self._hasher)
         self._store = ListStore(edge_dir(state_dir, edge) / LIST_FILE, Vault(keys.derive(WRAPPING_PURPOSE), edge))
         gallery.update(enrol=self._store.templates(gallery.model))
         self._plates.update(put=self._store.plates())
@@ -106,8 +107,10 @@ class ListMirror:
     def subject_standing(self, subject: SubjectKey, checkpoint: CheckpointId, now: datetime) -> Reason:
         return self._roster.subject_standing(subject, checkpoint, now)
 
-    def vehicle_standing(self, plate: str, checkpoint: CheckpointId, now: datetime) -> tuple[Reason, VehicleKey | None]:
-        return self._roster.vehicle_standing(self._plates.find(self._hasher.digest(plate)), checkpoint, now)
+    def vehicle_standing(
+        self, plate: str, checkpoint: CheckpointId, now: datetime, confidences: Sequence[float] = ()
+    ) -> tuple[Reason, VehicleKey | None]:
+        return self._roster.vehicle_standing(self._plates.find(plate, confidences), checkpoint, now)
 
     def pass_revoked(self, pass_id: PassId) -> bool:
         return pass_id in self._roster.revoked

@@ -18,9 +18,9 @@ from core.contract.lists import (
     RemoveVehicle,
     RevokePass,
 )
+from core.contract.plate_digest import PlateDigest
 from core.contract.vocabulary import Reason
 from watchlists.face_index import Erasure, Template
-from watchlists.plate_index import PlateDigest
 
 
 @dataclass(frozen=True, slots=True)

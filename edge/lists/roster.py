@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from core.contract.ids import CheckpointId, PassId, SubjectKey, VehicleKey
 from core.contract.vocabulary import Reason
 from edge.lists.plan import Grant, Plan
-from watchlists.plate_index import ExactPlate, LooksLike
+from watchlists.plates.index import ExactPlate, LooksLike
 
 _BEGINNING = datetime.min.replace(tzinfo=UTC)
 _END = datetime.max.replace(tzinfo=UTC)

@@ -15,11 +15,11 @@ from typing import Any
 
 from core.contract.base import isoformat
 from core.contract.ids import CheckpointId, ConsentId, ModelId, PassId, SubjectKey, TemplateId, VehicleKey
+from core.contract.plate_digest import PlateDigest
 from edge.lists.plan import Grant, Plan
 from edge.lists.roster import Roster
 from edge.lists.vault import Vault, VaultError
 from watchlists.face_index import Template
-from watchlists.plate_index import PlateDigest
 
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 5.0

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from core.contract.events import PlateReading
-from core.contract.plates import PlateForm, normalise, parse_plate
+from core.contract.plates import PlateForm, parse_plate
 from core.contract.vocabulary import PlateColour
 from models.types import PlateRead
 
@@ -51,12 +51,11 @@ class SeenPlate:
     @property
     def text(self) -> str:
         """The normalised text, or empty when the read fits no form or can't be of its colour."""
-        text = normalise(self.read.text)
-        plate = parse_plate(text)
+        plate = parse_plate(self.read.text)
         # Normalising may drop separators: then confidences no longer belong to characters one by one.
-        if plate is None or len(text) != len(self.read.text) or not _fits(plate.form, self.colour):
+        if plate is None or len(plate.text) != len(self.read.text) or not _fits(plate.form, self.colour):
             return ""
-        return text
+        return plate.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +73,10 @@ class VoteRules:
 
 @dataclass(frozen=True, slots=True)
 class Vote:
-    """reading: what the reads say together; agreeing: how many said exactly that."""
+    """reading: what the reads say together; confidences: of each of its characters; agreeing: reads of exactly that."""
 
     reading: PlateReading
+    confidences: tuple[float, ...]
     agreeing: int
 
 
@@ -98,28 +98,27 @@ def vote(seen: Sequence[SeenPlate]) -> Vote | None:
     colour = _prevailing([one for _, one in usable])
     if plate is None or not _fits(plate.form, colour):
         return None
-    reading = PlateReading(
-        text=text, colour=colour, confidence=min(confidence for _, confidence in winners), reads=len(seen)
-    )
-    return Vote(reading, agreeing=sum(candidate == text for candidate in texts))
+    confidences = tuple(confidence for _, confidence in winners)
+    reading = PlateReading(text=text, colour=colour, confidence=min(confidences), reads=len(seen))
+    return Vote(reading, confidences, agreeing=sum(candidate == text for candidate in texts))
 
 
-def settled(seen: Sequence[SeenPlate], rules: VoteRules) -> PlateReading | None:
+def settled(seen: Sequence[SeenPlate], rules: VoteRules) -> Vote | None:
     """The plate while the vehicle is still there: only when enough reads agree on all of it."""
     result = vote(seen)
     if result is None or result.agreeing < rules.min_agreeing or result.reading.confidence < rules.min_confidence:
         return None
-    return result.reading
+    return result
 
 
-def final(seen: Sequence[SeenPlate], rules: VoteRules) -> PlateReading | None:
+def final(seen: Sequence[SeenPlate], rules: VoteRules) -> Vote | None:
     """The plate when no more reads will come: settled, or a single read that is sure of every character."""
     result = vote(seen)
     if result is None:
         return None
     alone = sum(bool(one.text) for one in seen) == 1
     if alone and result.reading.confidence >= rules.lone_confidence:
-        return result.reading
+        return result
     return settled(seen, rules)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import product
@@ -55,7 +55,9 @@ class Lists:
     def subject_standing(self, subject: SubjectKey, checkpoint: CheckpointId, now: datetime) -> Reason:
         return self.standing
 
-    def vehicle_standing(self, plate: str, checkpoint: CheckpointId, now: datetime) -> tuple[Reason, VehicleKey | None]:
+    def vehicle_standing(
+        self, plate: str, checkpoint: CheckpointId, now: datetime, confidences: Sequence[float] = ()
+    ) -> tuple[Reason, VehicleKey | None]:
         return self.standing, None if self.standing is Reason.UNLISTED else CAR
 
     def pass_revoked(self, pass_id: PassId) -> bool:

@@ -22,17 +22,19 @@ def read(text: str, confidence: float = 0.95, colour: PlateColour = PlateColour.
 
 def test_two_reads_that_agree_settle_it() -> None:
     assert settled([read("京A12D45")], RULES) is None
-    reading = settled([read("京A12D45"), read("京A12D45", 0.9)], RULES)
-    assert reading is not None
+    plate = settled([read("京A12D45"), read("京A12D45", 0.9)], RULES)
+    assert plate is not None
+    reading = plate.reading
     assert (reading.text, reading.colour, reading.reads) == ("京A12D45", PlateColour.BLUE, 2)
     assert reading.confidence == pytest.approx(0.925)
 
 
-def test_the_confidence_is_the_lowest_characters() -> None:
+def test_the_confidence_of_each_character_is_told_and_that_of_the_plate_is_the_lowest() -> None:
     doubtful = SeenPlate(PlateRead("京A12D45", (0.99, 0.99, 0.99, 0.61, 0.99, 0.99, 0.99)), PlateColour.BLUE)
-    reading = settled([doubtful, doubtful], RULES)
-    assert reading is not None
-    assert reading.confidence == pytest.approx(0.61)
+    plate = settled([doubtful, doubtful], RULES)
+    assert plate is not None
+    assert plate.confidences == pytest.approx(doubtful.read.confidences)
+    assert plate.reading.confidence == pytest.approx(0.61)
 
 
 def test_a_character_two_reads_disagree_about_is_not_settled() -> None:
@@ -40,10 +42,10 @@ def test_a_character_two_reads_disagree_about_is_not_settled() -> None:
 
 
 def test_one_bad_read_is_outvoted() -> None:
-    reading = settled([read("京A12D45"), read("京A12045", 0.7), read("京A12D45"), read("京A12D45")], RULES)
-    assert reading is not None
-    assert reading.text == "京A12D45"
-    assert reading.confidence < 0.8
+    plate = settled([read("京A12D45"), read("京A12045", 0.7), read("京A12D45"), read("京A12D45")], RULES)
+    assert plate is not None
+    assert plate.reading.text == "京A12D45"
+    assert plate.reading.confidence == plate.confidences[4] < 0.8
 
 
 @pytest.mark.parametrize("text", ["", "A12D45", "京A12", "京A12I45", "hello", "京·A12D45"])
@@ -93,9 +95,11 @@ seen = st.builds(
 def test_whatever_is_read_a_settled_plate_was_read_twice_is_well_formed_and_fits_its_colour(
     reads: list[SeenPlate],
 ) -> None:
-    reading = settled(reads, RULES)
-    if reading is None:
+    voted = settled(reads, RULES)
+    if voted is None:
         return
+    reading = voted.reading
+    assert len(voted.confidences) == len(reading.text)
     plate = parse_plate(reading.text)
     assert plate is not None
     assert sum(one.read.text == reading.text for one in reads) >= 2

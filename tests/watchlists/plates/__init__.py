@@ -1,0 +1,1 @@
+"""Listed plates: exact, alike, and changed while they are read."""

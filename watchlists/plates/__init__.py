@@ -1,0 +1,1 @@
+"""Listed plates: found exactly, or told to be alike; never held as text."""

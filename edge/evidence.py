@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from core.contract.events import PlateReading, StepTimes
-from core.contract.ids import CameraId, CheckpointId, SubjectKey
+from core.contract.ids import CameraId, CheckpointId, SubjectKey, TemplateId
 from core.contract.signed import QrPass
-from models.types import Image
+from models.types import Float, Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +16,14 @@ class FaceMatch:
     """Answer of the face index for one pass: best subject and how clearly it beats the next.
 
     score: cosine in [-1, 1]; margin: score minus the runner-up subject's (2.0 when there is none);
-    threshold: the one calibrated for the gallery searched.
+    threshold: the one calibrated for the gallery searched; template_id: which of the subject's references matched.
     """
 
     subject: SubjectKey
     score: float
     margin: float
     threshold: float
+    template_id: TemplateId
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,8 @@ class Observation:
     seen: what a decision needs, or that somebody went through; first / deciding: frames at which the pass began and
     at which the watcher had seen enough; times: milliseconds per step so far; picture: the deciding frame, BGR, as it
     came (faces unblurred: `edge.vision.blur` comes before anything is stored), None where none may be kept.
+    probes: float32 (n, d), unit length, what was compared at an identify checkpoint; whoever takes the observation
+    calls ``forget`` once it is decided.
     """
 
     checkpoint: CheckpointId
@@ -104,3 +107,9 @@ class Observation:
     deciding: Moment
     times: StepTimes
     picture: Image | None = None
+    probes: Float | None = field(default=None, repr=False, compare=False)
+
+    def forget(self) -> None:
+        """Overwrite the probes: what was wanted of them is done."""
+        if self.probes is not None:
+            self.probes.fill(0)

@@ -52,6 +52,18 @@ COUNTERS: dict[str, str] = {
 same}`` for crossings of a door's line, ``{checkpoint}.{what}`` for what a watcher has counted."""
 
 
+LIST_COUNTS: dict[str, str] = {
+    "lists.index_fast": "1 while the fast index of faces answers, 0 while every template is compared one by one",
+    "lists.rolls_behind": "consent rolls of other templates than this edge holds: faces are off until they agree",
+    "lists.rolls_missed": "consent rolls of another version of the lists than this edge holds",
+    "lists.rolls_refused": "consent rolls that are not the core's, or not of now",
+    "lists.snapshots_applied": "times everything this edge holds was replaced by a snapshot",
+    "lists.templates_locked": "templates kept that nobody is recognised by: suspended, due again or disputed",
+    "lists.thresholds_stale": "1 while the face thresholds were made for another number of templates than is loaded",
+}
+"""What the lists say of themselves in ``EdgeStateV1.counters``: since the start, or as it is now."""
+
+
 class Counters:
     """What happened how often since the start, by name. Safe from any thread; names are few and fixed in the code."""
 

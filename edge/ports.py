@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from core.contract.base import Message
 from core.contract.events import CheckpointStateV1
 from core.contract.ids import CheckpointId, ModelId, PassId, SubjectKey, VehicleKey
-from core.contract.signed import QrPass
+from core.contract.lists import ListMessage, ListReceiptV1
+from core.contract.signed import QrPass, Recipient
 from core.contract.vocabulary import Reason
 from edge.evidence import FaceMatch
 from models.types import Float
+from watchlists.faces.template import Template
 
 
 class Gallery(Protocol):
-    """The consenting people of this edge, as the face pipeline sees them. Thread-safe, never waits for a writer."""
+    """The consenting people of this edge who may pass, as the face pipeline sees them; nobody sought in a case.
+
+    Thread-safe, never waits for a writer.
+    """
 
     @property
     def model(self) -> ModelId: ...
@@ -42,7 +47,7 @@ class ListView(Protocol):
     """What a decision may ask of the lists. Answers are of one moment and don't change while a decision is made."""
 
     def subject_standing(self, subject: SubjectKey, checkpoint: CheckpointId, now: datetime) -> Reason:
-        """LISTED, or why not: UNLISTED, OUTSIDE_WINDOW, OUTSIDE_SCOPE."""
+        """LISTED, or why not: UNLISTED (as anybody sought in a case is), OUTSIDE_WINDOW, OUTSIDE_SCOPE."""
         ...
 
     def vehicle_standing(
@@ -59,6 +64,49 @@ class ListView(Protocol):
     def recogniser_may_run(self, now: datetime) -> bool:
         """False when the lists are too old for recognising faces (doors go on opening by other means)."""
         ...
+
+
+class CaseView(Protocol):
+    """Whom and what the open cases of this edge seek. Asked after the gate's decision, which can't depend on it."""
+
+    def sought(self, probes: Float, checkpoint: CheckpointId, now: datetime) -> FaceMatch | None:
+        """Best subject among the missing people sought here now, whom ``Gallery.identify`` never answers with.
+
+        probes: as there; None when nobody is sought here. The match's score may well be under its threshold.
+        """
+        ...
+
+    def controlled(self, plate: str, checkpoint: CheckpointId, now: datetime) -> VehicleKey | None:
+        """The controlled vehicle whose very plate this is, while its case is open here; None for every other plate.
+
+        To ``ListView.vehicle_standing`` it is as unknown as if there were no case.
+        """
+        ...
+
+
+class ListKeeper(Protocol):
+    """The edge's copy of its lists, towards the core. Called in worker threads, may take its time."""
+
+    @property
+    def version(self) -> int: ...
+
+    def apply(self, message: ListMessage) -> ListReceiptV1 | None:
+        """Take what the core said; a receipt when there is something to answer."""
+        ...
+
+    def receipt(self) -> ListReceiptV1:
+        """What this edge holds now, durably."""
+        ...
+
+    def counts(self) -> Mapping[str, int]:
+        """How the lists are, by the names of ``edge.health.LIST_COUNTS``; nothing personal."""
+        ...
+
+
+class Resealing(Protocol):
+    """Seals a template this edge holds for other edges too, and sees that the core gets it. Raises nothing."""
+
+    def __call__(self, template: Template, recipients: Sequence[Recipient]) -> None: ...
 
 
 class PassReader(Protocol):

@@ -1,0 +1,110 @@
+"""Damage to a row or a page of keys costs those templates alone: they are counted, the others load."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.watchlists.store.shelf import DIMENSION, MODEL, Shelf, as_found, face
+from watchlists.faces.template import Template
+from watchlists.store.errors import UnknownTemplateError
+from watchlists.store.ids import id_bytes
+from watchlists.store.vault import PAGE_KEYS
+
+
+def spoil(shelf: Shelf, table: str, row: int) -> None:
+    """Change one byte of what is sealed in ``table``'s ``row``-th row."""
+    key = {"face_templates": "place", "key_pages": "page"}[table]
+    number, sealed = shelf.file.db.execute(
+        f"SELECT {key}, sealed FROM {table} ORDER BY {key} LIMIT 1 OFFSET ?",
+        (row,),
+    ).fetchone()
+    changed = bytearray(sealed)
+    changed[40] ^= 1
+    shelf.execute(f"UPDATE {table} SET sealed = ? WHERE {key} = ?", bytes(changed), number)
+
+
+def damaged(shelf: Shelf) -> int:
+    scan = shelf.store.blocks(MODEL, DIMENSION)
+    assert sum(len(block) for block in scan) + scan.damaged == shelf.store.counts().get(MODEL, 0)
+    return scan.damaged
+
+
+@pytest.fixture
+def people(shelf: Shelf) -> list[Template]:
+    faces = [face() for _ in range(2 * PAGE_KEYS)]
+    shelf.put(*faces)
+    return faces
+
+
+def test_one_spoilt_row_is_counted_and_the_others_load(shelf: Shelf, people: list[Template]) -> None:
+    spoil(shelf, "face_templates", 3)
+    assert damaged(shelf) == 1
+    assert shelf.found() == as_found(*(one for one in people if one is not people[3]))
+    with pytest.raises(UnknownTemplateError, match="damaged here: enrol"):
+        shelf.store.reopen(people[3].template_id)
+
+
+def test_a_spoilt_page_of_keys_costs_those_whose_keys_it_held(shelf: Shelf, people: list[Template]) -> None:
+    spoil(shelf, "key_pages", 0)
+    assert damaged(shelf) == PAGE_KEYS
+    assert shelf.found() == as_found(*people[PAGE_KEYS:])
+
+
+def test_a_lost_page_of_keys_is_counted_too(shelf: Shelf, people: list[Template]) -> None:
+    shelf.execute("DELETE FROM key_pages WHERE page = 1")
+    assert damaged(shelf) == PAGE_KEYS
+    assert shelf.found() == as_found(*people[PAGE_KEYS:])
+
+
+def test_a_row_moved_under_another_id_does_not_open(shelf: Shelf, people: list[Template]) -> None:
+    shelf.execute(
+        "UPDATE face_templates SET template_id = ? WHERE template_id = ?",
+        id_bytes(face().template_id),
+        id_bytes(people[0].template_id),
+    )
+    assert damaged(shelf) == 1
+    assert shelf.found() == as_found(*people[1:])
+
+
+def test_two_persons_who_were_swapped_do_not_open(shelf: Shelf, people: list[Template]) -> None:
+    rows = shelf.file.db.execute("SELECT holding, owner FROM holdings ORDER BY holding LIMIT 2").fetchall()
+    (one, owner), (other, its_owner) = rows
+    shelf.execute("UPDATE holdings SET owner = ? WHERE holding = ?", bytes(32), one)
+    shelf.execute("UPDATE holdings SET owner = ? WHERE holding = ?", owner, other)
+    shelf.execute("UPDATE holdings SET owner = ? WHERE holding = ?", its_owner, one)
+    assert damaged(shelf) == 2
+    assert shelf.found() == as_found(*people[2:])
+
+
+def test_after_a_page_of_keys_was_spoilt_people_can_be_enrolled_again(shelf: Shelf, people: list[Template]) -> None:
+    spoil(shelf, "key_pages", 0)
+    again = face(people[0].proof, name=people[0].template_id)
+    shelf.put(again)
+    assert shelf.found() == as_found(again, *people[PAGE_KEYS:])
+    assert damaged(shelf) == PAGE_KEYS - 1
+
+
+def test_nobodys_key_goes_into_a_spoilt_page(shelf: Shelf, people: list[Template]) -> None:
+    shelf.erase(templates=[people[0].template_id])
+    spoil(shelf, "key_pages", 0)
+    new = [face() for _ in range(3)]
+    shelf.put(*new)
+    shelf.put(*(fresh := [face(), face()]))
+    assert shelf.found() == as_found(*people[PAGE_KEYS:], *new, *fresh)
+
+
+def test_erasing_out_of_a_spoilt_page_leaves_no_page_that_could_be_mended(shelf: Shelf, people: list[Template]) -> None:
+    spoil(shelf, "key_pages", 0)
+    assert shelf.erase(subjects=[people[0].subject]) == 1
+    assert shelf.file.db.execute("SELECT page FROM key_pages").fetchall() == [(2,)]
+    assert damaged(shelf) == PAGE_KEYS - 1
+    shelf.put(face())
+    assert damaged(shelf) == PAGE_KEYS - 1
+    assert len(shelf.found()) == PAGE_KEYS + 1
+
+
+def test_a_template_of_another_dimension_than_its_model_now_has_is_counted(shelf: Shelf) -> None:
+    right = face()
+    shelf.put(right, face(dimension=64))
+    assert damaged(shelf) == 1
+    assert shelf.found() == as_found(right)

@@ -1,0 +1,123 @@
+"""When an erasure has been folded in, no byte of the old key or ciphertext is in the file or beside it."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from core.contract.consent import ActiveConsent
+from tests.support.consents import standing_consent
+from tests.watchlists.store.shelf import Shelf, as_found, face
+from watchlists.store.errors import LogNotFoldedError
+from watchlists.store.ids import id_bytes
+from watchlists.store.vault import PAGE_KEYS
+
+PIECE = 24
+"""Bytes in a row that ciphertext never has in common with anything else."""
+
+
+def stored(shelf: Shelf, table: str) -> list[bytes]:
+    return [sealed for (sealed,) in shelf.file.db.execute(f"SELECT sealed FROM {table}")]
+
+
+def pieces_left(shelf: Shelf, old: bytes) -> int:
+    """How many of the pieces of ``old`` are still in any of the files."""
+    disk = shelf.bytes_on_disk()
+    return sum(old[start : start + PIECE] in disk for start in range(0, len(old) - PIECE, PIECE))
+
+
+@pytest.mark.parametrize("others", [0, 5, 3 * PAGE_KEYS])
+def test_nothing_of_an_erased_persons_key_or_templates_is_left(shelf: Shelf, others: int) -> None:
+    proof = standing_consent()
+    shelf.put(*(face() for _ in range(others // 2)), face(proof), face(proof), *(face() for _ in range(others // 2)))
+    (holding,) = shelf.file.db.execute("SELECT holding FROM holdings WHERE owner = ?", _owner(proof)).fetchone()
+    page = holding // PAGE_KEYS
+    (old_page,) = shelf.file.db.execute("SELECT sealed FROM key_pages WHERE page = ?", (page,)).fetchone()
+    old = [
+        sealed
+        for (sealed,) in shelf.file.db.execute("SELECT sealed FROM face_templates WHERE place >> 8 = ?", (holding,))
+    ]
+    assert len(old) == 2
+    assert all(pieces_left(shelf, one) for one in (old_page, *old))
+    shelf.erase(subjects=[proof.subject])
+    shelf.file.fold_log()
+    assert not any(pieces_left(shelf, one) for one in (old_page, *old))
+    assert id_bytes(proof.subject) not in shelf.bytes_on_disk()
+
+
+def test_a_replaced_templates_ciphertext_is_gone_too(shelf: Shelf) -> None:
+    mine = face()
+    shelf.put(mine, face(mine.proof))
+    old = stored(shelf, "face_templates")[0]
+    shelf.put(face(mine.proof, name=mine.template_id))
+    shelf.file.fold_log()
+    assert not pieces_left(shelf, old)
+
+
+def test_no_vector_is_ever_on_disk_in_the_clear(shelf: Shelf) -> None:
+    faces = [face() for _ in range(50)]
+    shelf.put(*faces)
+    shelf.put(face(faces[0].proof, name=faces[0].template_id))
+    shelf.erase(subjects=[faces[1].subject])
+    disk = shelf.bytes_on_disk()
+    shelf.file.fold_log()
+    for template in faces:
+        raw = template.vector.tobytes()
+        parts = [raw[start : start + 8] for start in range(0, len(raw), 8)]
+        assert not any(part in disk or part in shelf.bytes_on_disk() for part in parts)
+
+
+def test_a_log_that_a_reader_holds_open_is_not_called_folded(shelf: Shelf) -> None:
+    mine = face()
+    shelf.put(mine)
+    shelf.file.db.execute("PRAGMA busy_timeout=50")
+    with closing(shelf.file.reader()) as reading:
+        reading.execute("BEGIN")
+        reading.execute("SELECT count(*) FROM face_templates").fetchone()
+        shelf.erase(subjects=[mine.subject])
+        with pytest.raises(LogNotFoldedError, match="try again"):
+            shelf.file.fold_log()
+    shelf.file.fold_log()
+    assert shelf.found() == {}
+
+
+def test_what_an_older_copy_still_opens_is_what_the_documentation_says(shelf: Shelf, tmp_path: Path) -> None:
+    """A copy made before the erasure opens with the site key: tombstones must reach it before anybody searches it."""
+    gone, stays = face(), face()
+    shelf.put(gone, stays)
+    shelf.file.fold_log()
+    copy = tmp_path / "backup" / "lists.db"
+    copy.parent.mkdir()
+    shutil.copy(shelf.path, copy)
+    shelf.erase(subjects=[gone.subject])
+    shelf.file.fold_log()
+    with Shelf.open(copy) as restored:
+        assert restored.found() == as_found(gone, stays)
+        assert restored.erase(subjects=[gone.subject]) == 1
+        assert restored.found() == as_found(stays)
+
+
+def test_the_ciphertext_of_an_older_copy_does_not_open_with_todays_keys(shelf: Shelf, tmp_path: Path) -> None:
+    gone, stays = face(), face()
+    shelf.put(gone, stays)
+    shelf.file.fold_log()
+    copy = tmp_path / "copy.db"
+    shutil.copy(shelf.path, copy)
+    shelf.erase(subjects=[gone.subject])
+    with closing(sqlite3.connect(copy)) as old:
+        holdings = old.execute("SELECT * FROM holdings").fetchall()
+        rows = old.execute("SELECT * FROM face_templates").fetchall()
+    with shelf.file.transaction() as db:
+        db.executemany("INSERT OR IGNORE INTO holdings VALUES (?, ?, ?)", holdings)
+        db.executemany("INSERT OR IGNORE INTO face_templates VALUES (?, ?, ?, ?)", rows)
+    assert shelf.found() == as_found(stays)
+    shelf.put(face())
+    assert as_found(gone).items().isdisjoint(shelf.found().items())
+
+
+def _owner(proof: ActiveConsent) -> tuple[bytes]:
+    return (id_bytes(proof.subject) + id_bytes(proof.consent),)

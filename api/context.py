@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from api.live import LiveHub
 from api.ratelimit import SigninLimiter
 from core.contract.config import EstateConfig
+from core.people.plates import PlateKeeper
 from core.storage.database import Database
 
 
@@ -22,6 +23,7 @@ class ApiContext:
     state_dir: Path
     database: Database
     signing_key: Ed25519PrivateKey
+    plates: PlateKeeper
     live: LiveHub
     limiter: SigninLimiter = field(default_factory=SigninLimiter)
 

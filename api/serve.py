@@ -15,7 +15,7 @@ from api.live import DatabaseLiveTable, LiveHub
 from api.pages.render import check_vendor
 from core.contract.config_file import ConfigError, LoadedConfig, Problem
 from core.keys import load_or_create_signing_key
-from core.service import opened, prepare
+from core.service import opened, plate_keeper, prepare
 from core.storage.database import Database
 
 _MAX_CONNECTIONS = 1000
@@ -42,6 +42,7 @@ def make_context(loaded: LoadedConfig, database: Database) -> ApiContext:
         state_dir=loaded.state_dir,
         database=database,
         signing_key=load_or_create_signing_key(loaded.file(loaded.config.core.signing_key_file)),
+        plates=plate_keeper(loaded),
         live=LiveHub(DatabaseLiveTable(database)),
     )
 

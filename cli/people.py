@@ -27,8 +27,8 @@ from core.keys import load_or_create_signing_key
 from core.lists.places import face_edges_at
 from core.people import consents, edges, enrolment, passes, subjects, vehicles
 from core.people.notices import notice
-from core.service import opened, prepare
-from core.storage.schema import ConsentRow, EdgeRow, SubjectRow, VehicleRow
+from core.service import opened, plate_keeper, prepare
+from core.storage.schema import ConsentRow, EdgeRow, SubjectRow
 
 ENROL_TIMEOUT_S = 30.0
 MAX_PORTRAIT_BYTES = 7_500_000
@@ -248,7 +248,8 @@ def vehicle_add(
     as_json: AsJson = False,
 ) -> None:
     """Enter a vehicle, or bring the one with that key up to date."""
-    with _writing(config) as (_, db):
+    with _writing(config) as (loaded, db):
+        plates = plate_keeper(loaded)
         row = vehicles.do_put_vehicle(
             db,
             key or new_id(),
@@ -257,16 +258,18 @@ def vehicle_add(
             checkpoints=checkpoint,
             valid_from=_time(valid_from) or _now(),
             valid_until=_time(valid_until),
+            plates=plates,
             now=_now(),
         )
-    _tell(_vehicle(row), f"{row.key}  {row.plate}", as_json=as_json)
+        entered = vehicles.describe_vehicle(row, plates)
+    _tell(_vehicle(entered), f"{entered.key}  {entered.plate}", as_json=as_json)
 
 
 @vehicle_app.command("list")
 def vehicle_list(config: ConfigOption, as_json: AsJson = False) -> None:
     """Vehicles that may enter."""
-    with _reading(config) as (_, db):
-        rows = [_vehicle(row) for row in vehicles.list_vehicles(db)]
+    with _reading(config) as (loaded, db):
+        rows = [_vehicle(one) for one in vehicles.list_vehicles(db, plate_keeper(loaded))]
     _tell_table(rows, ("key", "plate", "kind", "checkpoints", "valid_from", "valid_until"), as_json=as_json)
 
 
@@ -344,7 +347,7 @@ def _person(row: SubjectRow) -> dict[str, Any]:
     }
 
 
-def _vehicle(row: VehicleRow) -> dict[str, Any]:
+def _vehicle(row: vehicles.Vehicle) -> dict[str, Any]:
     return {
         "key": row.key,
         "plate": row.plate,

@@ -1,8 +1,11 @@
-"""The core's signing key: a file only its owner can read, and its public half beside it."""
+"""The core's keys, in files only their owner can read: the one it signs with, and the one it keeps plates under."""
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import os
+import secrets
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -16,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+PLATE_KEY_BYTES = 32
 _OTHERS = 0o077
 
 
@@ -34,16 +38,7 @@ def load_or_create_signing_key(path: Path) -> Ed25519PrivateKey:
     Two processes that start together end with the same key: the file appears complete or not at all.
     """
     if not path.exists():
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        _write(draft, fresh, 0o600)
-        try:
-            os.link(draft, path)  # fails when another process was faster, instead of replacing its key
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+        _create(path, Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     key = load_signing_key(path)
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     beside = public_key_path(path)
@@ -87,6 +82,45 @@ def load_public_key(path: Path) -> Ed25519PublicKey:
     if not isinstance(key, Ed25519PublicKey):
         raise KeyFileError(f"{path}: not an Ed25519 key; copy the core's '.pub' file again")
     return key
+
+
+def load_or_create_plate_key(path: Path) -> bytes:
+    """The 32 bytes that listed plates are sealed and found under; made in ``path`` (mode 0600) when there is none.
+
+    Without it the plates in the database can't be read: back it up apart from the database. Raises KeyFileError.
+    """
+    if not path.exists():
+        _create(path, base64.b64encode(secrets.token_bytes(PLATE_KEY_BYTES)) + b"\n")
+    try:
+        mode, text = path.stat().st_mode, path.read_bytes()
+    except OSError as error:
+        raise KeyFileError(
+            f"{path}: can't be read ({error.strerror}); it must belong to the user Anju runs as"
+        ) from None
+    if mode & _OTHERS:
+        raise KeyFileError(f"{path}: others can read the plate key; run 'chmod 600' on it and consider a new key")
+    try:
+        key = base64.b64decode(text.strip(), validate=True)
+    except ValueError:
+        key = b""
+    if len(key) != PLATE_KEY_BYTES:
+        raise KeyFileError(
+            f"{path}: not a key of {PLATE_KEY_BYTES} bytes in base64; restore it from your backup: with another key "
+            "every listed plate has to be entered again"
+        )
+    return key
+
+
+def _create(path: Path, content: bytes) -> None:
+    """Make ``path``, mode 0600, whole or not at all; a process that was faster keeps its file."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    _write(draft, content, 0o600)
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink()
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:

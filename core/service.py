@@ -18,9 +18,10 @@ from core import live
 from core.contract.base import isoformat
 from core.contract.config_file import LoadedConfig
 from core.ingest.subscriber import Subscriber
-from core.keys import load_or_create_signing_key
+from core.keys import load_or_create_plate_key, load_or_create_signing_key
 from core.lists.places import do_sync_places
 from core.lists.relay import Relay
+from core.people.plates import PlateKeeper, do_seal_plates
 from core.storage.database import Database, database_url
 from core.storage.migrate import upgrade
 from core.storage.schema import SettingRow
@@ -40,8 +41,14 @@ def prepare(loaded: LoadedConfig) -> None:
     upgrade(url)
     with opened(loaded) as database, database.writing() as db:
         changed = do_sync_places(db, loaded.config, datetime.now(UTC))
+        do_seal_plates(db, plate_keeper(loaded))
     if changed:
         log.info("lists.told_anew", edges=sorted(changed))
+
+
+def plate_keeper(loaded: LoadedConfig) -> PlateKeeper:
+    """What reads and seals the plates of this estate. Raises KeyFileError."""
+    return PlateKeeper(load_or_create_plate_key(loaded.file(loaded.config.core.plate_key_file)))
 
 
 @contextmanager
@@ -66,7 +73,7 @@ def run_core(loaded: LoadedConfig) -> None:
 
 async def _serve(loaded: LoadedConfig, database: Database) -> None:
     key = load_or_create_signing_key(loaded.file(loaded.config.core.signing_key_file))
-    relay = Relay(database, loaded.config.estate.id, key)
+    relay = Relay(database, loaded.config.estate.id, key, plate_keeper(loaded).read)
     subscriber = Subscriber(loaded, database, relay)
     work = asyncio.ensure_future(subscriber.run())
     upkeep = asyncio.ensure_future(_keep_house(database, subscriber))

@@ -23,8 +23,8 @@ def get_vehicles(
 ) -> schemas.Vehicles:
     """Vehicles by plate."""
     with context.database.reading() as db:
-        rows = vehicles.list_vehicles(db, limit)
-        return schemas.Vehicles(vehicles=[schemas.Vehicle.model_validate(row) for row in rows])
+        listed = vehicles.list_vehicles(db, context.plates, limit)
+        return schemas.Vehicles(vehicles=[schemas.Vehicle.model_validate(one) for one in listed])
 
 
 @router.put("/vehicles/{key}", responses=CONFLICT)
@@ -45,9 +45,10 @@ def put_vehicle(_who: PeopleWriter, context: Context, key: schemas.Uuid, body: s
             checkpoints=body.checkpoints,
             valid_from=start,
             valid_until=body.valid_until,
+            plates=context.plates,
             now=now,
         )
-        return schemas.Vehicle.model_validate(row)
+        return schemas.Vehicle.model_validate(vehicles.describe_vehicle(row, context.plates))
 
 
 @router.delete("/vehicles/{key}", status_code=204, responses=NOT_FOUND)

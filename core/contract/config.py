@@ -75,6 +75,11 @@ class CoreConfig(Message):
     broker_login: Login
     signing_key_file: Path = Path("core-signing.key")
     """Ed25519 private key, PEM; made at first start. Its public half lies beside it as ``.pub``."""
+    plate_key_file: Path = Path("core-plates.key")
+    """Key that listed plates are sealed under in the database, 32 bytes in base64; made at first start."""
+    disputes_suspend_after: Annotated[int, Field(ge=1, le=1000)] = 3
+    """A face template is suspended when this many of its matches were disputed within ``disputes_within_days``."""
+    disputes_within_days: Annotated[int, Field(ge=1, le=366)] = 7
 
 
 class ApiConfig(Message):

@@ -30,6 +30,12 @@ def face_edges_at(db: Session, checkpoints: Iterable[str]) -> set[str]:
     return set(db.scalars(found)) if wanted else set()
 
 
+def kinds_of(db: Session, checkpoints: Iterable[str]) -> dict[str, str]:
+    """Kind of each of these checkpoints that the configuration has."""
+    rows = db.execute(select(PlaceRow.checkpoint, PlaceRow.kind).where(PlaceRow.checkpoint.in_(list(checkpoints))))
+    return {row.checkpoint: row.kind for row in rows}
+
+
 def unknown_checkpoints(db: Session, checkpoints: Iterable[str]) -> list[str]:
     """Those of ``checkpoints`` that the configuration does not have, sorted."""
     wanted = set(checkpoints)

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from core.contract.ids import EstateId
 from core.contract.lists import ListDeltaV1, ListReceiptV1
 from core.contract.topics import Channel, topic
-from core.lists.render import render_delta
+from core.lists.render import ReadPlate, render_delta
 from core.storage.database import Database
 from core.storage.schema import EdgeRow
 
@@ -68,11 +68,13 @@ class Relay:
         database: Database,
         estate: EstateId,
         signing_key: Ed25519PrivateKey,
+        read_plate: ReadPlate,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._estate = estate
         self._signing_key = signing_key
+        self._read_plate = read_plate
         self._monotonic = monotonic
         self._links: dict[str, Link] = {}
 
@@ -136,7 +138,9 @@ class Relay:
             for edge in db.scalars(behind.order_by(EdgeRow.id)).all():
                 turn = links[edge.id].turn
                 after = self._send_after(links[edge.id], edge)
-                delta = render_delta(db, edge, after, self._signing_key) if after is not None else None
+                delta = (
+                    render_delta(db, edge, after, self._signing_key, self._read_plate) if after is not None else None
+                )
                 if delta is not None:
                     batches.append(Due(delta, turn))
         return batches

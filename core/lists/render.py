@@ -7,7 +7,7 @@ told from the beginning ends where the tables stand. Removals are always told: t
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -49,12 +49,16 @@ MAX_CHANGES = 500
 MAX_BATCH_BYTES = 500_000
 """Of a batch's plain JSON; sealed and in base64 it stays below what brokers take by default."""
 
+ReadPlate = Callable[[VehicleRow], str]
+"""The plate of a row, which is sealed in the database."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Tables:
     """What the changes of one batch point to, read in four queries."""
 
     edge: str
+    read_plate: ReadPlate
     here: frozenset[str]
     subjects: dict[str, SubjectRow]
     vehicles: dict[str, VehicleRow]
@@ -62,14 +66,16 @@ class _Tables:
     live_consents: frozenset[str]
 
 
-def render_delta(db: Session, edge: EdgeRow, after: int, key: Ed25519PrivateKey) -> ListDeltaV1 | None:
+def render_delta(
+    db: Session, edge: EdgeRow, after: int, key: Ed25519PrivateKey, read_plate: ReadPlate
+) -> ListDeltaV1 | None:
     """The next changes above number ``after`` for ``edge``, sealed and signed.
 
     None when there are none, or no key is approved.
     """
     if edge.approved_key_base64 is None:
         return None
-    batch = render_batch(db, edge.id, after)
+    batch = render_batch(db, edge.id, after, read_plate)
     if batch is None:
         return None
     sealed = seal(batch.model_dump_json().encode(), parse_public_key(edge.approved_key_base64), LIST_INFO)
@@ -82,7 +88,7 @@ def render_delta(db: Session, edge: EdgeRow, after: int, key: Ed25519PrivateKey)
     )
 
 
-def render_batch(db: Session, edge: str, after: int) -> ChangeBatch | None:
+def render_batch(db: Session, edge: str, after: int, read_plate: ReadPlate) -> ChangeBatch | None:
     """The next changes above ``after``, at most ``MAX_CHANGES`` and about ``MAX_BATCH_BYTES``; None without any."""
     rows = db.scalars(
         select(ListChangeRow)
@@ -92,7 +98,7 @@ def render_batch(db: Session, edge: str, after: int) -> ChangeBatch | None:
     ).all()
     if not rows:
         return None
-    tables = _read_tables(db, edge, rows)
+    tables = _read_tables(db, edge, rows, read_plate)
     changes: list[Change] = []
     size_bytes = 0
     for row in rows:
@@ -104,7 +110,7 @@ def render_batch(db: Session, edge: str, after: int) -> ChangeBatch | None:
     return ChangeBatch(edge=EdgeId(edge), first=rows[0].number, changes=tuple(changes))
 
 
-def _read_tables(db: Session, edge: str, rows: Sequence[ListChangeRow]) -> _Tables:
+def _read_tables(db: Session, edge: str, rows: Sequence[ListChangeRow], read_plate: ReadPlate) -> _Tables:
     refs = {row.ref for row in rows}
     templates = {
         row.template_id: row
@@ -116,6 +122,7 @@ def _read_tables(db: Session, edge: str, rows: Sequence[ListChangeRow]) -> _Tabl
     live = select(ConsentRow.id).where(ConsentRow.id.in_(consents), ConsentRow.state == "active")
     return _Tables(
         edge=edge,
+        read_plate=read_plate,
         here=checkpoints_of(db, edge),
         subjects={row.key: row for row in db.scalars(select(SubjectRow).where(SubjectRow.key.in_(refs)))},
         vehicles={row.key: row for row in db.scalars(select(VehicleRow).where(VehicleRow.key.in_(refs)))},
@@ -210,7 +217,7 @@ def _put_vehicle(key: str, tables: _Tables) -> Change:
     return PutVehicle(
         vehicle=VehicleKey(key),
         kind=VehicleKind(row.kind),
-        plate=row.plate,
+        plate=tables.read_plate(row),
         checkpoints=scope,
         valid_from=row.valid_from,
         valid_until=row.valid_until,

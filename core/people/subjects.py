@@ -31,7 +31,7 @@ class SubjectRemovedError(ConflictError):
 
 def list_subjects(db: Session, limit: int = 1000) -> list[SubjectRow]:
     """People who may pass, by name, at most ``limit``."""
-    query = select(SubjectRow).where(SubjectRow.removed_at.is_(None))
+    query = select(SubjectRow).where(SubjectRow.removed_at.is_(None), SubjectRow.kind != SubjectKind.MISSING.value)
     return list(db.scalars(query.order_by(SubjectRow.name, SubjectRow.key).limit(limit)))
 
 
@@ -63,6 +63,10 @@ def do_put_subject(
     name, kind = name.strip(), SubjectKind(kind)
     if not 1 <= len(name) <= 80:
         raise InvalidError("a name has 1 to 80 characters")
+    if kind is SubjectKind.MISSING:
+        raise InvalidError("a missing person needs a case: see 'anju lists case request-person'")
+    if kind is SubjectKind.VISITOR and valid_until is None:
+        raise InvalidError("a visitor needs 'valid_until': when does the visit end?")
     scope = check_scope(db, checkpoints)
     check_window(valid_from, valid_until)
     row = db.get(SubjectRow, key, with_for_update=True, populate_existing=True)
@@ -84,6 +88,30 @@ def do_put_subject(
         forget_at(db, edge, key)
     note_change(db, lost, ChangeOp.REMOVE_SUBJECT, key, now=now)
     note_change(db, edges_at(db, scope), ChangeOp.PUT_SUBJECT, key, now=now)
+    return row
+
+
+def do_put_sought(
+    db: Session, key: str, *, name: str, checkpoints: Sequence[str], valid_until: datetime, now: datetime
+) -> SubjectRow:
+    """The missing person a case looks for: a subject of its own, also when they live here. Opens nothing.
+
+    The caller has checked checkpoints and end, and tells the edges when the case opens. Raises InvalidError.
+    """
+    name = name.strip()
+    if not 1 <= len(name) <= 80:
+        raise InvalidError("a name has 1 to 80 characters")
+    row = SubjectRow(
+        key=check_key(key),
+        name=name,
+        kind=SubjectKind.MISSING.value,
+        checkpoints=list(checkpoints),
+        valid_from=now,
+        valid_until=valid_until,
+        created_at=now,
+    )
+    db.add(row)
+    db.flush()
     return row
 
 

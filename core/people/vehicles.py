@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from core.contract.vocabulary import VehicleKind
 from core.errors import ConflictError, InvalidError, NotFoundError
 from core.lists.changes import ChangeOp, all_edges, note_change
 from core.lists.places import edges_at
+from core.people.plates import PlateKeeper
 from core.people.subjects import check_key, check_scope, check_window
 from core.storage.schema import VehicleRow
 
@@ -25,9 +27,28 @@ class PlateTakenError(ConflictError):
     """Another vehicle is entered with that plate."""
 
 
-def list_vehicles(db: Session, limit: int = 1000) -> list[VehicleRow]:
-    """Vehicles by plate, at most ``limit``."""
-    return list(db.scalars(select(VehicleRow).order_by(VehicleRow.plate).limit(limit)))
+@dataclass(frozen=True, slots=True)
+class Vehicle:
+    """A listed vehicle, its plate readable."""
+
+    key: str
+    plate: str
+    kind: str
+    checkpoints: list[str]
+    valid_from: datetime
+    valid_until: datetime | None
+
+
+def list_vehicles(db: Session, plates: PlateKeeper, limit: int = 1000) -> list[Vehicle]:
+    """Vehicles that may enter, by plate, at most ``limit`` (the ones entered last)."""
+    mine = VehicleRow.kind != VehicleKind.CONTROLLED.value
+    rows = db.scalars(select(VehicleRow).where(mine).order_by(VehicleRow.created_at.desc()).limit(limit))
+    return sorted((describe_vehicle(row, plates) for row in rows), key=lambda one: one.plate)
+
+
+def describe_vehicle(row: VehicleRow, plates: PlateKeeper) -> Vehicle:
+    """``row`` for people to read. Raises PlateUnreadableError."""
+    return Vehicle(row.key, plates.read(row), row.kind, row.checkpoints, row.valid_from, row.valid_until)
 
 
 def do_put_vehicle(
@@ -39,37 +60,76 @@ def do_put_vehicle(
     checkpoints: Sequence[str],
     valid_from: datetime,
     valid_until: datetime | None,
+    plates: PlateKeeper,
     now: datetime,
 ) -> VehicleRow:
     """Enter the vehicle with that key, or bring it up to date; the same values again change nothing.
 
-    Raises InvalidError (no plate of any known form, unknown checkpoint, empty window), PlateTakenError.
+    Raises InvalidError (no plate of any known form, unknown checkpoint, empty window, a visitor without an end, a
+    controlled vehicle: that takes a case), PlateTakenError.
     """
     check_key(key)
+    kind = VehicleKind(kind)
+    if kind is VehicleKind.CONTROLLED:
+        raise InvalidError("a controlled vehicle needs a case: see 'anju lists case request-vehicle'")
+    if kind is VehicleKind.VISITOR and valid_until is None:
+        raise InvalidError("a visitor's vehicle needs 'valid_until': when does the visit end?")
     parsed = parse_plate(plate)
     if parsed is None:
         raise InvalidError(
             "this is no plate of any known form: a province's character, a letter (never I or O) and five or six "
             "more, such as 京A12345 or 粤BD12345"
         )
-    kind, scope = VehicleKind(kind), check_scope(db, checkpoints)
+    scope = check_scope(db, checkpoints)
     check_window(valid_from, valid_until)
+    exact = plates.exact(parsed.text)
     row = db.get(VehicleRow, key, with_for_update=True, populate_existing=True)
-    holder = db.scalar(select(VehicleRow.key).where(VehicleRow.plate == parsed.text, VehicleRow.key != key))
-    if holder is not None:
+    others = select(VehicleRow.key).where(
+        VehicleRow.plate_exact == exact, VehicleRow.key != key, VehicleRow.kind != VehicleKind.CONTROLLED.value
+    )
+    if db.scalar(others) is not None:
         raise PlateTakenError("another vehicle is entered with this plate; remove that one first")
-    wanted = (parsed.text, kind.value, scope, valid_from, valid_until)
+    wanted = (exact, kind.value, scope, valid_from, valid_until)
     # Asked before a new row is added: a query would write it half-filled.
     lost = edges_at(db, row.checkpoints if row is not None else ()) - edges_at(db, scope)
-    if row is None:
-        row = VehicleRow(key=key, created_at=now, checkpoints=[])
-        db.add(row)
-    elif (row.plate, row.kind, row.checkpoints, row.valid_from, row.valid_until) == wanted:
+    if row is not None and (row.plate_exact, row.kind, row.checkpoints, row.valid_from, row.valid_until) == wanted:
         return row
-    row.plate, row.kind, row.checkpoints, row.valid_from, row.valid_until = wanted
+    if row is None:
+        row = VehicleRow(key=key, created_at=now)
+        db.add(row)
+    plates.keep(row, parsed.text)
+    _, row.kind, row.checkpoints, row.valid_from, row.valid_until = wanted
     db.flush()
     note_change(db, lost, ChangeOp.REMOVE_VEHICLE, key, now=now)
     note_change(db, edges_at(db, scope), ChangeOp.PUT_VEHICLE, key, now=now)
+    return row
+
+
+def do_put_controlled(
+    db: Session,
+    key: str,
+    *,
+    plate: str,
+    checkpoints: Sequence[str],
+    valid_until: datetime,
+    plates: PlateKeeper,
+    now: datetime,
+) -> VehicleRow:
+    """The vehicle a case looks for, which may be somebody's who may enter, too. Edges are told when the case opens.
+
+    The caller has checked plate, checkpoints and end, and holds the case.
+    """
+    row = VehicleRow(
+        key=check_key(key),
+        kind=VehicleKind.CONTROLLED.value,
+        checkpoints=list(checkpoints),
+        valid_from=now,
+        valid_until=valid_until,
+        created_at=now,
+    )
+    plates.keep(row, plate)
+    db.add(row)
+    db.flush()
     return row
 
 

@@ -350,7 +350,7 @@ class VehicleRow(Base):
     key: Mapped[str] = mapped_column(String(36), primary_key=True)
     plate: Mapped[str | None] = mapped_column(String(16), unique=True)
     """In plain text only in rows of before plates were sealed; sealed at the next start."""
-    plate_exact: Mapped[bytes | None] = mapped_column(LargeBinary(32), unique=True)
+    plate_exact: Mapped[bytes | None] = mapped_column(LargeBinary(32))
     plate_folded: Mapped[bytes | None] = mapped_column(LargeBinary(32), index=True)
     plate_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     kind: Mapped[str] = mapped_column(String(16))
@@ -358,6 +358,7 @@ class VehicleRow(Base):
     valid_from: Mapped[datetime]
     valid_until: Mapped[datetime | None]
     created_at: Mapped[datetime]
+    __table_args__ = (UniqueConstraint("plate_exact", "kind"),)
 
 
 class PassRow(Base):

@@ -26,7 +26,7 @@ from core.ingest.batch import Rulebook, commit_batch
 from core.lists.places import do_sync_places
 from core.people.edges import do_note_availability, do_note_edge_state
 from core.storage.database import Database
-from tests.core.estates import EdgeKey, estate, event
+from tests.core.estates import PLATES, EdgeKey, estate, event
 
 ESTATE = "test-estate"
 
@@ -85,6 +85,7 @@ class House:
             state_dir=self.state_dir,
             database=self.database,
             signing_key=Ed25519PrivateKey.generate(),
+            plates=PLATES,
             live=live or LiveHub(DatabaseLiveTable(self.database), poll_s=0.02),
         )
 

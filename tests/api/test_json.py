@@ -18,7 +18,7 @@ from core.people.edges import do_approve_edge
 from core.people.vehicles import do_put_vehicle
 from tests.api.houses import House, jpeg, new_picture_id, now, picture_of
 from tests.api.serving import Served
-from tests.core.estates import key, passage, stranger
+from tests.core.estates import PLATES, key, passage, stranger
 
 
 @pytest.fixture
@@ -184,6 +184,7 @@ def test_of_two_who_enter_one_plate_at_once_the_second_is_told_so(admin: Client,
                 checkpoints=["lane"],
                 valid_from=now(),
                 valid_until=None,
+                plates=PLATES,
                 now=now(),
             )
             second = pool.submit(admin.put, f"/api/v1/vehicles/{key()}", json=body)
@@ -194,8 +195,10 @@ def test_of_two_who_enter_one_plate_at_once_the_second_is_told_so(admin: Client,
 
 
 def test_a_pass_is_the_same_text_each_time_until_it_is_revoked(admin: Client, served: Served) -> None:
-    admin.put(f"/api/v1/subjects/{(subject := key())}", json=person(kind="visitor"))
     window = {"valid_from": now().isoformat(), "valid_until": (now() + timedelta(hours=2)).isoformat()}
+    visitor = person(kind="visitor")
+    assert admin.put(f"/api/v1/subjects/{(subject := key())}", json=visitor).status_code == 422
+    assert admin.put(f"/api/v1/subjects/{subject}", json=visitor | window).status_code == 200
     path = f"/api/v1/passes/{(pass_id := key())}"
     first = admin.put(path, json={"subject": subject} | window)
     assert admin.put(path, json={"subject": subject} | window).json() == first.json()

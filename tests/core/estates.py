@@ -19,9 +19,11 @@ from core.contract.sealing import TEMPLATE_INFO, fingerprint, seal
 from core.ingest.arrivals import Arrival
 from core.people.consents import do_grant_consent
 from core.people.notices import notice
+from core.people.plates import PlateKeeper
 from core.people.subjects import do_put_subject
 from core.storage.database import Database
 
+PLATES = PlateKeeper(b"p" * 32)
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 EPOCH = "epoch-0001"
 _TYPES = {kind: name for name, kind in EVENT_TYPES.items()}

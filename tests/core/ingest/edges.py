@@ -21,7 +21,7 @@ from core.ingest.subscriber import Subscriber
 from core.lists.places import do_sync_places
 from core.lists.relay import Relay
 from core.storage.database import Database
-from tests.core.estates import NOW, estate_tree
+from tests.core.estates import NOW, PLATES, estate_tree
 from tests.support.mosquitto import Mosquitto
 
 ESTATE = "test-estate"
@@ -48,7 +48,9 @@ async def running(loaded: LoadedConfig, database: Database) -> AsyncIterator[Sub
     """A connected subscriber of this process."""
     with database.writing() as db:
         do_sync_places(db, loaded.config, NOW)
-    subscriber = Subscriber(loaded, database, Relay(database, loaded.config.estate.id, Ed25519PrivateKey.generate()))
+    subscriber = Subscriber(
+        loaded, database, Relay(database, loaded.config.estate.id, Ed25519PrivateKey.generate(), PLATES.read)
+    )
     work = asyncio.ensure_future(subscriber.run())
     try:
         await until(lambda: subscriber.connected or work.done())

@@ -13,7 +13,7 @@ from core.lists.receipts import do_note_receipt
 from core.lists.relay import RESEND_S, Relay
 from core.people.consents import check_withdraw, do_withdraw_consent
 from core.storage.database import Database
-from tests.core.estates import NOW, consenting_person
+from tests.core.estates import NOW, PLATES, consenting_person
 from tests.core.lists.test_render import receipt
 
 
@@ -34,7 +34,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def relay(trusting_database: Database, clock: Clock) -> Relay:
-    one = Relay(trusting_database, EstateId("test-estate"), Ed25519PrivateKey.generate(), monotonic=clock)
+    one = Relay(trusting_database, EstateId("test-estate"), Ed25519PrivateKey.generate(), PLATES.read, monotonic=clock)
     one.edge_came_online("edge-1")
     return one
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -23,14 +24,14 @@ from core.people.enrolment import do_store_template
 from core.people.subjects import do_remove_subject
 from core.people.vehicles import do_put_vehicle, do_remove_vehicle
 from core.storage.database import Database
-from tests.core.estates import NOW, EdgeKey, consenting_person, estate_tree, key, sealed_template
+from tests.core.estates import NOW, PLATES, EdgeKey, consenting_person, estate_tree, key, sealed_template
 from tests.core.lists.unseal import opened, ops
 
 KEY = Ed25519PrivateKey.generate()
 
 
 def batch_of(db: Session, edge_id: str = "edge-1", after: int = 0) -> list[str]:
-    batch = render_batch(db, edge_id, after)
+    batch = render_batch(db, edge_id, after, PLATES.read)
     return ops(batch) if batch is not None else []
 
 
@@ -51,7 +52,7 @@ def test_an_old_change_never_sends_an_erased_template_again(
 def test_only_the_edge_it_is_for_can_open_a_delta(trusting_database: Database, edge_keys: dict[str, EdgeKey]) -> None:
     consenting_person(trusting_database, "gate", "back")
     with trusting_database.reading() as db:
-        delta = render_delta(db, edge(db, "edge-1"), 0, KEY)
+        delta = render_delta(db, edge(db, "edge-1"), 0, KEY, PLATES.read)
         assert delta is not None
     sealed = base64.b64decode(delta.sealed_base64)
     verify_list(list_claim(EdgeId("edge-1"), 1, 1, sealed), delta.signature_base64, KEY.public_key())
@@ -65,7 +66,7 @@ def test_only_the_edge_it_is_for_can_open_a_delta(trusting_database: Database, e
 def test_a_person_is_told_without_a_name(trusting_database: Database) -> None:
     consenting_person(trusting_database, "gate", name="王小明")
     with trusting_database.reading() as db:
-        batch = render_batch(db, "edge-1", 0)
+        batch = render_batch(db, "edge-1", 0, PLATES.read)
         assert batch is not None
         assert "王小明" not in batch.model_dump_json()
 
@@ -73,7 +74,7 @@ def test_a_person_is_told_without_a_name(trusting_database: Database) -> None:
 def test_nothing_is_sealed_for_an_edge_nobody_approved(known_database: Database) -> None:
     consenting_person(known_database, "gate")
     with known_database.reading() as db:
-        assert render_delta(db, edge(db, "edge-1"), 0, KEY) is None
+        assert render_delta(db, edge(db, "edge-1"), 0, KEY, PLATES.read) is None
 
 
 def test_batches_are_bounded_and_follow_each_other(
@@ -93,7 +94,15 @@ def test_a_vehicle_that_was_entered_and_removed_is_only_removed(known_database: 
     who = key()
     with known_database.writing() as db:
         do_put_vehicle(
-            db, who, plate="京A12345", kind="visitor", checkpoints=["lane"], valid_from=NOW, valid_until=None, now=NOW
+            db,
+            who,
+            plate="京A12345",
+            kind="visitor",
+            checkpoints=["lane"],
+            valid_from=NOW,
+            valid_until=NOW + timedelta(days=1),
+            plates=PLATES,
+            now=NOW,
         )
         assert batch_of(db, "edge-2") == ["put_vehicle"]
         do_remove_vehicle(db, who, NOW)

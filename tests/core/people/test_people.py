@@ -51,7 +51,7 @@ from core.people.vehicles import (
 )
 from core.storage.database import Database
 from core.storage.schema import ListChangeRow, SealedTemplateRow, SubjectRow
-from tests.core.estates import NOW, EdgeKey, consenting_person, edge_state, key, sealed_template
+from tests.core.estates import NOW, PLATES, EdgeKey, consenting_person, edge_state, key, sealed_template
 
 SIGNING_KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
 LATER = NOW + timedelta(days=1)
@@ -294,9 +294,20 @@ def test_a_plate_is_entered_normalised_once_and_told_to_its_lane(known_database:
     mine, other = key(), key()
 
     def enter(db: Session, vehicle: str, plate: str) -> str:
-        return do_put_vehicle(
-            db, vehicle, plate=plate, kind="resident", checkpoints=["lane"], valid_from=NOW, valid_until=None, now=NOW
-        ).plate
+        row = do_put_vehicle(
+            db,
+            vehicle,
+            plate=plate,
+            kind="resident",
+            checkpoints=["lane"],
+            valid_from=NOW,
+            valid_until=None,
+            plates=PLATES,
+            now=NOW,
+        )
+        assert row.plate is None
+        assert b"12345" not in (row.plate_sealed or b"")
+        return PLATES.read(row)
 
     with known_database.writing() as db:
         assert enter(db, mine, "京a·12345") == "京A12345"
@@ -308,7 +319,7 @@ def test_a_plate_is_entered_normalised_once_and_told_to_its_lane(known_database:
         do_remove_vehicle(db, mine, NOW)
         with pytest.raises(VehicleNotFoundError):
             do_remove_vehicle(db, mine, NOW)
-        assert list_vehicles(db) == []
+        assert list_vehicles(db, PLATES) == []
     assert told(known_database, "edge-2") == [("put_vehicle", mine), ("remove_vehicle", mine)]
 
 

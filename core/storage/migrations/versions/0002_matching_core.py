@@ -54,7 +54,7 @@ def _lists() -> None:
         table.add_column(sa.Column("plate_folded", sa.LargeBinary(length=32), nullable=True))
         table.add_column(sa.Column("plate_sealed", sa.LargeBinary(), nullable=True))
         table.alter_column("plate", existing_type=sa.String(length=16), nullable=True)
-        table.create_unique_constraint("vehicles_plate_exact_key", ["plate_exact"])
+        table.create_unique_constraint("vehicles_plate_exact_kind_key", ["plate_exact", "kind"])
     op.create_index("ix_vehicles_plate_folded", "vehicles", ["plate_folded"])
 
 

@@ -5,21 +5,31 @@ Works directly on the estate's database, on the core's own machine; the running 
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
 import typer
-from rich.console import Console
-from rich.table import Table
 from sqlalchemy.orm import Session
 
+from cli.desk import (
+    CONSOLE,
+    AsJson,
+    ConfigOption,
+    FromOption,
+    KeyOption,
+    SubjectOption,
+    UntilOption,
+    moment,
+    now,
+    reading,
+    tell,
+    tell_table,
+    text_of,
+    writing,
+)
 from cli.logs import log_warnings
-from core.contract.config_file import LoadedConfig, load_config
 from core.contract.ids import new_id
 from core.contract.vocabulary import SubjectKind, VehicleKind
 from core.errors import ConflictError, CoreError, InvalidError
@@ -27,13 +37,11 @@ from core.keys import load_or_create_signing_key
 from core.lists.places import face_edges_at
 from core.people import consents, edges, enrolment, passes, subjects, vehicles
 from core.people.notices import notice
-from core.service import opened, plate_keeper, prepare
+from core.service import plate_keeper
 from core.storage.schema import ConsentRow, EdgeRow, SubjectRow
 
 ENROL_TIMEOUT_S = 30.0
 MAX_PORTRAIT_BYTES = 7_500_000
-_ACTOR = "console"
-"""Who did it, in records: somebody with a shell on the core's machine."""
 
 people_app = typer.Typer(name="people", no_args_is_help=True)
 consent_app = typer.Typer(name="consent", no_args_is_help=True, help="Record consent and its withdrawal.")
@@ -43,18 +51,8 @@ edge_app = typer.Typer(name="edge", no_args_is_help=True, help="Edges that may h
 for sub_app in (consent_app, pass_app, vehicle_app, edge_app):
     people_app.add_typer(sub_app)
 
-ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The estate's file.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to standard output, for scripts.")]
-KeyOption = Annotated[str | None, typer.Option("--key", help="Key to use, a lower-case UUID; made up when left out.")]
-SubjectOption = Annotated[str, typer.Option("--subject", metavar="KEY", help="The person's key.")]
 AtOption = Annotated[
     list[str], typer.Option("--checkpoint", metavar="ID", help="Where they may pass; repeat for several.")
-]
-FromOption = Annotated[
-    str | None, typer.Option("--from", metavar="TIME", help="ISO 8601 with offset; now if left out.")
-]
-UntilOption = Annotated[
-    str | None, typer.Option("--until", metavar="TIME", help="ISO 8601 with offset; or without end.")
 ]
 
 
@@ -81,37 +79,37 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add a person, or bring the one with that key up to date."""
-    with _writing(config) as (_, db):
+    with writing(config) as (_, db):
         row = subjects.do_put_subject(
             db,
             key or new_id(),
             name=name,
             kind=kind,
             checkpoints=checkpoint,
-            valid_from=_time(valid_from) or _now(),
-            valid_until=_time(valid_until),
-            now=_now(),
+            valid_from=moment(valid_from) or now(),
+            valid_until=moment(valid_until),
+            now=now(),
         )
-    _tell(_person(row), f"{row.key}  {row.name}", as_json=as_json)
+    tell(_person(row), f"{row.key}  {row.name}", as_json=as_json)
 
 
 @people_app.command("list")
 def list_people(config: ConfigOption, as_json: AsJson = False) -> None:
     """People who may pass."""
-    with _reading(config) as (_, db):
+    with reading(config) as (_, db):
         rows = [
             _person(row) | {"consent": consent.state if (consent := _newest(db, row.key)) is not None else None}
             for row in subjects.list_subjects(db)
         ]
-    _tell_table(rows, ("key", "name", "kind", "checkpoints", "consent"), as_json=as_json)
+    tell_table(rows, ("key", "name", "kind", "checkpoints", "consent"), as_json=as_json)
 
 
 @people_app.command("remove")
 def remove(key: Annotated[str, typer.Argument()], config: ConfigOption, as_json: AsJson = False) -> None:
     """Remove a person: consent ends, templates are erased everywhere, passes are revoked, the name is forgotten."""
-    with _writing(config) as (_, db):
-        row = subjects.do_remove_subject(db, key, _now())
-    _tell({"key": row.key, "removed": True}, "removed; every edge erases what it has", as_json=as_json)
+    with writing(config) as (_, db):
+        row = subjects.do_remove_subject(db, key, now())
+    tell({"key": row.key, "removed": True}, "removed; every edge erases what it has", as_json=as_json)
 
 
 @people_app.command("enrol")
@@ -126,15 +124,15 @@ def enrol(
     picture = portrait.read_bytes() if portrait.stat().st_size <= MAX_PORTRAIT_BYTES else None
     if picture is None:
         raise InvalidError(f"{portrait} is larger than {MAX_PORTRAIT_BYTES // 1_000_000} MB; send a smaller picture")
-    with _reading(config) as (loaded, db):
+    with reading(config) as (loaded, db):
         row = _enrolling_edge(db, subject, edge)
         key = load_or_create_signing_key(loaded.file(loaded.config.core.signing_key_file))
-        ticket = enrolment.issue_ticket(db, subject, row.id, key, _now())
+        ticket = enrolment.issue_ticket(db, subject, row.id, key, now())
         url = (row.state or {}).get("enrol_url")
     if not isinstance(url, str) or not url.startswith(("http://", "https://")):
         raise ConflictError(f"edge '{row.id}' has not said where portraits go; is it running?")
     answer = post_portrait(url, ticket, picture)
-    _tell({"edge": row.id} | answer, f"enrolled at {row.id}, quality {answer.get('quality')}", as_json=as_json)
+    tell({"edge": row.id} | answer, f"enrolled at {row.id}, quality {answer.get('quality')}", as_json=as_json)
 
 
 def post_portrait(url: str, ticket: str, picture: bytes) -> dict[str, Any]:
@@ -174,36 +172,36 @@ def consent_give(
     if not notice_shown:
         typer.echo(f"{words.zh}\n{words.en}", err=True)
         typer.confirm("本人（或监护人）已阅读并同意 / read and agreed by the person or guardian", abort=True, err=True)
-    with _writing(config) as (_, db):
+    with writing(config) as (_, db):
         row = consents.do_grant_consent(
             db,
             subjects.subject(db, subject),
             words,
             channel=channel,
             given_by=consents.GivenBy.GUARDIAN if guardian else consents.GivenBy.SELF,
-            now=_now(),
+            now=now(),
         )
-    _tell(_consent(row), f"consent {row.id} is {row.state}", as_json=as_json)
+    tell(_consent(row), f"consent {row.id} is {row.state}", as_json=as_json)
 
 
 @consent_app.command("withdraw")
 def consent_withdraw(subject: SubjectOption, config: ConfigOption, as_json: AsJson = False) -> None:
     """End a person's consent; every edge erases the templates at once. Other ways in stay open."""
-    with _writing(config) as (_, db):
+    with writing(config) as (_, db):
         subjects.subject(db, subject)
         standing = consents.active_consent(db, subject)
         if standing is None:
             raise consents.NoConsentError("there is no active consent to withdraw")
-        row = consents.do_withdraw_consent(db, consents.check_withdraw(db, standing.id), _ACTOR, _now())
-    _tell(_consent(row), f"consent {row.id} is {row.state}; every edge erases its templates", as_json=as_json)
+        row = consents.do_withdraw_consent(db, consents.check_withdraw(db, standing.id), CONSOLE, now())
+    tell(_consent(row), f"consent {row.id} is {row.state}; every edge erases its templates", as_json=as_json)
 
 
 @consent_app.command("show")
 def consent_show(subject: SubjectOption, config: ConfigOption, as_json: AsJson = False) -> None:
     """Every consent a person ever gave, newest first."""
-    with _reading(config) as (_, db):
+    with reading(config) as (_, db):
         rows = [_consent(row) for row in consents.consents_of(db, subject)]
-    _tell_table(rows, ("id", "state", "scope", "notice", "given_by", "granted_at", "ended_at"), as_json=as_json)
+    tell_table(rows, ("id", "state", "scope", "notice", "given_by", "granted_at", "ended_at"), as_json=as_json)
 
 
 @pass_app.command("issue")
@@ -217,22 +215,22 @@ def pass_issue(
     as_json: AsJson = False,
 ) -> None:
     """Issue a QR pass (for a day, when no end is given): the text of its code."""
-    start = _time(valid_from) or _now()
-    with _writing(config) as (loaded, db):
+    start = moment(valid_from) or now()
+    with writing(config) as (loaded, db):
         key = load_or_create_signing_key(loaded.file(loaded.config.core.signing_key_file))
-        end = _time(valid_until) or start + timedelta(days=1)
+        end = moment(valid_until) or start + timedelta(days=1)
         chosen = pass_id or new_id()
-        text = passes.do_issue_pass(db, chosen, subject, valid_from=start, valid_until=end, signing_key=key, now=_now())
-    told = {"id": chosen, "subject": subject, "text": text, "valid_from": _text(start), "valid_until": _text(end)}
-    _tell(told, text, as_json=as_json)
+        text = passes.do_issue_pass(db, chosen, subject, valid_from=start, valid_until=end, signing_key=key, now=now())
+    told = {"id": chosen, "subject": subject, "text": text, "valid_from": text_of(start), "valid_until": text_of(end)}
+    tell(told, text, as_json=as_json)
 
 
 @pass_app.command("revoke")
 def pass_revoke(pass_id: Annotated[str, typer.Argument()], config: ConfigOption, as_json: AsJson = False) -> None:
     """Take a pass back."""
-    with _writing(config) as (_, db):
-        row = passes.do_revoke_pass(db, pass_id, _now())
-    _tell({"id": row.id, "revoked_at": _text(row.revoked_at)}, f"pass {row.id} is revoked", as_json=as_json)
+    with writing(config) as (_, db):
+        row = passes.do_revoke_pass(db, pass_id, now())
+    tell({"id": row.id, "revoked_at": text_of(row.revoked_at)}, f"pass {row.id} is revoked", as_json=as_json)
 
 
 @vehicle_app.command("add")
@@ -248,7 +246,7 @@ def vehicle_add(
     as_json: AsJson = False,
 ) -> None:
     """Enter a vehicle, or bring the one with that key up to date."""
-    with _writing(config) as (loaded, db):
+    with writing(config) as (loaded, db):
         plates = plate_keeper(loaded)
         row = vehicles.do_put_vehicle(
             db,
@@ -256,38 +254,38 @@ def vehicle_add(
             plate=plate,
             kind=kind,
             checkpoints=checkpoint,
-            valid_from=_time(valid_from) or _now(),
-            valid_until=_time(valid_until),
+            valid_from=moment(valid_from) or now(),
+            valid_until=moment(valid_until),
             plates=plates,
-            now=_now(),
+            now=now(),
         )
         entered = vehicles.describe_vehicle(row, plates)
-    _tell(_vehicle(entered), f"{entered.key}  {entered.plate}", as_json=as_json)
+    tell(_vehicle(entered), f"{entered.key}  {entered.plate}", as_json=as_json)
 
 
 @vehicle_app.command("list")
 def vehicle_list(config: ConfigOption, as_json: AsJson = False) -> None:
     """Vehicles that may enter."""
-    with _reading(config) as (loaded, db):
+    with reading(config) as (loaded, db):
         rows = [_vehicle(one) for one in vehicles.list_vehicles(db, plate_keeper(loaded))]
-    _tell_table(rows, ("key", "plate", "kind", "checkpoints", "valid_from", "valid_until"), as_json=as_json)
+    tell_table(rows, ("key", "plate", "kind", "checkpoints", "valid_from", "valid_until"), as_json=as_json)
 
 
 @vehicle_app.command("remove")
 def vehicle_remove(key: Annotated[str, typer.Argument()], config: ConfigOption, as_json: AsJson = False) -> None:
     """Remove a vehicle."""
-    with _writing(config) as (_, db):
-        vehicles.do_remove_vehicle(db, key, _now())
-    _tell({"key": key, "removed": True}, "removed", as_json=as_json)
+    with writing(config) as (_, db):
+        vehicles.do_remove_vehicle(db, key, now())
+    tell({"key": key, "removed": True}, "removed", as_json=as_json)
 
 
 @edge_app.command("list")
 def edge_list(config: ConfigOption, as_json: AsJson = False) -> None:
     """Edges: who is there, whose key waits to be compared, how far their lists are."""
-    with _reading(config) as (_, db):
+    with reading(config) as (_, db):
         rows = [edges.edge_payload(row) for row in edges.list_edges(db)]
     columns = ("id", "online", "approved", "pending_fingerprint", "list_head", "list_acked", "list_problem")
-    _tell_table(rows, columns, as_json=as_json)
+    tell_table(rows, columns, as_json=as_json)
 
 
 @edge_app.command("approve")
@@ -298,25 +296,9 @@ def edge_approve(
     as_json: AsJson = False,
 ) -> None:
     """Trust an edge's key: lists and templates are sealed to it from now on."""
-    with _writing(config) as (_, db):
-        row = edges.do_approve_edge(db, edge_id, fingerprint, _now())
-    _tell(edges.edge_payload(row), f"edge {row.id} is approved", as_json=as_json)
-
-
-@contextmanager
-def _writing(config: Path) -> Iterator[tuple[LoadedConfig, Session]]:
-    loaded = load_config(config)
-    prepare(loaded)
-    with opened(loaded) as database, database.writing() as db:
-        yield loaded, db
-
-
-@contextmanager
-def _reading(config: Path) -> Iterator[tuple[LoadedConfig, Session]]:
-    loaded = load_config(config)
-    prepare(loaded)
-    with opened(loaded) as database, database.reading() as db:
-        yield loaded, db
+    with writing(config) as (_, db):
+        row = edges.do_approve_edge(db, edge_id, fingerprint, now())
+    tell(edges.edge_payload(row), f"edge {row.id} is approved", as_json=as_json)
 
 
 def _enrolling_edge(db: Session, subject: str, named: str | None) -> EdgeRow:
@@ -342,8 +324,8 @@ def _person(row: SubjectRow) -> dict[str, Any]:
         "name": row.name,
         "kind": row.kind,
         "checkpoints": row.checkpoints,
-        "valid_from": _text(row.valid_from),
-        "valid_until": _text(row.valid_until),
+        "valid_from": text_of(row.valid_from),
+        "valid_until": text_of(row.valid_until),
     }
 
 
@@ -353,8 +335,8 @@ def _vehicle(row: vehicles.Vehicle) -> dict[str, Any]:
         "plate": row.plate,
         "kind": row.kind,
         "checkpoints": row.checkpoints,
-        "valid_from": _text(row.valid_from),
-        "valid_until": _text(row.valid_until),
+        "valid_from": text_of(row.valid_from),
+        "valid_until": text_of(row.valid_until),
     }
 
 
@@ -368,45 +350,7 @@ def _consent(row: ConsentRow) -> dict[str, Any]:
         "notice_sha256": row.notice_sha256,
         "channel": row.channel,
         "given_by": row.given_by,
-        "granted_at": _text(row.granted_at),
-        "ended_at": _text(row.ended_at),
+        "granted_at": text_of(row.granted_at),
+        "ended_at": text_of(row.ended_at),
         "events": row.events,
     }
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _time(text: str | None) -> datetime | None:
-    """Raises InvalidError for what is no time with an offset."""
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise InvalidError(f"{text!r} is no time with an offset; write 2026-11-22T08:00:00+08:00")
-    return moment
-
-
-def _text(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment is not None else None
-
-
-def _tell(told: Mapping[str, Any], sentence: str, *, as_json: bool) -> None:
-    typer.echo(json.dumps(told, ensure_ascii=False, indent=1) if as_json else sentence)
-
-
-def _tell_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
-        return
-    table = Table(*columns)
-    for row in rows:
-        cells = (row[column] for column in columns)
-        table.add_row(
-            *(", ".join(cell) if isinstance(cell, list) else "" if cell is None else str(cell) for cell in cells)
-        )
-    Console().print(table)

@@ -1,0 +1,94 @@
+"""What the commands of the desk share: options, the estate's database, and how they answer.
+
+They work directly on the database, on the core's own machine; the running core tells the edges.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.orm import Session
+
+from core.contract.config_file import LoadedConfig, load_config
+from core.errors import InvalidError
+from core.service import opened, prepare
+
+CONSOLE = "console"
+"""Who did it, in records: somebody with a shell on the core's machine."""
+
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The estate's file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to standard output, for scripts.")]
+KeyOption = Annotated[str | None, typer.Option("--key", help="Key to use, a lower-case UUID; made up when left out.")]
+SubjectOption = Annotated[str, typer.Option("--subject", metavar="KEY", help="The person's key.")]
+FromOption = Annotated[
+    str | None, typer.Option("--from", metavar="TIME", help="ISO 8601 with offset; now if left out.")
+]
+UntilOption = Annotated[
+    str | None, typer.Option("--until", metavar="TIME", help="ISO 8601 with offset; or without end.")
+]
+
+
+@contextmanager
+def writing(config: Path) -> Iterator[tuple[LoadedConfig, Session]]:
+    """One transaction on the estate's database, committed at the end."""
+    loaded = load_config(config)
+    prepare(loaded)
+    with opened(loaded) as database, database.writing() as db:
+        yield loaded, db
+
+
+@contextmanager
+def reading(config: Path) -> Iterator[tuple[LoadedConfig, Session]]:
+    """A session that changes nothing."""
+    loaded = load_config(config)
+    prepare(loaded)
+    with opened(loaded) as database, database.reading() as db:
+        yield loaded, db
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def moment(text: str | None) -> datetime | None:
+    """The time in ``text``. Raises InvalidError for what is no time with an offset."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise InvalidError(f"{text!r} is no time with an offset; write 2026-11-22T08:00:00+08:00")
+    return found
+
+
+def text_of(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment is not None else None
+
+
+def tell(told: Mapping[str, Any], sentence: str, *, as_json: bool) -> None:
+    """Answer in one sentence, or in JSON for scripts."""
+    typer.echo(json.dumps(told, ensure_ascii=False, indent=1) if as_json else sentence)
+
+
+def tell_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
+    """Answer with a table of ``columns``, or with everything in JSON."""
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+        return
+    table = Table(*columns)
+    for row in rows:
+        cells = (row[column] for column in columns)
+        table.add_row(
+            *(", ".join(cell) if isinstance(cell, list) else "" if cell is None else str(cell) for cell in cells)
+        )
+    Console().print(table)

@@ -43,6 +43,6 @@ def run(
 def key(config: ConfigOption, id_: IdOption) -> None:
     """Show the fingerprint of the edge's two public keys: approve them in the core where both show the same."""
     loaded = load_config(config)
-    name = edge_settings(loaded, EdgeId(id_)).id
+    settings = edge_settings(loaded, EdgeId(id_))
     loaded.prepare_state_dir()
-    typer.echo(load_or_create(loaded.state_dir, name).fingerprint)
+    typer.echo(load_or_create(loaded.state_dir, settings.id, settings.site_key).fingerprint)

@@ -69,7 +69,7 @@ class EdgeWorker:
         self._counters = Counters()
         checkpoints = own_checkpoints(loaded, edge)
         models = open_models(self._config, needs_plates=any(isinstance(one, PlateLane) for one in checkpoints))
-        keys = load_or_create(loaded.state_dir, edge)
+        keys = load_or_create(loaded.state_dir, edge, self._config.site_key)
         core_key = core_public_key(loaded, self._config)
         folder = edge_dir(loaded.state_dir, edge)
         self._lists = open_lists(loaded, self._config, keys, core_key, models.embedder)

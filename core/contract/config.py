@@ -110,6 +110,9 @@ class EdgeConfig(Message):
     """Its private key, PEM, without a passphrase."""
     enrol_public_url: Annotated[str, Field(max_length=200)] | None = None
     """Where browsers reach the endpoint, when that is not ``enrol_host`` and ``enrol_port``."""
+    site_key: Literal["file", "keystore", "credential"] = "file"
+    """Where the key that protects faces at rest is kept: ``site.key`` beside the lists, the system's keystore, or a
+    systemd credential named ``anju-site-key``."""
     models: ModelChoice = ModelChoice()
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     outbox_max_rows: Annotated[int, Field(ge=100)] = 200_000

@@ -20,8 +20,13 @@ MAX_MISREADS = 64
 """Misreads hashed for one answer: a plate with two misread characters is nearly always among them."""
 MAX_CANDIDATES = 8
 """Vehicles shown to a guard as alike; nobody compares more by eye."""
-LEAST_ODDS = 1e-7
-"""Less likely is out of the question: about three characters misread of which the reader was as sure as it can be."""
+LEAST_ODDS = 1e-5
+"""Less likely is out of the question: two characters misread of which the reader was as sure as of right ones.
+
+Of 1,600 drawn plates, 45 to 80 pixels wide, blurred and noisy, the reader we ship took 66 for plates that look alike:
+one character of 64 and two of 2. Its confidence in these was 0.76 (median), at most 0.98, in right ones 0.999; the odds
+of what was on the plate were 0.006 at least.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,12 +104,13 @@ def test_the_vehicle_whose_characters_the_reader_doubted_comes_first() -> None:
     assert [one.differs_at for one in ranked.candidates] == [(2,), (3,)]
 
 
-def test_three_characters_of_which_the_reader_was_sure_are_not_all_misread() -> None:
+def test_two_characters_of_which_the_reader_was_sure_are_not_both_misread() -> None:
     index, (key,) = index_of("京A80D45")
     assert alike(index, "京AB0D45", *[0.999] * 7).vehicles == (key,)
-    assert alike(index, "京ABD045").vehicles == (key,)
-    assert index.find("京ABD045", [0.999] * 7) is None
-    assert alike(index, "京ABD045", *[0.9] * 7).vehicles == (key,)
+    assert alike(index, "京ABDD45").vehicles == (key,)
+    assert index.find("京ABDD45", [0.999] * 7) is None
+    assert alike(index, "京ABDD45", 0.999, 0.999, 0.76, *[0.999] * 4).vehicles == (key,)
+    assert alike(index, "京ABDD45", *[0.98] * 7).vehicles == (key,)
 
 
 @pytest.mark.parametrize("confidences", [[], [0.999] * 6, [0.999] * 8])

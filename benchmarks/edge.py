@@ -27,9 +27,19 @@ from benchmarks.report import Row, against_limit, against_peer, write
 from benchmarks.timing import medians_ms
 from core.contract.config import Checkpoint, Door, FaceGate, PlateLane
 from core.contract.events import CheckpointStateV1
-from core.contract.ids import CameraId, CheckpointId, ConsentId, ModelId, SubjectKey, TemplateId, new_id
+from core.contract.ids import (
+    CameraId,
+    CheckpointId,
+    ConsentId,
+    ModelId,
+    PassId,
+    SubjectKey,
+    TemplateId,
+    VehicleKey,
+    new_id,
+)
 from core.contract.signed import ClaimError, QrPass, sign_pass, verify_pass
-from core.contract.vocabulary import GateState
+from core.contract.vocabulary import GateState, Reason
 from demo.cast import make_cast
 from demo.clips import encode
 from demo.draw.canvas import Picture as Drawn
@@ -101,10 +111,32 @@ class RandomGallery:
 
     def identify(self, probes: Float, checkpoint: CheckpointId, now: datetime) -> FaceMatch | None:  # noqa: ARG002
         found = self.index.search(self.model, probes)
-        return None if found is None else FaceMatch(found.subject, found.score, found.margin, 0.45)
+        return None if found is None else FaceMatch(found.subject, found.score, found.margin, 0.45, found.template_id)
 
     def compare(self, subject: SubjectKey, probes: Float) -> float | None:  # noqa: ARG002
         return float(probes[0, 0])
+
+
+class OpenLists:
+    """Lists that let everybody through and never grow old."""
+
+    def subject_standing(self, subject: SubjectKey, checkpoint: CheckpointId, now: datetime) -> Reason:  # noqa: ARG002
+        return Reason.LISTED
+
+    def vehicle_standing(
+        self,
+        plate: str,  # noqa: ARG002
+        checkpoint: CheckpointId,  # noqa: ARG002
+        now: datetime,  # noqa: ARG002
+        confidences: Sequence[float] = (),  # noqa: ARG002
+    ) -> tuple[Reason, VehicleKey | None]:
+        return Reason.UNLISTED, None
+
+    def pass_revoked(self, pass_id: PassId) -> bool:  # noqa: ARG002
+        return False
+
+    def recogniser_may_run(self, now: datetime) -> bool:  # noqa: ARG002
+        return True
 
 
 class EstatePasses:
@@ -260,11 +292,20 @@ def streams(clips: dict[str, Path], runners: Runners, gallery: RandomGallery, se
     assert isinstance(gate, FaceGate)
     assert isinstance(lane, PlateLane)
     assert isinstance(door, Door)
+    lists = OpenLists()
     watchers: dict[str, tuple[Watcher, float]] = {
-        "gate": (FaceGateWatcher(gate, runners.faces, runners.embedder, gallery), 1.5),
-        "empty": (FaceGateWatcher(gate, runners.faces, runners.embedder, gallery), 3.0),
+        "gate": (FaceGateWatcher(gate, runners.faces, runners.embedder, gallery, lists), 1.5),
+        "empty": (FaceGateWatcher(gate, runners.faces, runners.embedder, gallery, lists), 3.0),
         "door": (
-            DoorWatcher(door, runners.faces, runners.embedder, gallery, EstatePasses(), enrolled=lambda _: True),
+            DoorWatcher(
+                door,
+                runners.faces,
+                runners.embedder,
+                gallery,
+                EstatePasses(),
+                lists=lists,
+                enrolled=lambda _: True,
+            ),
             1.0,
         ),
         "lane": (PlateLaneWatcher(lane, runners.plates, runners.reader), 1.0),

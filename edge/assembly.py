@@ -143,9 +143,11 @@ def make_watcher(checkpoint: FaceGate | Door | PlateLane, models: Models, lists:
     """The watcher of ``checkpoint``; None for a lane without plate models."""
     match checkpoint:
         case FaceGate():
-            return FaceGateWatcher(checkpoint, models.faces, models.embedder, lists)
+            return FaceGateWatcher(checkpoint, models.faces, models.embedder, lists, lists)
         case Door():
-            return DoorWatcher(checkpoint, models.faces, models.embedder, lists, lists, enrolled=lists.enrolled)
+            return DoorWatcher(
+                checkpoint, models.faces, models.embedder, lists, lists, lists=lists, enrolled=lists.enrolled
+            )
         case PlateLane():
             plates = models.plates
             return None if plates is None else PlateLaneWatcher(checkpoint, plates.detector, plates.reader)

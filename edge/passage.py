@@ -6,10 +6,10 @@ import base64
 
 from core.contract.config import Door, FaceGate, PlateLane
 from core.contract.events import PassageV1, PictureV1, StepTimes
-from core.contract.ids import PassageId, PictureId, new_id
+from core.contract.ids import PassageId, PictureId, TemplateId, new_id
 from core.contract.vocabulary import Credential, Reason, Verdict
 from edge.checkpoint.decide import Decision
-from edge.evidence import Crossing, Observation, PlateEvidence
+from edge.evidence import Crossing, Evidence, FaceEvidence, Observation, PlateEvidence
 from edge.vision.blur import blur_faces, encode_jpeg
 from models.protocols import FaceDetecting
 from models.types import Image
@@ -41,6 +41,7 @@ def decided_passage(
         reason=decision.reason,
         passed=opened,
         subject=decision.subject,
+        template_id=_matched_template(seen, decision),
         vehicle=decision.vehicle,
         pass_id=decision.pass_id,
         plate=seen.reading if isinstance(seen, PlateEvidence) else None,
@@ -86,6 +87,13 @@ def picture_of(passage: PassageV1, image: Image, detector: FaceDetecting) -> Pic
         faces_blurred=blurred.faces,
         jpeg_base64=base64.b64encode(jpeg).decode(),
     )
+
+
+def _matched_template(seen: Evidence | Crossing, decision: Decision) -> TemplateId | None:
+    """Of somebody who was recognised by face; of nobody else: whom a stranger resembles is nobody's business."""
+    if not isinstance(seen, FaceEvidence) or seen.match is None or decision.subject is None:
+        return None
+    return seen.match.template_id
 
 
 def _picture_id(observation: Observation) -> PictureId | None:

@@ -190,7 +190,11 @@ class EdgeWorker:
             gate = make_gate(checkpoint, self._link, self._link.checkpoint_changed)
             if isinstance(gate, MqttRelay):
                 self._link.listen(checkpoint.id, gate.answered)
-            posts.append(CheckpointPost(checkpoint, watcher, gate, self._lists, self._books, wall_clock=utc_now))
+            posts.append(
+                CheckpointPost(
+                    checkpoint, watcher, gate, self._lists, self._books, cases=self._lists, wall_clock=utc_now
+                )
+            )
         return posts
 
     def _stations(self) -> list[Station]:

@@ -51,7 +51,7 @@ def decide(checkpoint: FaceGate | Door | PlateLane, evidence: Evidence, lists: L
 
 
 def _on_face(checkpoint: FaceGate, seen: FaceEvidence, lists: ListView, now: datetime) -> Decision:
-    reason = _objection_to_shots(seen, lists, now) or _objection_to_match(seen.match)
+    reason = _objection_to_shots(seen, lists, now) or objection_to_match(seen.match)
     if seen.match is None or reason is not None:
         return Decision(Verdict.USE_OTHER_METHOD, reason or Reason.NO_MATCH, Credential.FACE)
     subject = seen.match.subject
@@ -72,11 +72,17 @@ def _objection_to_shots(seen: FaceEvidence | PassEvidence, lists: ListView, now:
     return Reason.LOW_QUALITY if seen.good_shots < 1 else None
 
 
-def _objection_to_match(match: FaceMatch | None) -> Reason | None:
+def objection_to_match(match: FaceMatch | None) -> Reason | None:
+    """NO_MATCH or AMBIGUOUS, None for a match that is good enough to say who it is."""
     # Written so that a score or margin that is no number fails.
     if match is None or not match.score >= match.threshold:
         return Reason.NO_MATCH
     return None if match.margin >= MIN_MARGIN else Reason.AMBIGUOUS
+
+
+def holder_may_be_compared(checkpoint: Door, qr: QrPass, lists: ListView, now: datetime) -> bool:
+    """Whether the decision on this pass would come to its holder's face: else nothing may be made of one."""
+    return lists.recogniser_may_run(now) and _objection_to_pass(qr, checkpoint, lists, now) is None
 
 
 def _on_pass(checkpoint: Door, seen: PassEvidence, lists: ListView, now: datetime) -> Decision:

@@ -1,8 +1,8 @@
 """The watcher of a door: a QR pass and the face beside it (1:1), and everybody who goes through.
 
-Codes are looked for only while a face is in the zone. A face is looked at closer only after a valid pass was held up,
-and compared with that pass's holder alone; of a holder who never enrolled nothing is made. Going through is geometry:
-no face is cut out for it.
+Codes are looked for only while a face is in the zone. A face is looked at closer only while a pass is held up that the
+lists let through, and compared with that pass's holder alone; of a holder who never enrolled, and while the lists are
+too old, nothing is made. Going through is geometry: no face is cut out for it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from core.contract.events import CheckpointStateV1
 from core.contract.ids import SubjectKey
 from core.contract.signed import PASS_PREFIX, QrPass
 from edge.capture.picture import Picture
+from edge.checkpoint.decide import holder_may_be_compared
 from edge.checkpoint.shooting import Shooting
 from edge.checkpoint.watcher import StepSums, WatchCounts
 from edge.evidence import Crossing, Moment, Observation, PassEvidence
-from edge.ports import Gallery, PassReader
+from edge.ports import Gallery, ListView, PassReader
 from edge.vision.crossing import Point, ThresholdLine
 from edge.vision.people import Look, SeenFace, ZonePeople
 from edge.vision.qr import read_codes
@@ -70,6 +71,7 @@ class DoorWatcher:
         gallery: Gallery,
         passes: PassReader,
         *,
+        lists: ListView,
         enrolled: Callable[[SubjectKey], bool],
     ) -> None:
         """enrolled: whether somebody has a template in ``gallery``; asked before anything is made of their face."""
@@ -77,6 +79,7 @@ class DoorWatcher:
         self._embedder = embedder
         self._gallery = gallery
         self._reader = passes
+        self._lists = lists
         self._enrolled = enrolled
         self._zone = Zone(checkpoint.zone)
         self._line = ThresholdLine(*checkpoint.threshold_line)
@@ -137,13 +140,15 @@ class DoorWatcher:
         qr = self._reader.verify(text)
         shooting = Shooting(self._embedder, self._limits, self._counts, sums)
         showing = _Showing(qr, picture.moment, shooting, sums)
-        if qr is None or not qr.valid_from <= picture.moment.received_at < qr.valid_until:
-            return [self._tell(showing, picture)]
-        if not self._enrolled(qr.subject):
-            showing.enrolled = False
+        if qr is None or not self._may_look_closer(showing, qr, picture.moment):
             return [self._tell(showing, picture)]
         self._showing = showing
         return []
+
+    def _may_look_closer(self, showing: _Showing, qr: QrPass, moment: Moment) -> bool:
+        """Asked before each look: a pass may be revoked, or a consent end, while the pass is held up."""
+        showing.enrolled = self._enrolled(qr.subject)
+        return showing.enrolled and holder_may_be_compared(self._checkpoint, qr, self._lists, moment.received_at)
 
     def _fresh(self, codes: tuple[str, ...], at_s: float) -> list[str]:
         """Codes not seen within ``SHOWN_AGAIN_S``; remembers all of ``codes`` as seen now."""
@@ -160,6 +165,8 @@ class DoorWatcher:
         """Compare the face in the zone with the pass's holder; True when it is time to decide."""
         assert showing.qr is not None
         at_s = picture.moment.pts_s
+        if not self._may_look_closer(showing, showing.qr, picture.moment):
+            return True
         if not near:
             return at_s - showing.first.pts_s >= PATIENCE_S or not self._people.anybody
         showing.others = max(showing.others, len(near) - 1)

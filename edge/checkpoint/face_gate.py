@@ -1,7 +1,8 @@
 """The watcher of a face gate: who steps into the one-person zone is compared with the consenting people, once.
 
 Nothing is cut out or embedded before somebody has stood in the zone for ``INTENT_FRAMES`` looks: walking past is no
-request. While more than one person stands there nobody is compared. Whoever is outside is black before detection.
+request. While more than one person stands there nobody is compared, and while the lists are too old to recognise
+anybody with nothing is cut out either. Whoever is outside is black before detection.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from edge.checkpoint.decide import MIN_MARGIN
 from edge.checkpoint.shooting import Shooting
 from edge.checkpoint.watcher import StepSums, WatchCounts
 from edge.evidence import FaceEvidence, FaceMatch, Moment, Observation
-from edge.ports import Gallery
+from edge.ports import Gallery, ListView
 from edge.vision.people import SeenFace, ZonePeople
 from edge.vision.quality import QualityLimits
 from edge.vision.zone import Zone
@@ -47,11 +48,17 @@ class FaceGateWatcher:
     """Watches one face gate. See `edge.checkpoint.watcher.Watcher`."""
 
     def __init__(
-        self, checkpoint: FaceGate, detector: FaceDetecting, embedder: FaceEmbedding, gallery: Gallery
+        self,
+        checkpoint: FaceGate,
+        detector: FaceDetecting,
+        embedder: FaceEmbedding,
+        gallery: Gallery,
+        lists: ListView,
     ) -> None:
         self._checkpoint = checkpoint
         self._embedder = embedder
         self._gallery = gallery
+        self._lists = lists
         self._limits = QualityLimits(min_face_px=checkpoint.min_face_px)
         self._people = ZonePeople(Zone(checkpoint.zone), detector, checkpoint.min_face_px)
         self._passes: dict[int, _Pass] = {}
@@ -87,7 +94,8 @@ class FaceGateWatcher:
             over = self._passes.pop(track.id, None)
             if over is not None and not over.decided and over.looks >= INTENT_FRAMES:
                 # Not with somebody else in the zone: the gate would open before them.
-                if not near and over.shooting.probe(picture.moment.pts_s, hurry=True):
+                alone = not near and self._lists.recogniser_may_run(picture.moment.received_at)
+                if alone and over.shooting.probe(picture.moment.pts_s, hurry=True):
                     self._identify(over, picture.moment)
                 told.append(self._tell(over, picture, still_there=False))
         return told
@@ -103,6 +111,8 @@ class FaceGateWatcher:
     def _seen_enough(self, one: _Pass, face: SeenFace, picture: Picture, others: int) -> bool:
         """Look closer at somebody who is there on purpose; True when it is time to decide."""
         one.others = max(one.others, others)
+        if not self._lists.recogniser_may_run(picture.moment.received_at):
+            return True
         if others == 0:
             one.shooting.shoot(face, picture)
             if one.shooting.probe(picture.moment.pts_s):
@@ -121,8 +131,9 @@ class FaceGateWatcher:
         one.sums.since("match", started_s)
 
     def _tell(self, one: _Pass, picture: Picture, *, still_there: bool) -> Observation:
-        """The one observation of this pass. Shots and probes are gone when it is returned."""
+        """The one observation of this pass. Shots are gone when it is returned, probes once it is forgotten."""
         good_shots = one.shooting.good_shots
+        probes = one.shooting.probes() if good_shots else None
         one.decided = True
         one.shooting.wipe()
         self._counts.passes += 1
@@ -136,4 +147,5 @@ class FaceGateWatcher:
             deciding=picture.moment,
             times=one.sums.times(picture.capture_ms),
             picture=picture.bgr() if still_there else None,
+            probes=probes,
         )

@@ -19,17 +19,18 @@ from core.contract.commands import COMMAND_LIFETIME_S
 from core.contract.config import Door, FaceGate, PlateLane
 from core.contract.events import PassageV1
 from core.contract.vocabulary import GateState, Verdict
-from edge.aside import Aside
+from edge.aside import Aside, Job
 from edge.capture.picture import Picture
 from edge.checkpoint.controllers import Controller
 from edge.checkpoint.decide import Decision, decide
 from edge.checkpoint.openings import Crossed, Openings, admitted, crossed
+from edge.checkpoint.sightings import sighting_in
 from edge.checkpoint.watcher import Watcher, step_ms
 from edge.evidence import Crossing, Evidence, Observation
 from edge.health import Counters
 from edge.outbox import OutboxError
 from edge.passage import decided_passage, followed_passage, picture_of
-from edge.ports import ListView, Outbox
+from edge.ports import CaseView, ListView, Outbox
 from edge.vision.blur import PictureTooLargeError
 from models.protocols import FaceDetecting
 from models.types import Image, ModelInputError
@@ -83,6 +84,7 @@ class CheckpointPost:
         lists: ListView,
         books: Books,
         *,
+        cases: CaseView,
         wall_clock: Callable[[], datetime],
     ) -> None:
         self.checkpoint = checkpoint
@@ -91,6 +93,7 @@ class CheckpointPost:
         self.counted: dict[str, int] = {}
         """What the watcher has counted, as of its last picture."""
         self._lists = lists
+        self._cases = cases
         self._books = books
         self._wall_clock = wall_clock
         self._openings = Openings()
@@ -105,8 +108,13 @@ class CheckpointPost:
 
     def look(self, picture: Picture) -> None:
         """Look at ``picture``, decide, and have done what follows. From one thread."""
-        for observation in self.watcher.look(picture, self.gate.state()):
-            self.handle(observation)
+        observations = self.watcher.look(picture, self.gate.state())
+        try:
+            for observation in observations:
+                self.handle(observation)
+        finally:
+            for observation in observations:
+                observation.forget()
         self.counted = self.watcher.counts.flat()
 
     def handle(self, observation: Observation) -> None:
@@ -117,7 +125,8 @@ class CheckpointPost:
             self._asked(observation, observation.seen)
 
     def _asked(self, observation: Observation, seen: Evidence) -> None:
-        decision = decide(self.checkpoint, seen, self._lists, self._wall_clock())
+        now = self._wall_clock()
+        decision = decide(self.checkpoint, seen, self._lists, now)
         self._books.counters.add(f"{decision.verdict}.{decision.reason}")
         if decision.verdict is Verdict.ADMIT and isinstance(self.checkpoint, Door):
             at_s = observation.deciding.received_s
@@ -127,6 +136,9 @@ class CheckpointPost:
             # A gate with so many before it has not answered for long; nobody's picture waits for it too.
             self._books.counters.add("gate_jobs_in_vision_thread")
             self._tell(observation, decision, opened=False, decision_ms=None)
+        sighting = sighting_in(self.checkpoint, observation, self._lists, self._cases, now)
+        if sighting is not None:
+            self._write_down(functools.partial(self._books.write, sighting, sighting.occurred_at))
 
     def _went_through(self, observation: Observation, seen: Crossing) -> None:
         if not isinstance(self.checkpoint, Door):
@@ -137,9 +149,13 @@ class CheckpointPost:
         log.info("door.crossed", checkpoint=self.checkpoint.id, what=str(what))
         if what is Crossed.FOLLOWED:
             followed = functools.partial(self._write, observation, followed_passage(self.checkpoint, observation))
-            if not self._doer.submit(followed):
-                self._books.counters.add("gate_jobs_in_vision_thread")
-                followed()
+            self._write_down(followed)
+
+    def _write_down(self, write: Job) -> None:
+        """Beside this thread if that is possible; a disk is waited for only behind a gate that does not answer."""
+        if not self._doer.submit(write):
+            self._books.counters.add("gate_jobs_in_vision_thread")
+            write()
 
     def _carry_out(self, observation: Observation, decision: Decision) -> None:
         opened, decision_ms = False, None

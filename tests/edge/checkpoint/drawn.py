@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import TypeAdapter
 
 from core.contract.config import Checkpoint, Door, FaceGate, PlateLane
-from core.contract.ids import CameraId, CheckpointId, ModelId, SubjectKey
+from core.contract.ids import CameraId, CheckpointId, ModelId, SubjectKey, TemplateId
 from core.contract.signed import ClaimError, QrPass, sign_pass, verify_pass
 from demo.cast import Cast, Resident
 from demo.draw.scenery import noise_tile
@@ -96,7 +96,7 @@ class PortraitGallery:
     def identify(self, probes: Float, checkpoint: CheckpointId, now: datetime) -> FaceMatch | None:
         scores = {subject: float((probes @ one).max()) for subject, one in self._templates.items()}
         best, second = sorted(scores, key=lambda subject: -scores[subject])[:2]
-        return FaceMatch(best, scores[best], scores[best] - scores[second], self._IDENTIFY_THRESHOLD)
+        return FaceMatch(best, scores[best], scores[best] - scores[second], self._IDENTIFY_THRESHOLD, TemplateId(best))
 
     def compare(self, subject: SubjectKey, probes: Float) -> float | None:
         return float((probes @ self._templates[subject]).max()) if subject in self._templates else None

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from core.contract.config import Door, FaceGate, Name, PlateLane
 from core.contract.events import PlateReading
-from core.contract.ids import CameraId, CheckpointId, PassId, SubjectKey, VehicleKey, new_id
+from core.contract.ids import CameraId, CheckpointId, PassId, SubjectKey, TemplateId, VehicleKey, new_id
 from core.contract.signed import QrPass
 from core.contract.vocabulary import Credential, PlateColour, Reason, Ring, Verdict
 from edge.checkpoint.decide import MIN_MARGIN, Decision, decide
@@ -22,6 +22,7 @@ from edge.evidence import Evidence, FaceEvidence, FaceMatch, PassEvidence, Plate
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 ANNA, PASS, CAR = SubjectKey(new_id()), PassId(new_id()), VehicleKey(new_id())
+TEMPLATE = TemplateId(new_id())
 ZONE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
 NAME = Name(zh="门", en="Gate")
 GATE = FaceGate(id=CheckpointId("gate"), name=NAME, camera=CameraId("cam"), ring=Ring.PERIMETER, zone=ZONE)
@@ -94,7 +95,7 @@ FACE_CASES: list[Case] = [
 
 def face_case(case: Case) -> Decision:
     score = SCORES[case["score"]]
-    match = None if score is None else FaceMatch(ANNA, score, MARGINS[case["margin"]], 0.40)
+    match = None if score is None else FaceMatch(ANNA, score, MARGINS[case["margin"]], 0.40, TEMPLATE)
     seen = FaceEvidence(match, case["shots"], case["others"])
     return decide(GATE, seen, Lists(case["standing"], fresh=case["fresh"]), NOW)
 
@@ -225,7 +226,7 @@ def test_evidence_of_another_kind_than_the_checkpoint_was_set_up_for_is_refused(
 
 
 any_number = st.floats(allow_nan=True, allow_infinity=True)
-any_match = st.none() | st.builds(FaceMatch, st.just(ANNA), any_number, any_number, st.floats(-1, 1))
+any_match = st.none() | st.builds(FaceMatch, st.just(ANNA), any_number, any_number, st.floats(-1, 1), st.just(TEMPLATE))
 any_pass = st.none() | st.builds(
     QrPass, st.just(PASS), st.just(ANNA), st.just(NOW), st.sampled_from([*MOMENTS.values()])
 )

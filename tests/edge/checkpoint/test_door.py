@@ -10,7 +10,7 @@ import pytest
 from core.contract.config import Door
 from core.contract.ids import CameraId, CheckpointId, PassId
 from core.contract.signed import QrPass
-from core.contract.vocabulary import Ring
+from core.contract.vocabulary import Reason, Ring
 from edge.checkpoint.door import DoorWatcher
 from edge.evidence import Crossing, Observation, PassEvidence
 from models.types import Faces, Image
@@ -22,6 +22,7 @@ from tests.edge.checkpoint.watching import (
     CountingEmbedder,
     ScriptedFaces,
     ScriptedGallery,
+    ScriptedLists,
     ScriptedPasses,
     faces,
     watch,
@@ -55,7 +56,14 @@ def show(monkeypatch: pytest.MonkeyPatch) -> ShowCodes:
 
 
 class Scene:
-    def __init__(self, *script: Faces, scores: tuple[float | None, ...] = (0.7,), enrolled: bool = True) -> None:
+    def __init__(
+        self,
+        *script: Faces,
+        scores: tuple[float | None, ...] = (0.7,),
+        enrolled: bool = True,
+        lists: ScriptedLists | None = None,
+    ) -> None:
+        self.lists = lists or ScriptedLists()
         self.embedder = CountingEmbedder()
         self.gallery = ScriptedGallery(scores=scores)
         self.watcher = DoorWatcher(
@@ -72,6 +80,7 @@ class Scene:
             self.embedder,
             self.gallery,
             ScriptedPasses({TEXT: PASS, OLD_TEXT: OLD}),
+            lists=self.lists,
             enrolled=lambda subject: enrolled and subject == ALICE,
         )
 
@@ -132,6 +141,43 @@ def test_nothing_is_made_of_the_face_of_a_holder_who_never_enrolled(show: ShowCo
     assert passes(scene.run(50)) == [PassEvidence(PASS, None, 0.4, good_shots=0, others_in_zone=0, enrolled=False)]
     assert scene.embedder.crops == []
     assert scene.watcher.counts.shots == 0
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        ScriptedLists(revoked=True),
+        ScriptedLists(standing=Reason.UNLISTED),
+        ScriptedLists(standing=Reason.OUTSIDE_WINDOW),
+        ScriptedLists(standing=Reason.OUTSIDE_SCOPE),
+        ScriptedLists(fresh_for=0),
+    ],
+    ids=["revoked", "holder unlisted", "not now", "not here", "lists too old"],
+)
+def test_nothing_is_made_of_a_face_beside_a_pass_that_opens_nothing(lists: ScriptedLists, show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT,))
+    scene = Scene(*[SOMEBODY] * 50, lists=lists)
+    told = scene.run(50)
+    assert passes(told) == [PassEvidence(PASS, None, 0.4, good_shots=0, others_in_zone=0)]
+    assert told[0][0] == 0
+    assert scene.embedder.crops == []
+    assert scene.watcher.counts.shots == 0
+
+
+def test_a_pass_revoked_while_it_is_held_up_ends_the_looking(show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT,))
+    scene = Scene(*[SOMEBODY] * 50, scores=(0.1,))
+    assert scene.run(1) == []
+    scene.lists.revoked = True
+    told = watch(scene.watcher, 49, first=1)
+    assert [(look, seen.good_shots) for (look, _), seen in zip(told, passes(told), strict=True)] == [(1, 1)]
+    assert len(scene.embedder.crops) == 1
+
+
+def test_what_is_told_at_a_door_carries_nothing_to_compare_with_anybody_else(show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT,))
+    told = Scene(*[SOMEBODY] * 50).run(50)
+    assert all(seen.probes is None for _, seen in told)
 
 
 def test_a_holder_whose_template_went_meanwhile_is_told_at_the_first_shot(show: ShowCodes) -> None:

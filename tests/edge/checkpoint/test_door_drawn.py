@@ -14,7 +14,7 @@ from edge.evidence import Crossing, Observation, PassEvidence
 from models.directory import ModelDirectory
 from models.store import open_face_detector, open_face_embedder
 from tests.edge.checkpoint.drawn import EstatePasses, PortraitGallery, act_of, checkpoint, film_of, recorded
-from tests.edge.checkpoint.watching import SHUT
+from tests.edge.checkpoint.watching import SHUT, ScriptedLists
 
 CAST = make_cast(1)
 SCRIPT = make_script(CAST, 1)
@@ -28,7 +28,9 @@ class Entrance:
         where = checkpoint("building-3-door")
         assert isinstance(where, Door)
         gallery = PortraitGallery(CAST, detector, embedder)
-        self.watcher = DoorWatcher(where, detector, embedder, gallery, EstatePasses(), enrolled=lambda _: True)
+        self.watcher = DoorWatcher(
+            where, detector, embedder, gallery, EstatePasses(), lists=ScriptedLists(), enrolled=lambda _: True
+        )
 
     def watch(self, act: Act, *, to_the_end: bool = False) -> list[Observation]:
         film = film_of(DOOR_CAMERA, CAST, SCRIPT)

@@ -16,18 +16,20 @@ from edge.evidence import FaceEvidence, FaceMatch, Observation
 from models.types import Faces
 from tests.edge.checkpoint.watching import (
     ALICE,
+    ALICES_TEMPLATE,
     NAME,
     SHUT,
     CountingEmbedder,
     ScriptedFaces,
     ScriptedGallery,
+    ScriptedLists,
     faces,
     picture,
     watch,
 )
 
 ALL: Polygon = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
-SURE = FaceMatch(ALICE, score=0.8, margin=0.4, threshold=0.45)
+SURE = FaceMatch(ALICE, score=0.8, margin=0.4, threshold=0.45, template_id=ALICES_TEMPLATE)
 UNSURE = replace(SURE, score=0.40, margin=0.1)
 TOO_CLOSE = replace(SURE, margin=0.01)
 NOBODY = Faces.none()
@@ -42,11 +44,19 @@ def gate(zone: Polygon = ALL) -> FaceGate:
 class Scene:
     """A watcher over a script."""
 
-    def __init__(self, *script: Faces, matches: tuple[FaceMatch | None, ...] = (SURE,), zone: Polygon = ALL) -> None:
+    def __init__(
+        self,
+        *script: Faces,
+        matches: tuple[FaceMatch | None, ...] = (SURE,),
+        zone: Polygon = ALL,
+        fresh_for: int = 1_000_000,
+    ) -> None:
         self.detector = ScriptedFaces(script)
         self.embedder = CountingEmbedder()
         self.gallery = ScriptedGallery(matches)
-        self.watcher = FaceGateWatcher(gate(zone), self.detector, self.embedder, self.gallery)
+        self.watcher = FaceGateWatcher(
+            gate(zone), self.detector, self.embedder, self.gallery, ScriptedLists(fresh_for=fresh_for)
+        )
 
     def run(self, looks: int) -> list[tuple[int, Observation]]:
         return watch(self.watcher, looks)
@@ -170,11 +180,49 @@ def test_the_next_person_is_another_pass() -> None:
     assert len(scene.run(40)) == 2
 
 
-def test_probes_are_gone_when_it_is_told() -> None:
+def test_of_what_was_compared_one_copy_goes_with_what_is_told_and_it_can_be_forgotten() -> None:
     scene = Scene(*[faces((300, 180, 90))] * 40, matches=(UNSURE,))
-    scene.run(60)
+    [(_, seen)] = scene.run(60)
     assert len(scene.embedder.given) == 3
     assert not any(vectors.any() for vectors in scene.embedder.given)
+    assert seen.probes is not None
+    assert seen.probes.shape == (3, 4)
+    assert seen.probes.all()
+    assert "probes" not in repr(seen)
+    seen.forget()
+    assert not seen.probes.any()
+
+
+def test_who_was_not_compared_leaves_nothing_to_compare() -> None:
+    scene = Scene(*[faces((300, 180, 90), yaw=0.6)] * 100)
+    [(_, seen)] = scene.run(120)
+    assert seen.probes is None
+    seen.forget()
+
+
+def test_nothing_is_made_of_a_face_while_the_lists_are_too_old_and_it_is_told_at_once() -> None:
+    scene = Scene(*[faces((300, 180, 90))] * 40, fresh_for=0)
+    [(look, seen)] = scene.run(60)
+    assert look == 2
+    assert evidence(seen) == FaceEvidence(match=None, good_shots=0, others_in_zone=0)
+    assert seen.probes is None
+    assert scene.embedder.crops == []
+    assert scene.watcher.counts.shots == 0
+
+
+def test_lists_that_grow_too_old_while_somebody_stands_there_end_the_looking() -> None:
+    scene = Scene(*[faces((300, 180, 90))] * 40, matches=(UNSURE,), fresh_for=1)
+    [(look, seen)] = scene.run(60)
+    assert look == 3
+    assert len(scene.embedder.crops) == 1
+    assert evidence(seen).good_shots == 1
+
+
+def test_nothing_is_made_of_somebody_who_leaves_once_the_lists_are_too_old() -> None:
+    scene = Scene(*[faces((300, 180, 90))] * 3, *[faces((300, 180, 90))], matches=(UNSURE,), fresh_for=2)
+    told = scene.run(40)
+    assert [evidence(seen).good_shots for _, seen in told] == [1]
+    assert len(scene.embedder.crops) == 1
 
 
 def test_an_empty_zone_costs_no_detection() -> None:

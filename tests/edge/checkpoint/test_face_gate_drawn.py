@@ -15,7 +15,7 @@ from edge.vision.blur import blur_faces
 from models.directory import ModelDirectory
 from models.store import open_face_detector, open_face_embedder
 from tests.edge.checkpoint.drawn import PortraitGallery, act_of, checkpoint, film_of, recorded
-from tests.edge.checkpoint.watching import SHUT
+from tests.edge.checkpoint.watching import SHUT, ScriptedLists
 
 CAST = make_cast(1)
 SCRIPT = make_script(CAST, 1)
@@ -29,7 +29,7 @@ class Gate:
         where = checkpoint("north-gate")
         assert isinstance(where, FaceGate)
         gallery = PortraitGallery(CAST, self.detector, embedder)
-        self.watcher = FaceGateWatcher(where, self.detector, embedder, gallery)
+        self.watcher = FaceGateWatcher(where, self.detector, embedder, gallery, ScriptedLists())
 
     def watch(self, act: Act) -> list[Observation]:
         film = film_of(GATE_CAMERA, CAST, SCRIPT)

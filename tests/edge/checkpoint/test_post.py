@@ -16,7 +16,7 @@ import pytest
 from core.contract.base import Message
 from core.contract.commands import COMMAND_LIFETIME_S
 from core.contract.config import Door, FaceGate, PlateLane
-from core.contract.events import CheckpointStateV1, PassageV1, PictureV1, PlateReading, StepTimes
+from core.contract.events import CheckpointStateV1, PassageV1, PictureV1, PlateReading, SightingV1, StepTimes
 from core.contract.signed import QrPass
 from core.contract.vocabulary import Credential, GateState, PlateColour, Reason, Verdict
 from edge.aside import Aside
@@ -29,14 +29,15 @@ from edge.evidence import Crossing, Evidence, FaceEvidence, FaceMatch, Moment, O
 from edge.health import Counters
 from edge.outbox import DurableOutbox, OutboxError, OutboxRow
 from edge.ports import Outbox
-from models.types import Faces, Image, ModelInputError
-from tests.edge.checkpoint.test_decide import ANNA, DOOR, GATE, LANE, NOW, READING, Lists
+from models.types import Faces, Float, Image, ModelInputError
+from tests.edge.checkpoint.test_decide import ANNA, DOOR, GATE, LANE, NOW, READING, TEMPLATE, Lists
 from tests.edge.checkpoint.test_decide import PASS as PASS_ID
+from tests.edge.checkpoint.watching import ScriptedCases
 from tests.edge.link.parts import until
 
 FRAME = np.full((120, 160, 3), 90, np.uint8)
 FACE_AT = [[40.0, 20.0, 80.0, 70.0]]
-ANNAS_FACE = FaceEvidence(FaceMatch(ANNA, 0.8, 0.5, 0.4), 2, 0)
+ANNAS_FACE = FaceEvidence(FaceMatch(ANNA, 0.8, 0.5, 0.4, TEMPLATE), 2, 0)
 NOBODYS_FACE = FaceEvidence(None, 2, 0)
 
 
@@ -88,6 +89,7 @@ class Scene:
         outbox: Outbox | None = None,
         detector: Detector | None = None,
         gate: Controller | None = None,
+        cases: ScriptedCases | None = None,
     ) -> None:
         self.checkpoint = checkpoint
         self.counters = Counters()
@@ -98,14 +100,23 @@ class Scene:
         self.detector = detector or Detector()
         self.watcher = Script()
         books = Books(outbox or self.kept, self.pictures, self.detector, self.counters)
-        self.post = CheckpointPost(checkpoint, self.watcher, self.gate, lists or Lists(), books, wall_clock=lambda: NOW)
+        self.cases = cases or ScriptedCases()
+        self.post = CheckpointPost(
+            checkpoint,
+            self.watcher,
+            self.gate,
+            lists or Lists(),
+            books,
+            cases=self.cases,
+            wall_clock=lambda: NOW,
+        )
         self.pictures.start()
         self.post.start()
 
-    def see(self, seen: Evidence | Crossing, at_s: float | None = None) -> None:
+    def see(self, seen: Evidence | Crossing, at_s: float | None = None, *, probes: Float | None = None) -> None:
         moment = Moment(1.0, datetime(2026, 5, 4, 12, 0, tzinfo=UTC), time.monotonic() if at_s is None else at_s)
         observation = Observation(
-            self.checkpoint.id, self.checkpoint.camera, seen, moment, moment, StepTimes(detect=4.0), FRAME
+            self.checkpoint.id, self.checkpoint.camera, seen, moment, moment, StepTimes(detect=4.0), FRAME, probes
         )
         self.watcher.sees = [observation]
         self.post.look(cast(Picture, None))
@@ -119,6 +130,9 @@ class Scene:
 
     def passages(self) -> list[PassageV1]:
         return [PassageV1.model_validate_json(row.data) for row in self.rows() if row.type == "anju.passage.v1"]
+
+    def sightings(self) -> list[SightingV1]:
+        return [SightingV1.model_validate_json(row.data) for row in self.rows() if row.type == "anju.sighting.v1"]
 
     def stored_pictures(self) -> list[PictureV1]:
         return [PictureV1.model_validate_json(row.data) for row in self.rows() if row.type == "anju.picture.v1"]
@@ -146,6 +160,7 @@ def test_a_recognised_resident_finds_the_gate_open_and_the_passage_on_disk(scene
     here.finish()
     [passage] = here.passages()
     assert (passage.verdict, passage.reason, passage.subject) == (Verdict.ADMIT, Reason.LISTED, ANNA)
+    assert passage.template_id == TEMPLATE
     assert passage.passed
     assert passage.gate_opened
     assert passage.times.detect == 4.0
@@ -164,6 +179,25 @@ def test_whoever_is_not_recognised_leaves_a_passage_without_a_name_and_the_gate_
     assert (passage.reason, passage.passed, passage.gate_opened) == (Reason.NO_MATCH, False, False)
     assert (passage.subject, passage.times.decision) == (None, None)
     assert here.states == []
+
+
+@pytest.mark.parametrize(
+    ("lists", "named"),
+    [
+        (Lists(Reason.OUTSIDE_WINDOW), True),
+        (Lists(Reason.OUTSIDE_SCOPE), True),
+        (Lists(Reason.UNLISTED), False),
+        (Lists(fresh=False), False),
+    ],
+)
+def test_which_reference_matched_is_told_of_those_who_were_recognised_and_of_nobody_else(
+    scenes: list[Scene], tmp_path: Path, lists: Lists, named: bool
+) -> None:
+    here = scene(scenes, GATE, tmp_path, lists=lists)
+    here.see(ANNAS_FACE)
+    here.finish()
+    [passage] = here.passages()
+    assert (passage.subject, passage.template_id) == ((ANNA, TEMPLATE) if named else (None, None))
 
 
 def test_no_picture_of_anybody_who_showed_a_face_is_kept(scenes: list[Scene], tmp_path: Path) -> None:

@@ -12,9 +12,9 @@ import numpy as np
 
 from core.contract.config import Name
 from core.contract.events import CheckpointStateV1
-from core.contract.ids import CheckpointId, ModelId, SubjectKey
+from core.contract.ids import CheckpointId, ModelId, PassId, SubjectKey, TemplateId, VehicleKey
 from core.contract.signed import QrPass
-from core.contract.vocabulary import GateState
+from core.contract.vocabulary import GateState, Reason
 from edge.capture.picture import Picture
 from edge.checkpoint.watcher import Watcher
 from edge.evidence import FaceMatch, Moment, Observation
@@ -27,6 +27,7 @@ START = datetime(2026, 3, 1, 8, tzinfo=UTC)
 NAME = Name(zh="卡口", en="Checkpoint")
 SHUT = CheckpointStateV1(checkpoint=CheckpointId("cp"), gate=GateState.CLOSED, since=START)
 ALICE = SubjectKey("00000000-0000-7000-8000-00000000000a")
+ALICES_TEMPLATE = TemplateId("00000000-0000-7000-8000-0000000000a1")
 MODEL = ModelId("fake@000000000000")
 
 _BEGAN_S = time.monotonic()
@@ -114,6 +115,48 @@ class ScriptedGallery:
     def compare(self, subject: SubjectKey, probes: Float) -> float | None:
         self.compared.append(subject)
         return self.scores[min(len(self.compared), len(self.scores)) - 1]
+
+
+@dataclass
+class ScriptedLists:
+    """What the lists say, whoever is asked about; ``fresh_for``: how often they say yes to recognising, then no."""
+
+    standing: Reason = Reason.LISTED
+    revoked: bool = False
+    fresh_for: int = 1_000_000
+
+    def subject_standing(self, subject: SubjectKey, checkpoint: CheckpointId, now: datetime) -> Reason:
+        return self.standing
+
+    def vehicle_standing(
+        self, plate: str, checkpoint: CheckpointId, now: datetime, confidences: Sequence[float] = ()
+    ) -> tuple[Reason, VehicleKey | None]:
+        return self.standing, None
+
+    def pass_revoked(self, pass_id: PassId) -> bool:
+        return self.revoked
+
+    def recogniser_may_run(self, now: datetime) -> bool:
+        self.fresh_for -= 1
+        return self.fresh_for >= 0
+
+
+@dataclass
+class ScriptedCases:
+    """Seeks one person and one vehicle, and keeps what it was asked."""
+
+    match: FaceMatch | None = None
+    vehicle: VehicleKey | None = None
+    probes: list[Float] = field(default_factory=list)
+    plates: list[str] = field(default_factory=list)
+
+    def sought(self, probes: Float, checkpoint: CheckpointId, now: datetime) -> FaceMatch | None:
+        self.probes.append(probes.copy())
+        return self.match
+
+    def controlled(self, plate: str, checkpoint: CheckpointId, now: datetime) -> VehicleKey | None:
+        self.plates.append(plate)
+        return self.vehicle
 
 
 @dataclass

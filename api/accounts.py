@@ -90,16 +90,23 @@ def create_account(database: Database, name: str, password: str, role: Role, now
         db.add(AccountRow(name=name, password_hash=kept, role=role, created_at=now))
 
 
-def sign_in(database: Database, name: str, password: str, now: datetime) -> str | None:
-    """Secret of a new browser session, or None: wrong name or password, nobody is told which."""
+def role_of(database: Database, name: str, password: str) -> Role | None:
+    """The account's role, or None: wrong name or password, nobody is told which."""
     with database.reading() as db:
         row = db.get(AccountRow, name)
-        known = (row.name, row.password_hash, Role(row.role)) if row is not None else None
-    if not passwords.verify_password(known[1] if known else None, password) or known is None:
+        known = (row.password_hash, Role(row.role)) if row is not None else None
+    right = passwords.verify_password(known[0] if known else None, password)
+    return known[1] if right and known is not None else None
+
+
+def sign_in(database: Database, name: str, password: str, now: datetime) -> str | None:
+    """Secret of a new browser session, or None: wrong name or password, nobody is told which."""
+    role = role_of(database, name, password)
+    if role is None:
         return None
     with database.writing() as db:
         db.execute(delete(SessionRow).where(SessionRow.expires_at <= now))
-        return _open_session(db, known[0], known[2], kind="browser", now=now, until=now + SESSION_LIFETIME)
+        return _open_session(db, name, role, kind="browser", now=now, until=now + SESSION_LIFETIME)
 
 
 def sign_out(database: Database, secret: str) -> None:

@@ -18,12 +18,14 @@ class Permission(StrEnum):
     ACKNOWLEDGE = "acknowledge"  # answer an alert
     PEOPLE_READ = "people_read"  # see who may pass, and their consents
     PEOPLE_WRITE = "people_write"  # enter and remove people, vehicles and passes; record consent and its withdrawal
+    CASES = "cases"  # ask for a missing person or a vehicle to be looked for, approve and close such cases
+    DISPUTE = "dispute"  # say that somebody at a gate was not the person recognised
     EDGES_APPROVE = "edges_approve"  # trust an edge's key after comparing its fingerprint
 
 
 TABLE: Final[dict[Role, frozenset[Permission]]] = {
     Role.ADMINISTRATOR: frozenset(Permission),
-    Role.OPERATOR: frozenset({Permission.WATCH, Permission.ACKNOWLEDGE}),
+    Role.OPERATOR: frozenset({Permission.WATCH, Permission.ACKNOWLEDGE, Permission.DISPUTE}),
 }
 
 

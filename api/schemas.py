@@ -224,6 +224,15 @@ class Ticket(Answer):
     expires_at: AwareDatetime
 
 
+class Dispute(Answer):
+    """That somebody at a gate was not the person recognised."""
+
+    id: Uuid
+    passage_id: Uuid
+    by: str
+    at: AwareDatetime
+
+
 class VehicleBody(Body):
     plate: Annotated[str, Field(min_length=1, max_length=16)]
     kind: VehicleKind

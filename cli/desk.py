@@ -71,6 +71,13 @@ def moment(text: str | None) -> datetime | None:
     return found
 
 
+def end(text: str) -> datetime:
+    """Like ``moment``, for a time that must be given."""
+    found = moment(text)
+    assert found is not None
+    return found
+
+
 def text_of(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment is not None else None
 

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "edge": ("cli.edge", "edge", "Run an edge: cameras, decisions at the gates, events."),
     "broker": ("cli.broker", "broker", "Run the embedded MQTT broker, for trying Anju out on one machine."),
     "people": ("cli.people", "people_app", "Enrol people with their consent, withdraw it, issue passes; vehicles."),
+    "lists": ("cli.lists", "lists_app", "Who is on which list; cases that need two approvals; disputes."),
     "models": ("cli.models", "models_app", "Fetch, list and verify the ONNX models."),
     "config": ("cli.config", "config_app", "Check the estate's file; what follows from it."),
     "doctor": ("cli.doctor", "doctor", "Say what is missing on this machine and how to get it."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -9,9 +10,10 @@ from starlette.responses import Response
 
 from api import schemas
 from api.context import Context
-from api.problems import RESPONSES, problem_response
-from api.signin import Watcher
+from api.problems import CONFLICT, NOT_FOUND, RESPONSES, problem_response
+from api.signin import Disputer, Watcher
 from core.passages import list_passages, picture
+from core.people.disputes import DisputeRule, do_dispute_passage
 
 router = APIRouter(tags=["passages"], responses=RESPONSES)
 
@@ -24,6 +26,16 @@ def get_passages(
     with context.database.reading() as db:
         rows = list_passages(db, limit)
         return schemas.Passages(passages=[schemas.Passage.model_validate(row) for row in rows])
+
+
+@router.post("/passages/{passage_id}/dispute", status_code=201, responses=NOT_FOUND | CONFLICT)
+def post_dispute(who: Disputer, context: Context, passage_id: schemas.Uuid) -> schemas.Dispute:
+    """Say that this was not the person recognised. A template that is disputed too often is suspended by itself."""
+    core = context.config.core
+    rule = DisputeRule(core.disputes_suspend_after, timedelta(days=core.disputes_within_days))
+    with context.database.writing() as db:
+        row = do_dispute_passage(db, passage_id, who.account, rule, context.now())
+        return schemas.Dispute.model_validate(row)
 
 
 @router.get(

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from core import live
 from core.alerts.desk import alert_payload
+from core.cases.cases import do_note_sighting
 from core.contract.base import Message
 from core.contract.config import EstateConfig, RuleConfig
 from core.contract.envelope import Envelope
@@ -22,6 +23,7 @@ from core.contract.events import (
     OutboxDroppedV1,
     PassageV1,
     PictureV1,
+    SightingV1,
     TemplateSealedV1,
 )
 from core.contract.ids import CheckpointId, EdgeId, EstateId
@@ -36,7 +38,8 @@ from core.people.enrolment import do_store_template, lock_people
 from core.rules import Place, evaluate, places_of
 from core.storage.schema import AlertRow, EdgeCursorRow, EdgeRow, EventRow, PassageRow, PictureRow
 
-_TEMPLATE_TYPE = "anju.template.sealed.v1"
+_PRIVATE_TYPES = ("anju.template.sealed.v1", "anju.sighting.v1")
+"""What they say about people is not kept where nobody will use it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,7 @@ class _Batch:
             PassageV1: self._passage,
             PictureV1: self._picture,
             TemplateSealedV1: self._template,
+            SightingV1: self._sighting,
             CameraChangedV1: self._camera,
             OutboxDroppedV1: self._dropped,
         }
@@ -177,8 +181,8 @@ class _Batch:
 
     def _bury(self, count: str, read: Read, reason: str, envelope: Envelope | None = None) -> None:
         self._counts[count] += 1
-        spoken_of = envelope is not None and envelope.type == _TEMPLATE_TYPE
-        private = spoken_of or _TEMPLATE_TYPE.encode() in read.arrival.payload
+        spoken_of = envelope is not None and envelope.type in _PRIVATE_TYPES
+        private = spoken_of or any(one.encode() in read.arrival.payload for one in _PRIVATE_TYPES)
         payload = b"" if private else read.arrival.payload
         dead_letters.keep(self._db, read.arrival.topic, reason, payload, read.arrival.received_at)
 
@@ -217,6 +221,21 @@ class _Batch:
         trusted = enrolling is not None and is_trusted(enrolling)
         if not trusted or do_store_template(self._db, message, self._now).refused is not None:
             self._counts["templates_refused"] += 1
+
+    def _sighting(self, edge: str, message: Message) -> None:
+        """Kept with its open case; what no case asked for is not kept at all."""
+        assert isinstance(message, SightingV1)
+        if self._rulebook.edge_of.get(message.checkpoint) != edge:
+            raise UnusableError(f"checkpoint '{message.checkpoint}' belongs to another edge")
+        kept = do_note_sighting(
+            self._db,
+            message.sighting_id,
+            subject=message.subject,
+            vehicle=message.vehicle,
+            checkpoint=message.checkpoint,
+            at=message.occurred_at,
+        )
+        self._counts["sightings" if kept else "sightings_of_no_case"] += 1
 
     def _camera(self, edge: str, message: Message) -> None:
         assert isinstance(message, CameraChangedV1)

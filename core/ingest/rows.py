@@ -36,6 +36,7 @@ def passage_row(edge: str, message: PassageV1, ring: Ring | None) -> PassageRow:
         passed=message.passed,
         gate_opened=message.gate_opened,
         subject=message.subject,
+        template_id=message.template_id,
         vehicle=message.vehicle,
         pass_id=message.pass_id,
         plate=message.plate.model_dump(mode="json") if message.plate is not None else None,

@@ -1,0 +1,263 @@
+"""`anju lists`: who is on which list, cases that need two approvals, disputes, and templates suspended by them.
+
+A case is nobody's alone: who asks, and each of the two who approve, signs in with their own account.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy.orm import Session
+
+from api import accounts
+from api.permissions import Permission, explain, may
+from cli.desk import AsJson, ConfigOption, end, now, reading, tell, tell_table, text_of, writing
+from cli.logs import log_warnings
+from core.cases import cases
+from core.contract.config_file import LoadedConfig, load_config
+from core.contract.ids import new_id
+from core.errors import CoreError, InvalidError
+from core.lists.overview import list_sizes
+from core.people import disputes
+from core.service import opened, plate_keeper, prepare
+from core.storage.schema import CaseRow
+
+lists_app = typer.Typer(name="lists", no_args_is_help=True)
+case_app = typer.Typer(
+    name="case",
+    no_args_is_help=True,
+    help="Missing persons and controlled vehicles: asked for by one, approved by two.",
+)
+template_app = typer.Typer(name="template", no_args_is_help=True, help="Templates taken out of search by disputes.")
+lists_app.add_typer(case_app)
+lists_app.add_typer(template_app)
+
+AsOption = Annotated[
+    str,
+    typer.Option(
+        "--as",
+        metavar="ACCOUNT",
+        help="Your account; the password is asked for, or read from the file named by ANJU_PASSWORD_FILE.",
+    ),
+]
+CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="The case's id, from 'anju lists case list'.")]
+AtOption = Annotated[list[str], typer.Option("--checkpoint", metavar="ID", help="Where to look; repeat for several.")]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why, 1 to 500 characters.")]
+EndOption = Annotated[str, typer.Option("--until", metavar="TIME", help="ISO 8601 with offset, at most 90 days away.")]
+
+
+class NotPermittedError(CoreError):
+    """This account may not do that, or its password is wrong."""
+
+
+@lists_app.callback()
+def lists() -> None:
+    """Lists of people and vehicles, cases that put somebody on one, and disputes."""
+    log_warnings()
+
+
+@lists_app.command("show")
+def show(config: ConfigOption, as_json: AsJson = False) -> None:
+    """How many people and vehicles are on which list."""
+    with reading(config) as (_, db):
+        rows = [{"list": name, "entries": entries} for name, entries in list_sizes(db).items()]
+    tell_table(rows, ("list", "entries"), as_json=as_json)
+
+
+@case_app.command("request-person")
+def request_person(
+    name: Annotated[str, typer.Argument(help="Of the missing person, for the people at the desk.")],
+    *,
+    checkpoint: AtOption,
+    reason: ReasonOption,
+    until: EndOption,
+    account: AsOption,
+    config: ConfigOption,
+    as_json: AsJson = False,
+) -> None:
+    """Ask for a missing person to be looked for. Their guardian then consents, and brings a portrait to enrol.
+
+    Only gates where people step up to be identified look; two other people have to approve.
+    """
+    with _signed_in(config, account) as (_, db):
+        row = cases.do_request_missing_person(
+            db,
+            new_id(),
+            name=name,
+            reason=reason,
+            checkpoints=checkpoint,
+            expires_at=end(until),
+            requested_by=account,
+            now=now(),
+        )
+        told = _case(db, row)
+    tell(
+        told, f"case {row.id} waits for two approvals; record the guardian's consent for {row.subject}", as_json=as_json
+    )
+
+
+@case_app.command("request-vehicle")
+def request_vehicle(
+    plate: Annotated[str, typer.Argument(help="Such as 京A12345.")],
+    *,
+    case_number: Annotated[str, typer.Option("--case-number", help="Of the authority's case.")],
+    authority: Annotated[str, typer.Option("--authority", help="Who leads the case.")],
+    checkpoint: AtOption,
+    reason: ReasonOption,
+    until: EndOption,
+    account: AsOption,
+    config: ConfigOption,
+    as_json: AsJson = False,
+) -> None:
+    """Ask for a vehicle to be looked for, on an authority's case: opens nothing; two others have to approve."""
+    with _signed_in(config, account) as (loaded, db):
+        row = cases.do_request_controlled_vehicle(
+            db,
+            new_id(),
+            plate=plate,
+            case_number=case_number,
+            authority=authority,
+            reason=reason,
+            checkpoints=checkpoint,
+            expires_at=end(until),
+            requested_by=account,
+            plates=plate_keeper(loaded),
+            now=now(),
+        )
+        told = _case(db, row)
+    tell(told, f"case {row.id} waits for two approvals", as_json=as_json)
+
+
+@case_app.command("approve")
+def approve(case_id: CaseArgument, *, account: AsOption, config: ConfigOption, as_json: AsJson = False) -> None:
+    """Approve a case; with the second approval the edges start to look."""
+    with _signed_in(config, account) as (_, db):
+        row = cases.do_approve_case(db, case_id, account, now())
+        told = _case(db, row)
+    tell(told, f"case {row.id} is {row.state}, approved by {', '.join(told['approved_by'])}", as_json=as_json)
+
+
+@case_app.command("close")
+def close(case_id: CaseArgument, *, account: AsOption, config: ConfigOption, as_json: AsJson = False) -> None:
+    """Nobody looks any more: the template, the sightings and the name are deleted."""
+    with _signed_in(config, account) as (_, db):
+        row = cases.do_close_case(db, case_id, account, now())
+        told = _case(db, row)
+    tell(told, f"case {row.id} is closed; every edge erases what it has", as_json=as_json)
+
+
+@case_app.command("list")
+def list_cases(
+    config: ConfigOption,
+    ended: Annotated[bool, typer.Option("--ended", help="Those that have ended, too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Cases, newest first."""
+    with reading(config) as (_, db):
+        rows = [_case(db, row) for row in cases.list_cases(db, ended=ended)]
+    tell_table(rows, ("id", "kind", "state", "checkpoints", "expires_at", "approved_by"), as_json=as_json)
+
+
+@case_app.command("sightings")
+def case_sightings(case_id: CaseArgument, *, account: AsOption, config: ConfigOption, as_json: AsJson = False) -> None:
+    """Where and when who is sought was seen, newest first; for those who handle cases."""
+    with _signed_in(config, account) as (_, db):
+        cases.case(db, case_id)
+        rows = [{"checkpoint": row.checkpoint, "at": text_of(row.occurred_at)} for row in cases.sightings(db, case_id)]
+    tell_table(rows, ("checkpoint", "at"), as_json=as_json)
+
+
+@lists_app.command("dispute")
+def dispute(
+    passage: Annotated[str, typer.Argument(metavar="PASSAGE", help="The passage's id.")],
+    *,
+    account: AsOption,
+    config: ConfigOption,
+    as_json: AsJson = False,
+) -> None:
+    """Say that this was not the person recognised. A template disputed too often is suspended by itself."""
+    with _signed_in(config, account, Permission.DISPUTE) as (loaded, db):
+        core = loaded.config.core
+        rule = disputes.DisputeRule(core.disputes_suspend_after, timedelta(days=core.disputes_within_days))
+        row = disputes.do_dispute_passage(db, passage, account, rule, now())
+    tell({"id": row.id, "passage": row.passage_id, "at": text_of(row.at)}, "recorded", as_json=as_json)
+
+
+@template_app.command("list")
+def list_templates(config: ConfigOption, as_json: AsJson = False) -> None:
+    """Templates that disputes have taken out of search."""
+    with reading(config) as (_, db):
+        rows = [
+            {"template": row.template_id, "subject": row.subject, "reason": row.reason, "at": text_of(row.at)}
+            for row in disputes.suspended_templates(db)
+        ]
+    tell_table(rows, ("template", "subject", "reason", "at"), as_json=as_json)
+
+
+@template_app.command("release")
+def release(
+    template: Annotated[str, typer.Argument(metavar="TEMPLATE")],
+    *,
+    account: AsOption,
+    config: ConfigOption,
+    as_json: AsJson = False,
+) -> None:
+    """The disputes were looked at and the template is good: it is searched again."""
+    with _signed_in(config, account, Permission.PEOPLE_WRITE) as (_, db):
+        disputes.do_release_template(db, template, now())
+    tell({"template": template, "released": True}, "searched again", as_json=as_json)
+
+
+@contextmanager
+def _signed_in(
+    config: Path, account: str, permission: Permission = Permission.CASES
+) -> Iterator[tuple[LoadedConfig, Session]]:
+    """A writing session, once the account's password was right and it may do this. Raises NotPermittedError."""
+    loaded = load_config(config)
+    prepare(loaded)
+    password = _password(account)
+    with opened(loaded) as database:
+        role = accounts.role_of(database, account, password)
+    if role is None:
+        raise NotPermittedError("wrong account or password; 'anju api account' makes accounts")
+    if not may(role, permission):
+        raise NotPermittedError(explain(role, permission))
+    with writing(config) as (_, db):
+        yield loaded, db
+
+
+def _password(account: str) -> str:
+    named = os.environ.get("ANJU_PASSWORD_FILE")
+    if named is None:
+        asked: str = typer.prompt(f"密码 / password of {account}", hide_input=True, err=True)
+        return asked
+    try:
+        return Path(named).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise InvalidError(f"ANJU_PASSWORD_FILE {named}: {error.strerror}") from None
+
+
+def _case(db: Session, row: CaseRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "kind": row.kind,
+        "state": row.state,
+        "subject": row.subject,
+        "vehicle": row.vehicle,
+        "case_number": row.case_number,
+        "authority": row.authority,
+        "reason": row.reason,
+        "checkpoints": row.checkpoints,
+        "expires_at": text_of(row.expires_at),
+        "requested_by": row.requested_by,
+        "requested_at": text_of(row.requested_at),
+        "approved_by": cases.approvers(db, row.id),
+        "closed_at": text_of(row.closed_at),
+        "closed_by": row.closed_by,
+    }

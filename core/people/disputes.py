@@ -1,0 +1,98 @@
+"""Somebody at a gate says: that was not this person. A template that collects such answers is taken out of search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from core.contract.ids import new_id
+from core.errors import ConflictError, NotFoundError
+from core.lists.changes import ChangeOp, note_change
+from core.storage.schema import DisputeRow, PassageRow, SealedTemplateRow, TemplateLockRow
+
+DISPUTED = "disputed"
+_BY_FACE = frozenset({"face", "qr_face"})
+
+
+class NothingToDisputeError(ConflictError):
+    """Nobody was recognised by their face in this passage."""
+
+
+class TemplateLockNotFoundError(NotFoundError):
+    """No template of that id is suspended."""
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeRule:
+    """How many disputes within how long suspend a template."""
+
+    suspend_after: int
+    within: timedelta
+
+
+def do_dispute_passage(db: Session, passage_id: str, by: str, rule: DisputeRule, now: datetime) -> DisputeRow:
+    """Record that the person in this passage was not the one recognised; repeating changes nothing.
+
+    The passage itself stays as it is. When the template behind it has been disputed ``rule.suspend_after`` times within
+    ``rule.within``, it is suspended at every edge: kept, found by nobody, until somebody looked at it. Raises
+    NotFoundError (no such passage), NothingToDisputeError.
+    """
+    known = db.scalar(select(DisputeRow).where(DisputeRow.passage_id == passage_id))
+    if known is not None:
+        return known
+    passage = db.get(PassageRow, passage_id, with_for_update=True)
+    if passage is None:
+        raise NotFoundError("there is no such passage: not arrived yet, or past its retention")
+    if passage.subject is None or passage.credential not in _BY_FACE:
+        raise NothingToDisputeError("nobody was recognised by their face in this passage")
+    row = DisputeRow(
+        id=new_id(), passage_id=passage_id, subject=passage.subject, template_id=passage.template_id, by=by, at=now
+    )
+    db.add(row)
+    db.flush()
+    if row.template_id is not None and _disputes(db, row.template_id, now - rule.within) >= rule.suspend_after:
+        _suspend(db, row.template_id, now)
+    return row
+
+
+def do_release_template(db: Session, template_id: str, now: datetime) -> None:
+    """Somebody looked at the disputes and found the template good: it is searched again. Raises NotFoundError."""
+    row = db.get(TemplateLockRow, template_id, with_for_update=True)
+    if row is None:
+        raise TemplateLockNotFoundError("no template of that id is suspended; 'anju lists templates' shows them")
+    note_change(db, _edges_with(db, template_id), ChangeOp.UNLOCK_TEMPLATE, template_id, now=now)
+    db.delete(row)
+    # Counted anew from here: the disputes that led here have been looked at.
+    for dispute in db.scalars(select(DisputeRow).where(DisputeRow.template_id == template_id)):
+        dispute.template_id = None
+    db.flush()
+
+
+def suspended_templates(db: Session, limit: int = 1000) -> list[TemplateLockRow]:
+    """Templates that disputes have taken out of search, the newest first."""
+    return list(db.scalars(select(TemplateLockRow).order_by(TemplateLockRow.at.desc()).limit(limit)))
+
+
+def _disputes(db: Session, template_id: str, since: datetime) -> int:
+    query = select(func.count()).where(DisputeRow.template_id == template_id, DisputeRow.at > since)
+    return db.scalar(query) or 0
+
+
+def _suspend(db: Session, template_id: str, now: datetime) -> None:
+    held = db.scalars(select(SealedTemplateRow).where(SealedTemplateRow.template_id == template_id)).first()
+    if held is None or db.get(TemplateLockRow, template_id) is not None:
+        return
+    db.add(
+        TemplateLockRow(
+            template_id=template_id, subject=held.subject, consent_id=held.consent_id, reason=DISPUTED, at=now
+        )
+    )
+    db.flush()
+    note_change(db, _edges_with(db, template_id), ChangeOp.LOCK_TEMPLATE, template_id, now=now)
+
+
+def _edges_with(db: Session, template_id: str) -> list[str]:
+    return list(db.scalars(select(SealedTemplateRow.edge_id).where(SealedTemplateRow.template_id == template_id)))

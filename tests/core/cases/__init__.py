@@ -1,0 +1,1 @@
+"""Cases: who is sought, and what it takes."""

@@ -1,0 +1,121 @@
+"""A template that keeps matching wrongly takes itself out of search."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.contract.ids import new_id
+from core.errors import NotFoundError
+from core.people.disputes import (
+    DisputeRule,
+    NothingToDisputeError,
+    TemplateLockNotFoundError,
+    do_dispute_passage,
+    do_release_template,
+    suspended_templates,
+)
+from core.people.enrolment import do_store_template
+from core.storage.database import Database
+from core.storage.schema import ListChangeRow, PassageRow
+from tests.core.estates import NOW, EdgeKey, consenting_person, sealed_template
+
+RULE = DisputeRule(suspend_after=3, within=timedelta(days=7))
+
+
+def passed(db: Session, subject: str | None, template: str | None, credential: str = "face") -> str:
+    row = PassageRow(
+        id=new_id(),
+        edge_id="edge-1",
+        checkpoint="gate",
+        ring="perimeter",
+        camera="cam-gate",
+        occurred_at=NOW,
+        direction="in",
+        credential=credential,
+        verdict="admit",
+        reason="listed",
+        passed=True,
+        gate_opened=True,
+        subject=subject,
+        template_id=template,
+        times={},
+    )
+    db.add(row)
+    db.flush()
+    return row.id
+
+
+@pytest.fixture
+def enrolled(known_database: Database, edge_keys: dict[str, EdgeKey]) -> tuple[str, str]:
+    """Somebody with a template at edge-1: their key, and the template's id."""
+    who, consent = consenting_person(known_database)
+    message = sealed_template(who, consent, edge_keys)
+    with known_database.writing() as db:
+        assert do_store_template(db, message, NOW).refused is None
+    return who, message.template_id
+
+
+def told(db: Session, template: str) -> list[str]:
+    rows = select(ListChangeRow.op).where(ListChangeRow.ref == template, ListChangeRow.edge_id == "edge-1")
+    return list(db.scalars(rows.order_by(ListChangeRow.number)))
+
+
+def dispute(db: Session, subject: str, template: str, at: datetime = NOW) -> None:
+    do_dispute_passage(db, passed(db, subject, template), "guard", RULE, at)
+
+
+def test_a_template_disputed_often_enough_is_suspended_until_somebody_looked(
+    known_database: Database, enrolled: tuple[str, str]
+) -> None:
+    who, template = enrolled
+    with known_database.writing() as db:
+        for _ in range(2):
+            dispute(db, who, template)
+        assert suspended_templates(db) == []
+        dispute(db, who, template)
+        dispute(db, who, template)
+        assert [row.template_id for row in suspended_templates(db)] == [template]
+        assert told(db, template) == ["put_template", "lock_template"]
+        do_release_template(db, template, NOW)
+        assert suspended_templates(db) == []
+        assert told(db, template)[-1] == "unlock_template"
+        dispute(db, who, template)
+        assert suspended_templates(db) == [], "disputes that were looked at count no more"
+        with pytest.raises(TemplateLockNotFoundError):
+            do_release_template(db, template, NOW)
+
+
+def test_disputes_long_apart_suspend_nothing(known_database: Database, enrolled: tuple[str, str]) -> None:
+    who, template = enrolled
+    with known_database.writing() as db:
+        for week in range(6):
+            dispute(db, who, template, NOW + timedelta(days=4 * week))
+        assert suspended_templates(db) == []
+
+
+def test_one_passage_is_disputed_once_however_often_it_is_said(
+    known_database: Database, enrolled: tuple[str, str]
+) -> None:
+    who, template = enrolled
+    with known_database.writing() as db:
+        passage = passed(db, who, template)
+        said = {do_dispute_passage(db, passage, "guard", RULE, NOW).id for _ in range(5)}
+        assert len(said) == 1
+        assert suspended_templates(db) == []
+
+
+@pytest.mark.parametrize(("subject", "credential"), [(None, "face"), ("somebody", "qr"), ("somebody", "plate")])
+def test_where_nobody_was_recognised_there_is_nothing_to_dispute(
+    known_database: Database, subject: str | None, credential: str
+) -> None:
+    with known_database.writing() as db, pytest.raises(NothingToDisputeError):
+        do_dispute_passage(db, passed(db, subject, None, credential), "guard", RULE, NOW)
+
+
+def test_a_passage_nobody_knows_cant_be_disputed(known_database: Database) -> None:
+    with known_database.writing() as db, pytest.raises(NotFoundError, match="no such passage"):
+        do_dispute_passage(db, new_id(), "guard", RULE, NOW)

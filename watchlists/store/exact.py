@@ -10,6 +10,7 @@ import numpy as np
 
 from core.contract.ids import ModelId, TemplateId
 from watchlists.faces.template import Float
+from watchlists.store.file import path_of, telling
 from watchlists.store.ids import id_bytes
 from watchlists.store.rows import ONE_TEMPLATE, key_in
 from watchlists.store.vault import Vault
@@ -26,6 +27,7 @@ class ExactReader:
         self._model = model
         self._dimension = dimension
         self._db = reader()
+        self._path = path_of(self._db)
         self._lock = Lock()
 
     def close(self) -> None:
@@ -36,10 +38,10 @@ class ExactReader:
         """float32 (n, d) in the order asked.
 
         A row of NaN stands for a template that was erased meanwhile, is damaged, or is of another model: no comparison
-        with it is true. Raises sqlite3.Error.
+        with it is true. Raises StoreError.
         """
         found = np.full((len(template_ids), self._dimension), np.nan, np.float32)
-        with self._lock:
+        with self._lock, telling(self._path):
             rows = [self._db.execute(ONE_TEMPLATE, (id_bytes(one),)).fetchone() for one in template_ids]
         for position, row in enumerate(rows):
             if row is None or row[2] != self._model:

@@ -81,6 +81,11 @@ class StoreFile:
             raise LogNotFoldedError(f"{self.path}: the log could not be folded, something was reading; try again")
 
 
+def path_of(db: sqlite3.Connection) -> Path:
+    """The file behind a connection."""
+    return Path(db.execute("PRAGMA database_list").fetchone()[2])
+
+
 @contextmanager
 def telling(path: Path) -> Iterator[None]:
     """Turn SQLite's errors about the file, not those about a statement, into ones that say what to do."""

@@ -11,7 +11,7 @@ import structlog
 
 from core.contract.ids import ModelId
 from watchlists.faces.template import Ids, TemplateBlock
-from watchlists.store.errors import StoreDamagedError
+from watchlists.store.file import path_of, telling
 from watchlists.store.ids import ID_BYTES, OWNER_BYTES
 from watchlists.store.rows import OF_TEMPLATE, PLACE_BITS, keys_between, open_pages
 from watchlists.store.vault import Vault, vectors_of
@@ -46,11 +46,14 @@ class Scan:
 
     def __iter__(self) -> Iterator[TemplateBlock]:
         with closing(self._reader()) as db:
-            found = db.execute("SELECT model FROM face_models WHERE name = ?", (self._model,)).fetchone()
+            path = path_of(db)
+            with telling(path):
+                found = db.execute("SELECT model FROM face_models WHERE name = ?", (self._model,)).fetchone()
             parts: list[TemplateBlock] = []
             last = -1
             while found is not None:
-                rows, pages = self._read(db, last, found[0])
+                with telling(path):
+                    rows, pages = self._read(db, last, found[0])
                 if not rows:
                     break
                 last = rows[-1][0]
@@ -65,18 +68,10 @@ class Scan:
 
     def _read(self, db: sqlite3.Connection, after: int, model: int) -> tuple[list[Row], list[tuple[int, bytes]]]:
         """The next rows and their pages of keys, of one state of the file; the log can be folded again right after."""
-        try:
-            db.execute("BEGIN")
-            rows: list[Row] = db.execute(_NEXT, (after, model, READ_ROWS)).fetchall()
-            pages = keys_between(db, rows[0][0] >> PLACE_BITS, rows[-1][0] >> PLACE_BITS) if rows else []
-            db.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
-            if getattr(error, "sqlite_errorname", "").startswith("SQLITE_CORRUPT"):
-                raise StoreDamagedError(
-                    "the file templates are kept in is damaged: move it away and start again, the core then sends the "
-                    "lists anew"
-                ) from None
-            raise
+        db.execute("BEGIN")
+        rows: list[Row] = db.execute(_NEXT, (after, model, READ_ROWS)).fetchall()
+        pages = keys_between(db, rows[0][0] >> PLACE_BITS, rows[-1][0] >> PLACE_BITS) if rows else []
+        db.execute("COMMIT")
         return rows, pages
 
     def _open(self, rows: list[Row], pages: list[tuple[int, bytes]]) -> TemplateBlock:

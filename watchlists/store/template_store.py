@@ -86,7 +86,8 @@ class TemplateStore:
         """db: holds the tables ``create`` made, in WAL mode and autocommit (``isolation_level=None``);
         reader: opens another, read-only connection to the same file (``StoreFile.reader``).
 
-        Raises StoreFormatError, WrongSiteKeyError, StoreDamagedError; changes nothing.
+        Raises StoreFormatError, WrongSiteKeyError (their texts leave the file's name to the caller), sqlite3.Error;
+        changes nothing.
         """
         self._db = db
         self._vault = vault
@@ -155,7 +156,7 @@ class TemplateStore:
 
         Iterate once. Each block is a state of its own: what is put or erased meanwhile may or may not be in the blocks
         still to come. Rows that don't open are left out and counted (``Scan.damaged``).
-        Iterating raises StoreDamagedError, StoreError.
+        Iterating raises StoreDamagedError, StoreError, and names the file.
         """
         return Scan(self._open_reader, self._vault, model, dimension, rows)
 
@@ -279,7 +280,9 @@ class TemplateStore:
     def _check(self) -> None:
         try:
             facts = dict(self._db.execute("SELECT name, value FROM store_facts"))
-        except sqlite3.OperationalError:  # no such table
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_ERROR":  # anything but a missing table
+                raise
             raise StoreFormatError("no templates of this format in the file: it was made by an older Anju") from None
         if facts.get("format") != FORMAT:
             raise StoreFormatError(f"templates of format {facts.get('format')}, not {FORMAT}: upgrade this edge")

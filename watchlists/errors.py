@@ -29,3 +29,19 @@ class NoConsentError(MatchingError):
 
 class UnknownModelError(MatchingError):
     """No thresholds were measured for this model; guessing one would open gates to strangers."""
+
+
+class WrongThresholdError(MatchingError):
+    """A threshold or a margin that is no number, or none a cosine can have."""
+
+
+class WrongBlockError(MatchingError):
+    """Templates side by side whose columns don't belong together: the store that read them is broken."""
+
+
+class NoExactVectorsError(MatchingError):
+    """The store gave something else than one vector for each template it was asked for."""
+
+
+class IndexClosedError(MatchingError):
+    """The index was closed; open another one."""

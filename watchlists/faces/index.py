@@ -1,0 +1,384 @@
+"""Who of the consenting people is this? Open-set 1:N at a million templates, exact in every decision.
+
+Small galleries are float32. In larger ones 4-bit codes are scanned first, what they can't exclude is bounded by int8
+codes, and where those bounds leave a decision open, float32 vectors are fetched from the encrypted store (``codes`` and
+``settle`` say why nobody is overlooked). Readers never wait for writers: each search works on one snapshot
+(``snapshot``, ``gallery``). Coding, compaction and overwriting go on behind them (``upkeep``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from core.contract.ids import ConsentId, ModelId, SubjectKey, TemplateId
+from watchlists.errors import (
+    ForeignModelError,
+    IndexClosedError,
+    NoExactVectorsError,
+    NotFiniteError,
+    NotUnitLengthError,
+    WrongBlockError,
+    WrongDimensionError,
+    WrongThresholdError,
+)
+from watchlists.faces.change import Change, Entry, Match, Memory, Selection, State, Tuning
+from watchlists.faces.codes import Codec
+from watchlists.faces.gallery import Gallery
+from watchlists.faces.ids import to_text
+from watchlists.faces.segments import FlatSegment, Probes
+from watchlists.faces.settle import Answer, Candidate, settle
+from watchlists.faces.snapshot import Found, Snapshot
+from watchlists.faces.template import UNIT_TOLERANCE, Float, Template, TemplateBlock, check_vectors
+from watchlists.faces.upkeep import Upkeep
+
+_SURELY_UNIT = 1.9 * UNIT_TOLERANCE
+"""How far from 1 the square of a length may be that needs no closer look."""
+_CLOSE_TIMEOUT_S = 30.0
+
+
+class ExactVectors(Protocol):
+    """Where float32 templates are kept, encrypted."""
+
+    def vectors(self, template_ids: Sequence[TemplateId]) -> Float:
+        """float32 (n, d) in the order asked; a row of NaN for a template that is no longer there."""
+        ...
+
+
+class FaceIndex:
+    """Templates of one model. Thread-safe; several templates per subject, answers are about subjects.
+
+    exact: the store that has the float32 vectors. Without one the index keeps them itself, 4 d bytes each.
+    """
+
+    def __init__(
+        self, model: ModelId, dimension: int, *, exact: ExactVectors | None = None, tuning: Tuning | None = None
+    ) -> None:
+        if dimension < 4:
+            raise WrongDimensionError(f"an index needs at least four dimensions, not {dimension}")
+        tuning = Tuning() if tuning is None else tuning
+        self.model = model
+        self.dimension = dimension
+        self._exact = _Exact(exact, dimension)
+        self._codec = Codec(dimension, tuning.sigmas, tuning.seed)
+        self._gallery = Gallery(dimension, tuning)
+        self._upkeep = Upkeep(self._gallery, self._codec, keep_originals=exact is None)
+        self._closed = False
+
+    def __len__(self) -> int:
+        """Templates held, locked ones too."""
+        return self._gallery.snapshot.held
+
+    def __repr__(self) -> str:
+        return f"FaceIndex(model={self.model!r}, dimension={self.dimension}, templates={len(self)})"
+
+    def load(self, blocks: Iterable[TemplateBlock]) -> None:
+        """Take in what the store holds, as it comes; for an index that is starting.
+
+        Exact answers right after, fast ones when ``state`` says so. What is changed meanwhile holds for blocks that
+        were read before and come after. When ``blocks`` or a check fails, what came before stays and the error goes on.
+        Raises ForeignModelError, WrongDimensionError, WrongBlockError, NotFiniteError, NotUnitLengthError.
+        """
+        self._check_open()
+        self._gallery.start_load()
+        try:
+            for block in blocks:
+                self._gallery.add_block(block, self._checked_block(block))
+                self._upkeep.wake()
+        finally:
+            self._gallery.end_load()
+            self._upkeep.wake()
+
+    def update(self, change: Change) -> int:
+        """Carry out ``change`` as one: no search sees half of it. How many templates were erased.
+
+        On return what was enrolled is found, and no search that starts afterwards finds what was erased or locked.
+        Erased vectors and codes are overwritten in memory as soon as the last search that began earlier is over; ids,
+        which say nothing about a face, when their segment is written anew.
+        Raises ForeignModelError, WrongDimensionError, IndexClosedError, and then nothing has changed.
+        """
+        self._check_open()
+        for template in change.enrol:
+            self._check_template(template)
+        erased = self._gallery.apply(change)
+        self._upkeep.wake()
+        return erased
+
+    def enrol(self, template: Template) -> None:
+        """Add ``template``, or put it in the place of the one with its id. Searchable on return."""
+        self.update(Change(enrol=(template,)))
+
+    def erase(self, subject: SubjectKey) -> int:
+        """Take out every template of ``subject``; how many there were."""
+        return self.update(Change(erase=Selection(subjects=frozenset((subject,)))))
+
+    def replace(self, subject: SubjectKey, templates: Sequence[Template]) -> int:
+        """Put ``templates`` in the place of all that ``subject`` has, in one step; how many there were."""
+        return self.update(Change(erase=Selection(subjects=frozenset((subject,))), enrol=tuple(templates)))
+
+    def suspend(self, subject: SubjectKey, consent: ConsentId) -> None:
+        """Keep what rests on ``consent``, but let nobody find it until ``resume``."""
+        self.update(Change(lock=Selection(consents=frozenset(((subject, consent),)))))
+
+    def resume(self, subject: SubjectKey, consent: ConsentId) -> None:
+        """Let what rests on ``consent`` be found again."""
+        self.update(Change(unlock=Selection(consents=frozenset(((subject, consent),)))))
+
+    def search(
+        self,
+        model: ModelId,
+        people: Sequence[Float],
+        *,
+        threshold: float,
+        margin: float = 0.0,
+        admits: Callable[[SubjectKey], bool] | None = None,
+    ) -> list[Match | None]:
+        """For each of ``people`` the best admitted subject that reaches ``threshold``, None for unknown. See ``Match``.
+
+        people: each float32 (n, d), n at least 1, unit length: probes of one person, whose best counts. threshold: a
+        cosine; margin: how far everybody else has to stay below, 0 or more. admits: whether a subject counts here and
+        now (list, validity, scope), asked only about those who may be the answer: who is filtered hides nobody.
+        Raises ForeignModelError, WrongDimensionError, NotFiniteError, NotUnitLengthError, WrongThresholdError,
+        NoExactVectorsError.
+        """
+        self._check_open()
+        if not (-1 <= threshold <= 1 and 0 <= margin <= 2):
+            raise WrongThresholdError("a threshold is a cosine in [-1, 1] and a margin in [0, 2]")
+        if not people:
+            return []
+        plain = [self._checked_probes(model, probes) for probes in people]
+        snapshot = self._gallery.snapshot
+        every = self._probes(snapshot, np.concatenate(plain) if len(plain) > 1 else plain[0])
+        found = snapshot.reaching(every, threshold)
+        if len(plain) == 1:
+            return [self._answer(_Person(self._exact, snapshot, every, found, threshold), margin, admits)]
+        answers = []
+        stop = 0
+        for probes in plain:
+            start, stop = stop, stop + len(probes)
+            own = Probes(every.plain[start:stop], every.turned[start:stop])
+            person = _Person(self._exact, snapshot, own, _between(found, start, stop), threshold)
+            answers.append(self._answer(person, margin, admits))
+        return answers
+
+    def compare(self, model: ModelId, subject: SubjectKey, probes: Float) -> float | None:
+        """Best cosine, exact, between ``probes`` (see ``search``) and the templates of ``subject`` that are not locked.
+
+        None without one. Raises what ``search`` raises about probes.
+        """
+        self._check_open()
+        plain = self._checked_probes(model, probes)
+        snapshot = self._gallery.snapshot
+        rows = snapshot.open_rows_of(subject)
+        scores = [score for score in self._exact.scores(snapshot, plain, rows) if score is not None] if rows else []
+        return max(scores) if scores else None
+
+    def has(self, subject: SubjectKey) -> bool:
+        """True when there is a template of ``subject``, locked or not."""
+        return self._gallery.snapshot.has(subject)
+
+    def subjects(self) -> int:
+        """How many subjects have a template. Some 0.2 s at a million: for a status page, not for a gate."""
+        return self._gallery.snapshot.subjects()
+
+    def entries(self) -> Iterator[Entry]:
+        """Every template held at this moment, without its vector; to be reconciled with the store."""
+        return self._gallery.snapshot.entries()
+
+    def memory(self) -> Memory:
+        """Bytes held, by structure."""
+        held = self._gallery.snapshot.memory()
+        return replace(held, lookups=held.lookups + self._codec.nbytes)
+
+    @property
+    def state(self) -> State:
+        """How the index is: fast, or exact only and why."""
+        views = self._gallery.snapshot.views
+        waiting = sum(view.held for view in views if isinstance(view.segment, FlatSegment))
+        fast = waiting <= 2 * self._gallery.tuning.flat_limit
+        return State(
+            "fast" if fast else "exact",
+            sum(view.held for view in views),
+            0 if fast else waiting,
+            self._upkeep.failures,
+            self._upkeep.last_failure,
+        )
+
+    def settled(self, timeout_s: float) -> bool:
+        """Wait for the background work; True when there is none left, or what is left waits for a retry."""
+        return self._upkeep.settled(timeout_s)
+
+    def close(self) -> None:
+        """Stop the background work. The index answers nothing any more."""
+        self._closed = True
+        self._upkeep.close(_CLOSE_TIMEOUT_S)
+
+    def _answer(self, person: _Person, margin: float, admits: Callable[[SubjectKey], bool] | None) -> Match | None:
+        def admitted(raw: bytes) -> bool:
+            return admits is None or admits(SubjectKey(to_text(raw)))
+
+        while True:
+            try:
+                answer = settle(person.threshold, margin, person.reaching, admitted, person.exactly)
+            except _GoneError:
+                # The store lost a template while this search went on: as if it had been erased before.
+                continue
+            return None if answer is None else self._match(answer, person.snapshot.open)
+
+    def _match(self, answer: Answer, searched: int) -> Match:
+        return Match(
+            SubjectKey(to_text(answer.subject)),
+            answer.score,
+            TemplateId(to_text(answer.template)),
+            None if answer.runner_up is None else SubjectKey(to_text(answer.runner_up)),
+            answer.margin,
+            answer.clear,
+            self.model,
+            searched,
+        )
+
+    def _probes(self, snapshot: Snapshot, plain: Float) -> Probes:
+        coded = any(not isinstance(view.segment, FlatSegment) for view in snapshot.views)
+        return Probes(plain, self._codec.turn(plain) if coded else plain)
+
+    def _checked_probes(self, model: ModelId, probes: Float) -> Float:
+        """``probes``, contiguous and of length 1 as exactly as float32 can."""
+        if model != self.model:
+            raise ForeignModelError(f"probes of {model} can't be compared with a gallery of {self.model}")
+        if probes.ndim != 2 or len(probes) == 0 or probes.shape[1] != self.dimension or probes.dtype != np.float32:
+            raise WrongDimensionError(
+                f"probes are float32 (n, {self.dimension}) with n at least 1, not {probes.dtype} {probes.shape}"
+            )
+        squares = np.vecdot(probes, probes)
+        if not (np.abs(squares - 1) < _SURELY_UNIT).all():
+            check_vectors(probes)
+        return np.ascontiguousarray(probes / np.sqrt(squares)[:, None])
+
+    def _check_template(self, template: Template) -> None:
+        if template.model != self.model:
+            raise ForeignModelError(
+                f"a template of {template.model} can't join a gallery of {self.model}: enrol the person again"
+            )
+        if template.vector.shape != (self.dimension,):
+            raise WrongDimensionError(f"a template has {template.vector.shape[0]} numbers, not {self.dimension}")
+
+    def _checked_block(self, block: TemplateBlock) -> Float:
+        """The vectors of ``block``, of length 1 as exactly as float32 can."""
+        count = len(block)
+        if block.model != self.model:
+            raise ForeignModelError(f"templates of {block.model} can't join a gallery of {self.model}")
+        if block.vectors.ndim != 2 or block.vectors.shape[1] != self.dimension or block.vectors.dtype != np.float32:
+            raise WrongDimensionError(
+                f"templates are float32 (n, {self.dimension}), not {block.vectors.dtype} {block.vectors.shape}"
+            )
+        ids = (block.template_ids, block.subjects, block.consents)
+        if any(one.shape != (count, 16) or one.dtype != np.uint8 for one in ids) or len(block.vectors) != count:
+            raise WrongBlockError("ids and vectors of a block of templates have different lengths: check the store")
+        if block.locked.shape != (count,) or block.locked.dtype != np.bool_:
+            raise WrongBlockError("a block of templates doesn't say of each whether it is locked: check the store")
+        squares = np.vecdot(block.vectors, block.vectors)
+        if not np.isfinite(squares).all():
+            raise NotFiniteError("a stored template holds NaN or infinity: restore the store from its last backup")
+        if (np.abs(squares - 1) > _SURELY_UNIT).any():
+            raise NotUnitLengthError("a stored template is not of length 1: restore the store from its last backup")
+        lengths: Float = np.sqrt(squares)
+        return block.vectors / lengths[:, None]
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise IndexClosedError("this face index was closed: open another one")
+
+
+class _GoneError(Exception):
+    """The store no longer has a template that was to be compared."""
+
+
+class _Exact:
+    """Exact cosines, of vectors held here or fetched from the store."""
+
+    def __init__(self, store: ExactVectors | None, dimension: int) -> None:
+        self._store = store
+        self._dimension = dimension
+
+    def scores(self, snapshot: Snapshot, plain: Float, places: Sequence[tuple[int, int]]) -> list[float | None]:
+        """Best exact cosine with each template at (view, row); None for one that the store no longer has."""
+        vectors = np.empty((len(places), self._dimension), np.float32)
+        missing = []
+        for number, (view, row) in enumerate(places):
+            held = snapshot.views[view].segment.vectors(np.array([row]))
+            if held is None:
+                missing.append(number)
+            else:
+                vectors[number] = held[0]
+        if missing:
+            ids = [TemplateId(to_text(snapshot.template_at(*places[number]))) for number in missing]
+            vectors[missing] = self._fetched(ids)
+        exact = vectors.astype(np.float64)
+        scores = (exact @ plain.T.astype(np.float64)).max(axis=1) / np.linalg.norm(exact, axis=1)
+        return [None if np.isnan(score) else float(score) for score in scores]
+
+    def _fetched(self, ids: Sequence[TemplateId]) -> Float:
+        assert self._store is not None
+        vectors = self._store.vectors(ids)
+        if vectors.shape != (len(ids), self._dimension):
+            raise NoExactVectorsError(
+                f"the store gave vectors of shape {vectors.shape} for {len(ids)} templates of {self._dimension} "
+                "numbers: check that index and store are of one model"
+            )
+        return vectors
+
+
+class _Person:
+    """What ``settle`` asks about one person."""
+
+    def __init__(self, exact: _Exact, snapshot: Snapshot, probes: Probes, found: Found, threshold: float) -> None:
+        self.snapshot = snapshot
+        self.threshold = threshold
+        self._exact = exact
+        self._probes = probes
+        self._found = found
+        self._level = threshold
+        self._known: dict[tuple[int, int], float] = {}
+        self._gone: set[tuple[int, int]] = set()
+
+    def reaching(self, level: float) -> Iterator[Candidate]:
+        if level < self._level:
+            self._found, self._level = self.snapshot.reaching(self._probes, level), level
+        found = self._found
+        best: dict[tuple[int, int], Candidate] = {}
+        for at in np.argsort(-found.high, kind="stable").tolist():
+            place = int(found.view[at]), int(found.row[at])
+            if place in self._gone:
+                continue
+            if place in best:
+                # Another probe of the same person: its cosine may be higher where the bounds overlap.
+                best[place].low = max(best[place].low, float(found.low[at]))
+                continue
+            best[place] = Candidate(
+                place,
+                self.snapshot.subject_at(*place),
+                self.snapshot.template_at(*place),
+                float(found.low[at]),
+                float(found.high[at]),
+            )
+            yield best[place]
+
+    def exactly(self, candidates: Sequence[Candidate]) -> list[float]:
+        places = [one.place for one in candidates if one.place not in self._known]
+        if places:
+            scores = self._exact.scores(self.snapshot, self._probes.plain, places)
+            self._known |= {place: score for place, score in zip(places, scores, strict=True) if score is not None}
+            gone = [place for place in places if place not in self._known]
+            if gone:
+                self._gone.update(gone)
+                raise _GoneError
+        return [self._known[one.place] for one in candidates]
+
+
+def _between(found: Found, start: int, stop: int) -> Found:
+    """What was found for the probes from ``start``, numbered from 0."""
+    own = np.flatnonzero((found.probe >= start) & (found.probe < stop))
+    return Found(found.probe[own] - start, found.view[own], found.row[own], found.low[own], found.high[own])

@@ -14,6 +14,7 @@ from core.contract.events import CameraChangedV1, CameraHealth, EdgeStateV1
 from core.contract.ids import CameraId, EdgeId
 from core.contract.vocabulary import CameraState
 from edge.outbox import DurableOutbox, OutboxError, Waiting
+from edge.ports import ListKeeper
 
 log = structlog.get_logger()
 
@@ -40,7 +41,7 @@ COUNTERS: dict[str, str] = {
     "jobs_failed": "failures while a gate was opened or a picture stored; each is in the log",
     "lanes_without_plate_models": "vehicle lanes that are blind because their models are not installed",
     "link_failed": "failures of the broker thread; each is in the log",
-    "list_deltas_refused": "list changes that came faster than they could be applied; the core sends them again",
+    "list_messages_refused": "what the core said of the lists faster than it could be applied; it is said again",
     "looks_failed": "pictures that a watcher failed on; each is in the log",
     "messages_refused": "messages on this edge's topics that were too large, retained, or none of ours",
     "outbox_append_failed": "events that could not be written down and are lost",
@@ -49,7 +50,7 @@ COUNTERS: dict[str, str] = {
     "pictures_skipped": "pictures not kept because too many were waiting",
 }
 """Every counter with a fixed name. Beside them: ``{verdict}.{reason}`` for decisions, ``crossed.{completes, followed,
-same}`` for crossings of a door's line, ``{checkpoint}.{what}`` for what a watcher has counted."""
+same}`` for crossings of a door's line, ``{checkpoint}.{what}`` for what a watcher has counted, and ``LIST_COUNTS``."""
 
 
 LIST_COUNTS: dict[str, str] = {
@@ -146,14 +147,14 @@ class EdgeHealth:
         outbox: DurableOutbox,
         counters: Counters,
         *,
-        list_version: Callable[[], int],
+        lists: ListKeeper,
         cameras: Callable[[], tuple[CameraHealth, ...]],
         watched: Callable[[], dict[str, int]],
     ) -> None:
         self._identity = identity
         self._outbox = outbox
         self._counters = counters
-        self._list_version = list_version
+        self._lists = lists
         self._cameras = cameras
         self._watched = watched
 
@@ -166,10 +167,10 @@ class EdgeHealth:
             key_base64=self._identity.key_base64,
             signing_key_base64=self._identity.signing_key_base64,
             enrol_url=self._identity.enrol_url,
-            list_version=self._list_version(),
+            list_version=self._lists.version,
             outbox_rows=waiting.rows,
             outbox_oldest_s=waiting.oldest_s,
-            counters=self._counters.snapshot() | self._watched(),
+            counters=self._counters.snapshot() | self._watched() | dict(self._lists.counts()),
             cameras=self._cameras(),
         )
 

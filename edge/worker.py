@@ -92,7 +92,7 @@ class EdgeWorker:
             identity,
             self._outbox,
             self._counters,
-            list_version=lambda: self._lists.version,
+            lists=self._lists,
             cameras=self._camera_health,
             watched=self._watch_counts,
         )

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any
 
 import aiomqtt
 import structlog
@@ -25,7 +25,7 @@ from core.contract.commands import COMMAND_LIFETIME_S, GateCommandV1, GateResult
 from core.contract.config_file import ConfigError
 from core.contract.events import CheckpointStateV1, EdgeStateV1, EventAckV1
 from core.contract.ids import CheckpointId
-from core.contract.lists import ListDeltaV1, ListReceiptV1
+from core.contract.lists import ListDeltaV1, ListMessage, ListRollV1, ListSnapshotV1
 from core.contract.topics import Channel, topic
 from edge.health import Counters
 from edge.link import connection
@@ -33,29 +33,18 @@ from edge.link.backoff import delays
 from edge.link.connection import LinkAddress, TlsError
 from edge.link.inbox import RefusedMessageError, read
 from edge.link.sender import OutboxSender, Parcel
+from edge.link.waiting import ListQueue
 from edge.outbox import DurableOutbox, OutboxError
+from edge.ports import ListKeeper
 
 log = structlog.get_logger()
 
 STATE_EVERY_S = 10.0
 _LOOK_AGAIN_S = 0.5
 _OUTBOX_REST_S = 1.0
-_DELTAS_WAITING = 4
 _SETTLED_S = 5.0
 _GOODBYE_S = 1.2
 _STOP_TIMEOUT_S = 2.0
-
-
-class ListKeeper(Protocol):
-    """The edge's copy of its lists; called in worker threads, may take its time."""
-
-    def apply(self, delta: ListDeltaV1) -> ListReceiptV1: ...
-
-    def receipt(self) -> ListReceiptV1: ...
-
-    def touch(self, now: datetime) -> None:
-        """The core gave a sign of life."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,15 +185,15 @@ class EdgeLink:
         async with connection.make_client(self._address, self._protocol) as client:
             await self._subscribe(client)
             self._sender.reconnected()
-            deltas: asyncio.Queue[ListDeltaV1] = asyncio.Queue(_DELTAS_WAITING)
+            lists = ListQueue()
             await self._announce(client)
             self._client = client
             self._counters.add("broker_connected")
             log.info("broker.connected", host=self._address.broker.host, protocol=self._protocol.name)
             await _until_first_ends(
                 self._stopping.wait(),
-                self._hear(client, deltas),
-                self._apply_deltas(client, deltas),
+                self._hear(client, lists),
+                self._apply_lists(client, lists),
                 self._send_events(client),
                 self._tell_state(client),
                 self._tell_gates(client),
@@ -299,7 +288,7 @@ class EdgeLink:
 
     # -- hearing ---------------------------------------------------------------------------------------------------
 
-    async def _hear(self, client: aiomqtt.Client, deltas: asyncio.Queue[ListDeltaV1]) -> None:
+    async def _hear(self, client: aiomqtt.Client, lists: ListQueue) -> None:
         async for arrived in client.messages:
             payload = arrived.payload if isinstance(arrived.payload, bytes) else b""
             try:
@@ -317,15 +306,14 @@ class EdgeLink:
             match message:
                 case EventAckV1():
                     await self._acknowledged(message)
-                case ListDeltaV1():
-                    self._queue_delta(deltas, message)
+                case ListDeltaV1() | ListSnapshotV1() | ListRollV1():
+                    self._queue(lists, message, len(payload))
                 case GateResultV1():
                     self._relays[message.checkpoint](message)
 
     async def _acknowledged(self, ack: EventAckV1) -> None:
         try:
             known = await asyncio.to_thread(self._sender.acknowledged, ack.epoch, ack.sequence)
-            await asyncio.to_thread(self._lists.touch, datetime.now(UTC))
         except OutboxError as error:
             # The events stay, are sent again, and the core will say once more that it has them.
             self._counters.add("outbox_unreadable")
@@ -334,19 +322,18 @@ class EdgeLink:
         if not known:
             self._counters.add("acks_ignored")
 
-    def _queue_delta(self, deltas: asyncio.Queue[ListDeltaV1], delta: ListDeltaV1) -> None:
-        try:
-            deltas.put_nowait(delta)
-        except asyncio.QueueFull:
+    def _queue(self, lists: ListQueue, message: ListMessage, size: int) -> None:
+        if not lists.offer(message, size):
             # The receipt says how far we are; the core goes on from there.
-            self._counters.add("list_deltas_refused")
+            self._counters.add("list_messages_refused")
             self._receipt_due.set()
 
-    async def _apply_deltas(self, client: aiomqtt.Client, deltas: asyncio.Queue[ListDeltaV1]) -> None:
+    async def _apply_lists(self, client: aiomqtt.Client, lists: ListQueue) -> None:
         while True:
-            delta = await deltas.get()
-            receipt = await asyncio.to_thread(self._lists.apply, delta)
-            await self._publish(client, Channel.LIST_RECEIPT, receipt)
+            message = await lists.take()
+            receipt = await asyncio.to_thread(self._lists.apply, message)
+            if receipt is not None:
+                await self._publish(client, Channel.LIST_RECEIPT, receipt)
 
 
 async def _until_first_ends(*jobs: Coroutine[Any, Any, Any]) -> None:

@@ -15,7 +15,7 @@ from core.contract.config import BrokerConfig, Login
 from core.contract.config_file import LoadedConfig
 from core.contract.ids import EdgeId, EstateId
 from core.contract.topics import Channel, topic
-from edge.link.inbox import MAX_DELTA_BYTES
+from edge.link.inbox import MAX_LIST_BYTES
 
 KEEPALIVE_S = 15
 CONNECT_TIMEOUT_S = 2.0
@@ -103,7 +103,7 @@ def refused_subscription(answer: int | ReasonCode) -> bool:
 
 def _connect_properties() -> Properties:
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-    properties.MaximumPacketSize = MAX_DELTA_BYTES + 1_000
+    properties.MaximumPacketSize = MAX_LIST_BYTES + 1_000
     return properties
 
 

@@ -8,17 +8,17 @@ from core.contract.commands import GateResultV1
 from core.contract.envelope import complaint
 from core.contract.events import EventAckV1
 from core.contract.ids import EdgeId
-from core.contract.lists import ListDeltaV1
+from core.contract.lists import LIST_MESSAGES, ListDeltaV1, ListRollV1, ListSnapshotV1
 from core.contract.topics import Channel, parse
 
-MAX_DELTA_BYTES = 8_001_000
+MAX_LIST_BYTES = 8_001_000
 _LIMITS: dict[Channel, int] = {
     Channel.EDGE_ACK: 1_000,
-    Channel.LIST_DELTA: MAX_DELTA_BYTES,
+    Channel.LIST_DELTA: MAX_LIST_BYTES,
     Channel.CHECKPOINT_CMD_RESULT: 4_000,
 }
 
-Arrival = EventAckV1 | ListDeltaV1 | GateResultV1
+Arrival = EventAckV1 | ListDeltaV1 | ListSnapshotV1 | ListRollV1 | GateResultV1
 
 
 class RefusedMessageError(ValueError):
@@ -53,6 +53,6 @@ def _parse(channel: Channel, payload: bytes) -> Arrival:
         case Channel.EDGE_ACK:
             return EventAckV1.model_validate_json(payload)
         case Channel.LIST_DELTA:
-            return ListDeltaV1.model_validate_json(payload)
+            return LIST_MESSAGES.validate_json(payload)
         case _:
             return GateResultV1.model_validate_json(payload)

@@ -42,7 +42,7 @@ class OutboxSender:
         with self._lock:
             epoch = self._outbox.epoch
             if epoch != self._epoch:
-                self._epoch, self._window = epoch, SendWindow()
+                self._begin(epoch)
             now_s = time.monotonic()
             rows = self._overdue(now_s)
             if self._window.room > 0:
@@ -59,10 +59,17 @@ class OutboxSender:
     def acknowledged(self, epoch: str, sequence: int) -> bool:
         """The core has all up to ``sequence``. False when it speaks of what was never sent. Raises OutboxError."""
         with self._lock:
+            if not self._epoch:
+                self._begin(self._outbox.epoch)
             if epoch != self._epoch or not self._window.acknowledged(sequence):
                 return False
             self._outbox.acknowledge(epoch, sequence)
             return True
+
+    def _begin(self, epoch: str) -> None:
+        """What lies below the floor was sent by an earlier process of the same epoch; the core may well say so."""
+        self._epoch, self._window = epoch, SendWindow()
+        self._window.highest_sent = self._outbox.floor() - 1
 
     def _overdue(self, now_s: float) -> list[OutboxRow]:
         overdue = self._window.overdue(now_s)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -134,7 +134,7 @@ class ListMirror:
         if match is None:
             return None
         threshold = self._calibration.identify_at(match.searched)
-        return FaceMatch(match.subject, match.score, match.margin, threshold.cosine)
+        return FaceMatch(match.subject, match.score, match.margin, threshold.cosine, match.template_id)
 
     def compare(self, subject: SubjectKey, probes: Float) -> float | None:
         return self._gallery.compare(self.model, subject, probes)
@@ -142,6 +142,14 @@ class ListMirror:
     def enrolled(self, subject: SubjectKey) -> bool:
         """True when ``subject`` has a template here: without one there is no leave to look at their face."""
         return self._gallery.has(subject)
+
+    # CaseView: which lists somebody is on is not kept here yet, so nobody is sought
+
+    def sought(self, probes: Float, checkpoint: CheckpointId, now: datetime) -> FaceMatch | None:  # noqa: ARG002
+        return None
+
+    def controlled(self, plate: str, checkpoint: CheckpointId, now: datetime) -> VehicleKey | None:  # noqa: ARG002
+        return None
 
     # PassReader
 
@@ -178,6 +186,10 @@ class ListMirror:
                 log.warning("lists.contact_not_written", error=_sqlite_code(error))
                 return
             self._contact_on_disk = now
+
+    def counts(self) -> Mapping[str, int]:
+        """How the lists are, by the names of ``edge.health.LIST_COUNTS``."""
+        return {"lists.thresholds_stale": int(self._calibration.standing(self._kept).state == "stale")}
 
     def receipt(self, problem: str | None = None) -> ListReceiptV1:
         """What this edge holds now, durably."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import edge
 from core.contract.events import CameraHealth
 from core.contract.ids import CameraId, EdgeId
+from core.contract.lists import ListMessage, ListReceiptV1
 from core.contract.vocabulary import CameraState
 from edge.health import (
     CAMERA_SETTLES_S,
@@ -102,6 +103,21 @@ def test_every_counter_that_is_counted_is_explained_and_every_one_explained_is_c
     assert used - in_choices == set(COUNTERS) - in_choices
 
 
+class Lists:
+    """Lists at number 7."""
+
+    version = 7
+
+    def apply(self, message: ListMessage) -> ListReceiptV1 | None:
+        raise NotImplementedError
+
+    def receipt(self) -> ListReceiptV1:
+        raise NotImplementedError
+
+    def counts(self) -> dict[str, int]:
+        return {"lists.templates_locked": 2}
+
+
 @pytest.fixture
 def identity() -> EdgeIdentity:
     return EdgeIdentity(EdgeId("e"), NOW, "a" * 44, "b" * 44, "http://127.0.0.1:1")
@@ -112,7 +128,7 @@ def health(identity: EdgeIdentity, outbox: DurableOutbox, counters: Counters) ->
         identity,
         outbox,
         counters,
-        list_version=lambda: 7,
+        lists=Lists(),
         cameras=lambda: (camera(ONLINE),),
         watched=lambda: {"gate.faces": 3},
     )
@@ -124,7 +140,8 @@ def test_the_state_brings_together_what_the_parts_know(identity: EdgeIdentity, t
     counters.add("gates_opened", 2)
     state = health(identity, outbox, counters).state(NOW)
     assert (state.list_version, state.outbox_rows, state.cameras) == (7, 0, (camera(ONLINE),))
-    assert state.counters == {"gates_opened": 2, "gate.faces": 3}
+    assert state.counters == {"gates_opened": 2, "gate.faces": 3, "lists.templates_locked": 2}
+    assert (state.key_base64, state.signing_key_base64) == ("a" * 44, "b" * 44)
     outbox.close()
 
 

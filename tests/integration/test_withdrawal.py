@@ -90,7 +90,7 @@ class Edge:
             EdgeIdentity(EDGE, datetime.now(UTC), own_key, signing_key, None),
             self.outbox,
             counters,
-            list_version=lambda: self.mirror.version,
+            lists=self.mirror,
             cameras=tuple,
             watched=dict,
         )

@@ -21,7 +21,7 @@ from core.contract.config_file import LoadedConfig
 from core.contract.envelope import Envelope, decode
 from core.contract.events import EdgeStateV1, EventAckV1
 from core.contract.ids import CheckpointId, EdgeId, EstateId, new_id
-from core.contract.lists import ListDeltaV1, ListReceiptV1
+from core.contract.lists import ListDeltaV1, ListMessage, ListReceiptV1, ListRollV1, ListSnapshotV1
 from core.contract.topics import Channel, parse, topic
 from edge.health import Counters, EdgeHealth, EdgeIdentity
 from edge.link.client import EdgeLink, LinkParts
@@ -185,24 +185,39 @@ class Relay(Client):
 
 
 class Lists:
-    """Lists that only count: a delta that follows on is applied, everything else changes nothing."""
+    """Lists that only count: a delta that follows on is applied, and a snapshot once its last part is there."""
 
     def __init__(self) -> None:
         self.version = 0
-        self.touched = 0
+        self.parts: list[int] = []
+        self.rolls: list[ListRollV1] = []
         self.threads: set[str] = set()
+        self.may_apply = threading.Event()
+        self.may_apply.set()
 
-    def apply(self, delta: ListDeltaV1) -> ListReceiptV1:
+    def apply(self, message: ListMessage) -> ListReceiptV1 | None:
         self.threads.add(threading.current_thread().name)
-        if delta.first == self.version + 1:
-            self.version = delta.last
-        return self.receipt()
+        assert self.may_apply.wait(20)
+        match message:
+            case ListDeltaV1():
+                if message.first == self.version + 1:
+                    self.version = message.last
+                return self.receipt()
+            case ListSnapshotV1():
+                self.parts.append(message.part)
+                if message.part < message.parts:
+                    return None
+                self.version = message.version
+                return self.receipt()
+            case ListRollV1():
+                self.rolls.append(message)
+                return None if message.version == self.version else self.receipt()
 
     def receipt(self) -> ListReceiptV1:
         return ListReceiptV1(edge=EDGE, version=self.version, at=datetime.now(UTC), templates=0)
 
-    def touch(self, now: datetime) -> None:
-        self.touched += 1
+    def counts(self) -> dict[str, int]:
+        return {"lists.rolls_refused": 0}
 
 
 class Edge:
@@ -217,7 +232,7 @@ class Edge:
             EdgeIdentity(EDGE, STARTED, "a" * 44, "b" * 44, None),
             self.outbox,
             self.counters,
-            list_version=lambda: self.lists.version,
+            lists=self.lists,
             cameras=tuple,
             watched=dict,
         )

@@ -16,7 +16,7 @@ from core.contract.config import BrokerConfig, Login
 from core.contract.config_file import LoadedConfig
 from core.contract.events import CheckpointStateV1
 from core.contract.ids import CheckpointId
-from core.contract.lists import ListDeltaV1, ListReceiptV1
+from core.contract.lists import ListDeltaV1
 from core.contract.topics import Channel, topic
 from core.contract.vocabulary import GateState
 from edge.link import sender as sender_module
@@ -49,7 +49,6 @@ def test_events_arrive_in_order_once_and_leave_the_outbox_when_the_core_has_them
     everything_arrived(edge, core, 120)
     assert core.order == list(range(1, 121))
     assert set(core.deliveries.values()) == {1}
-    assert edge.lists.touched > 0
 
 
 def test_an_event_appended_while_connected_goes_out_at_once(edge: Edge, core: Core) -> None:
@@ -232,20 +231,6 @@ def test_the_state_tells_what_was_counted_and_what_waits(edge: Edge, core: Core)
     assert state.edge == EDGE
 
 
-# -- lists ---------------------------------------------------------------------------------------------------------
-
-
-def test_a_delta_is_applied_beside_the_loop_and_answered_with_a_receipt(edge: Edge, core: Core) -> None:
-    edge.link.start()
-    until(lambda: core.count(Channel.LIST_RECEIPT) == 1, "the first receipt")
-    core.tell(
-        Channel.LIST_DELTA, ListDeltaV1(edge=EDGE, first=1, last=4, sealed_base64="QUFB", signature_base64="QUFB")
-    )
-    until(lambda: core.count(Channel.LIST_RECEIPT) == 2, "the receipt")
-    assert ListReceiptV1.model_validate_json(core.last(Channel.LIST_RECEIPT) or b"").version == 4
-    assert "edge-link" not in edge.lists.threads
-
-
 # -- nonsense ------------------------------------------------------------------------------------------------------
 
 
@@ -259,6 +244,14 @@ def test_a_delta_is_applied_beside_the_loop_and_answered_with_a_receipt(edge: Ed
         (Channel.EDGE_ACK, b'{"edge": "edge-1", "epoch": "12345678", "sequence": -1}'),
         (Channel.EDGE_ACK, b'{"edge": "edge-1", "epoch": "12345678", "sequence": 1' + b" " * 2000 + b"}"),
         (Channel.LIST_DELTA, b"not json"),
+        (Channel.LIST_DELTA, b'{"kind": "rumour", "edge": "edge-1"}'),
+        (
+            Channel.LIST_DELTA,
+            b'{"kind": "roll", "edge": "edge-2", "version": 0, "templates": 0, "digest": "'
+            + b"0" * 64
+            + b'", "at": "2026-05-04T00:00:00Z", "signature_base64": ""}',
+        ),
+        (Channel.LIST_DELTA, b'{"kind": "snapshot", "edge": "edge-1", "part": 1, "parts": 99999}'),
         (Channel.LIST_DELTA, b'{"edge": "edge-1", "first": 0, "last": 0, "sealed_base64": ""}'),
         (Channel.LIST_DELTA, b"x" * 9_000),
     ],
@@ -309,6 +302,25 @@ def test_an_acknowledgement_of_what_was_never_sent_removes_nothing(edge: Edge, c
     core.acknowledge(envelope.epoch, 999)
     until(lambda: edge.counted("acks_ignored") == 2, "both ignored")
     assert edge.outbox.waiting().rows == 1
+
+
+def test_a_restarted_edge_with_nothing_to_say_knows_what_the_core_acknowledges(
+    loaded: LoadedConfig, make_edge: Callable[[LoadedConfig], Edge], mosquitto: Mosquitto
+) -> None:
+    first = make_edge(loaded)
+    core = Core(mosquitto, first.estate)
+    first.outbox.append(passage(), AT)
+    first.link.start()
+    everything_arrived(first, core, 1)
+    [envelope] = core.events.values()
+    first.close()
+    second = make_edge(loaded)
+    second.link.start()
+    until(lambda: second.link.connected, "connected")
+    core.acknowledge(envelope.epoch, 1)
+    core.acknowledge(envelope.epoch, 2)
+    until(lambda: second.counted("acks_ignored") == 1, "only the one that nobody can have sent yet")
+    core.close()
 
 
 def test_a_retained_delta_or_acknowledgement_is_old_news_and_is_ignored(

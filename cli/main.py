@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "broker": ("cli.broker", "broker", "Run the embedded MQTT broker, for trying Anju out on one machine."),
     "people": ("cli.people", "people_app", "Enrol people with their consent, withdraw it, issue passes; vehicles."),
     "lists": ("cli.lists", "lists_app", "Who is on which list; cases that need two approvals; disputes."),
+    "watchlists": ("cli.watchlists", "watchlists_app", "From which likeness on a face counts; calibrate it."),
     "models": ("cli.models", "models_app", "Fetch, list and verify the ONNX models."),
     "config": ("cli.config", "config_app", "Check the estate's file; what follows from it."),
     "doctor": ("cli.doctor", "doctor", "Say what is missing on this machine and how to get it."),

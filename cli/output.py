@@ -29,6 +29,7 @@ KNOWN = {
     "edge.lists.store": ("ListStoreError",),
     "edge.outbox": ("OutboxError",),
     "models.errors": ("ModelError",),
+    "watchlists.errors": ("MatchingError",),
 }
 """Failures whose text says what, where and what to do. By name: looked up only where their module was loaded."""
 

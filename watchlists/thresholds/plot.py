@@ -86,7 +86,7 @@ def _draw(figure: Figure, calibration: CalibrationV1, curves: Curves) -> None:
     )
     axes.set_title(
         f"{counts.people_searched:,} people searched for among others, {counts.people_searched_mated:,} among their own; "
-        f"{counts.impostor_comparisons:,} comparisons of different people. Bands: 95 %; dotted: at most, no error seen",
+        f"{counts.impostor_comparisons:,} comparisons of different people\nbands: 95 %; dotted: no error seen, so at most",
         loc="left",
         fontsize=8.5,
         color=_QUIET,

@@ -180,6 +180,10 @@ class FaceIndex:
         """True when there is a template of ``subject``, locked or not."""
         return self._gallery.snapshot.has(subject)
 
+    def finds(self, subject: SubjectKey) -> bool:
+        """True when there is a template of ``subject`` that is not locked."""
+        return bool(self._gallery.snapshot.open_rows_of(subject))
+
     def subjects(self) -> int:
         """How many subjects have a template. Some 0.2 s at a million: for a status page, not for a gate."""
         return self._gallery.snapshot.subjects()

@@ -48,6 +48,7 @@ COUNTERS: dict[str, str] = {
     "outbox_unreadable": "times the outbox could not be read",
     "pictures_not_blurred": "pictures not kept because faces in them could not be looked for",
     "pictures_skipped": "pictures not kept because too many were waiting",
+    "reseals_refused": "edges that a template could not be sealed for again, because their key is none",
 }
 """Every counter with a fixed name. Beside them: ``{verdict}.{reason}`` for decisions, ``crossed.{completes, followed,
 same}`` for crossings of a door's line, ``{checkpoint}.{what}`` for what a watcher has counted, and ``LIST_COUNTS``."""

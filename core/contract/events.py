@@ -115,14 +115,15 @@ class SealedFor(Message):
 class TemplateSealedV1(Message):
     """An enrolment succeeded at an edge, or an edge sealed its copy again for edges that were added later.
 
-    The template as ciphertext, for each edge that needs it.
+    The template as ciphertext, for each edge that needs it. quality: None where a copy was sealed again: only the edge
+    that saw the portrait knows.
     """
 
     template_id: TemplateId
     subject: SubjectKey
     consent: ConsentId
     model: ModelId
-    quality: UnitInterval
+    quality: UnitInterval | None = None
     sealed: Annotated[tuple[SealedFor, ...], Field(min_length=1, max_length=64)]
 
 

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
-from core.contract.events import SealedFor, TemplateSealedV1
+from core.contract.consent import ActiveConsent
+from core.contract.events import TemplateSealedV1
 from core.contract.ids import EdgeId, ModelId, TemplateId, new_id
-from core.contract.sealing import TEMPLATE_INFO, fingerprint, parse_public_key, seal
-from core.contract.signed import ClaimError, EnrolmentTicket, Recipient, verify_ticket
+from core.contract.signed import ClaimError, EnrolmentTicket, consent_of_ticket, verify_ticket
 from edge.enrol.portrait import PortraitReader
 from edge.enrol.refusals import EnrolmentRefusedError, RefusalReason
+from edge.enrol.sealing import RecipientError, seal_for, sealed_message
 from edge.enrol.tickets import TicketBook, TicketBookError
-from edge.lists.plain_template import pack
 from edge.outbox import OutboxError
 from edge.ports import Outbox
-from watchlists.face_index import Template
+from watchlists.faces.template import Template
 
 log = structlog.get_logger()
 
@@ -59,20 +57,24 @@ class Enroller:
         A refused picture leaves the ticket unused, so that the person can try another one. A ticket is marked used
         before the template is handed on: a power cut in between costs a new ticket, never a second template.
         """
-        ticket = self._check_ticket(ticket_text)
-        recipients = _recipient_keys(ticket.recipients)
+        ticket, proof = self._check_ticket(ticket_text)
         read = self.reader.read(portrait)
-        template = Template(
-            TemplateId(new_id()), ticket.subject, ticket.consent, ModelId(self.reader.embedder.model), read.vector
-        )
+        template = Template(TemplateId(new_id()), proof, ModelId(self.reader.embedder.model), read.vector)
         quality = round(read.quality, QUALITY_DIGITS)
-        self._hand_on(ticket, _sealed(template, quality, recipients))
-        log.info("enrolment.done", template=template.template_id, quality=quality, recipients=len(recipients))
+        try:
+            sealed = [seal_for(template, recipient) for recipient in ticket.recipients]
+        except RecipientError as error:
+            log.warning("enrolment.recipient_refused", problem=str(error))
+            raise EnrolmentRefusedError(RefusalReason.TICKET_INVALID) from None
+        self._hand_on(ticket, sealed_message(template, quality, sealed))
+        log.info("enrolment.done", template=template.template_id, quality=quality, recipients=len(sealed))
         return Enrolled(template.template_id, quality)
 
-    def _check_ticket(self, text: str) -> EnrolmentTicket:
+    def _check_ticket(self, text: str) -> tuple[EnrolmentTicket, ActiveConsent]:
+        """The ticket, and the consent that stood when the core signed it. Raises EnrolmentRefusedError."""
         try:
             ticket = verify_ticket(text, self.core_public_key)
+            proof = consent_of_ticket(text, self.core_public_key)
         except ClaimError:
             raise EnrolmentRefusedError(RefusalReason.TICKET_INVALID) from None
         if ticket.edge != self.edge:
@@ -85,7 +87,7 @@ class Enroller:
             raise _not_stored(error) from None
         if used:
             raise EnrolmentRefusedError(RefusalReason.TICKET_USED)
-        return ticket
+        return ticket, proof
 
     def _hand_on(self, ticket: EnrolmentTicket, message: TemplateSealedV1) -> None:
         now = self.clock()
@@ -104,29 +106,3 @@ class Enroller:
 def _not_stored(error: OutboxError | TicketBookError) -> EnrolmentRefusedError:
     log.warning("enrolment.not_stored", why=str(error))
     return EnrolmentRefusedError(RefusalReason.NOT_STORED)
-
-
-def _recipient_keys(recipients: Sequence[Recipient]) -> list[tuple[EdgeId, X25519PublicKey]]:
-    try:
-        return [(one.edge, parse_public_key(one.key_base64)) for one in recipients]
-    except ValueError:
-        raise EnrolmentRefusedError(RefusalReason.TICKET_INVALID) from None
-
-
-def _sealed(template: Template, quality: float, keys: Sequence[tuple[EdgeId, X25519PublicKey]]) -> TemplateSealedV1:
-    plaintext = pack(template)
-    return TemplateSealedV1(
-        template_id=template.template_id,
-        subject=template.subject,
-        consent=template.consent,
-        model=template.model,
-        quality=quality,
-        sealed=tuple(
-            SealedFor(
-                edge=edge,
-                key_fingerprint=fingerprint(key),
-                sealed_base64=base64.b64encode(seal(plaintext, key, TEMPLATE_INFO)).decode(),
-            )
-            for edge, key in keys
-        ),
-    )

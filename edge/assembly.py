@@ -1,7 +1,7 @@
 """The parts of one edge, made from the configuration: models, lists, cameras, gates, watchers.
 
 Everything that can be wrong with a machine or a configuration shows here, before anything runs: raises ConfigError,
-KeyFileError, ModelError, UnknownModelError, ListStoreError, TicketBookError, whose texts say what to do.
+KeyFileError, ModelError, UnknownModelError, StoreError, TicketBookError, whose texts say what to do.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from core.contract.events import CheckpointStateV1
 from core.contract.ids import EdgeId, ModelId
 from edge.capture.stream import CameraStream
 from edge.checkpoint.controllers import CommandChannel, Controller, MqttRelay, SimulatedGate
+from edge.checkpoint.decide import MIN_MARGIN
 from edge.checkpoint.door import DoorWatcher
 from edge.checkpoint.face_gate import FaceGateWatcher
 from edge.checkpoint.plate_lane import PlateLaneWatcher
@@ -29,11 +30,11 @@ from edge.checkpoint.watcher import Watcher
 from edge.enrol.server import TlsFiles
 from edge.keys import EdgeKeys, KeyFileError
 from edge.lists.mirror import ListMirror
+from edge.ports import Resealing
 from models.errors import ModelError
 from models.protocols import FaceDetecting, FaceEmbedding, PlateDetecting, PlateReading
 from models.store import open_face_detector, open_face_embedder, open_plate_detector, open_plate_reader
-from watchlists.face_index import FaceIndex
-from watchlists.thresholds import calibration_of
+from watchlists.thresholds import Calibration, calibration_of, load_calibration
 
 log = structlog.get_logger()
 
@@ -126,7 +127,7 @@ def enrol_tls(loaded: LoadedConfig, edge: EdgeConfig) -> TlsFiles | None:
 def open_lists(
     loaded: LoadedConfig, edge: EdgeConfig, keys: EdgeKeys, core_key: Ed25519PublicKey, embedder: FaceEmbedding
 ) -> ListMirror:
-    """The edge's lists as they are on disk. Raises ListStoreError, UnknownModelError."""
+    """The edge's lists as they are on disk. Raises ListStoreError, UnknownModelError, ThresholdError."""
     model = ModelId(embedder.model)
     return ListMirror(
         loaded.state_dir,
@@ -134,9 +135,19 @@ def open_lists(
         keys,
         core_public_key=core_key,
         gallery=FaceIndex(model, embedder.dimension),
-        calibration=calibration_of(model),
+        calibration=face_thresholds(loaded, edge, model),
         fresh_for=timedelta(hours=edge.recogniser_needs_lists_within_h),
     )
+
+
+def face_thresholds(loaded: LoadedConfig, edge: EdgeConfig, model: ModelId) -> Calibration:
+    """The edge's own calibration where it names one, else what comes with Anju.
+
+    Raises UnknownModelError; ThresholdError for a calibration that is damaged, too new or of another model.
+    """
+    if edge.calibration_file is None:
+        return calibration_of(model)
+    return load_calibration(loaded.file(edge.calibration_file), model)
 
 
 def make_watcher(checkpoint: FaceGate | Door | PlateLane, models: Models, lists: ListMirror) -> Watcher | None:

@@ -114,6 +114,8 @@ class EdgeConfig(Message):
     """Where the key that protects faces at rest is kept: ``site.key`` beside the lists, the system's keystore, or a
     systemd credential named ``anju-site-key``."""
     models: ModelChoice = ModelChoice()
+    calibration_file: Path | None = None
+    """Face thresholds made for this estate by ``anju watchlists calibrate``; without it, those that come with Anju."""
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     outbox_max_rows: Annotated[int, Field(ge=100)] = 200_000
     outbox_max_bytes: Annotated[int, Field(ge=1_000_000)] = 2_000_000_000

@@ -30,8 +30,8 @@ class FaceMatch:
 class FaceEvidence:
     """A person in a one-person zone who asked to be recognised by standing in it.
 
-    match: None when nobody is enrolled here; good_shots: shots above the quality gate; others_in_zone: further
-    people in the zone while it was looked at.
+    match: None for somebody unknown here, or not compared; good_shots: shots above the quality gate; others_in_zone:
+    further people in the zone while it was looked at.
     """
 
     match: FaceMatch | None

@@ -29,7 +29,7 @@ class Gallery(Protocol):
     def identify(self, probes: Float, checkpoint: CheckpointId, now: datetime) -> FaceMatch | None:
         """Best subject over the probes (float32 (n, d), unit length, one person) among those valid here and now.
 
-        None when nobody is; the match's score may well be under its threshold.
+        None for unknown: nobody reaches the threshold. Somebody who does may still be too close to the next.
         """
         ...
 
@@ -72,7 +72,7 @@ class CaseView(Protocol):
     def sought(self, probes: Float, checkpoint: CheckpointId, now: datetime) -> FaceMatch | None:
         """Best subject among the missing people sought here now, whom ``Gallery.identify`` never answers with.
 
-        probes: as there; None when nobody is sought here. The match's score may well be under its threshold.
+        probes: as there; None for everybody else.
         """
         ...
 

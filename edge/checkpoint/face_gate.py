@@ -15,7 +15,7 @@ import numpy as np
 from core.contract.config import FaceGate
 from core.contract.events import CheckpointStateV1
 from edge.capture.picture import Picture
-from edge.checkpoint.decide import MIN_MARGIN
+from edge.checkpoint.decide import objection_to_match
 from edge.checkpoint.shooting import Shooting
 from edge.checkpoint.watcher import StepSums, WatchCounts
 from edge.evidence import FaceEvidence, FaceMatch, Moment, Observation
@@ -117,10 +117,8 @@ class FaceGateWatcher:
             one.shooting.shoot(face, picture)
             if one.shooting.probe(picture.moment.pts_s):
                 self._identify(one, picture.moment)
-                match = one.match
-                if match is None or one.shooting.full:
+                if one.shooting.full or objection_to_match(one.match) is None:
                     return True
-                return match.score >= match.threshold and match.margin >= MIN_MARGIN
         return picture.moment.pts_s - one.first.pts_s >= PATIENCE_S
 
     def _identify(self, one: _Pass, moment: Moment) -> None:

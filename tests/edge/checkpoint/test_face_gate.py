@@ -115,11 +115,16 @@ def test_two_who_are_too_alike_are_looked_at_again_before_it_is_told() -> None:
     assert scene.gallery.asked == [1, 2]
 
 
-def test_where_nobody_is_enrolled_it_is_told_at_once() -> None:
+def test_somebody_unknown_at_the_first_shot_may_be_known_at_the_next() -> None:
+    scene = Scene(*[faces((300, 180, 90))] * 40, matches=(None, SURE))
+    [(_, seen)] = scene.run(60)
+    assert evidence(seen) == FaceEvidence(match=SURE, good_shots=2, others_in_zone=0)
+
+
+def test_somebody_unknown_is_compared_three_times_at_most_and_told_once() -> None:
     scene = Scene(*[faces((300, 180, 90))] * 40, matches=(None,))
-    [(look, seen)] = scene.run(60)
-    assert look == 2
-    assert evidence(seen).match is None
+    [(_, seen)] = scene.run(60)
+    assert evidence(seen) == FaceEvidence(match=None, good_shots=3, others_in_zone=0)
 
 
 def test_a_turned_face_waits_for_a_better_shot() -> None:

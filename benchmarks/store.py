@@ -30,7 +30,8 @@ from watchlists.store.vault import Vault
 
 MODEL = ModelId("synthetic@000000000000")
 TEMPLATES, QUICK_TEMPLATES = 200_000, 20_000
-DIMENSIONS = (128, 512)
+DIMENSIONS = {128: 5.0, 512: 12.0}
+"""And the µs that reading and decrypting a template of each may take."""
 ROUNDS = 5
 AT_ONCE = 10_000
 CANDIDATES = 32
@@ -70,7 +71,7 @@ def measure(folder: Path, count: int, dimension: int) -> list[Row]:
     )
     size = f"{count:,} x {dimension}-d"
     return [
-        against_limit(f"read and decrypt, µs a template, {size}", ours=spent["ours"], limit=5),
+        against_limit(f"read and decrypt, µs a template, {size}", ours=spent["ours"], limit=DIMENSIONS[dimension]),
         against_peer(
             f"read and decrypt, µs a template, {size}; vectors in the clear in SQLite",
             ours=spent["ours"],

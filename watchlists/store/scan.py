@@ -18,7 +18,7 @@ from watchlists.store.vault import Vault, vectors_of
 
 log = structlog.get_logger()
 
-READ_ROWS = 1024
+READ_ROWS = 512
 """Rows read and decrypted at a time: they stay in the processor's cache, and readers get out of the log's way."""
 Row = tuple[int, bytes, bytes, bytes, int]
 """place, template id, sealed, owner, locked."""

@@ -9,13 +9,14 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from tests.watchlists.store.shelf import Shelf, as_found, face
 from watchlists.faces.template import Template
+from watchlists.store import file
 from watchlists.store.errors import (
     StoreDamagedError,
     StoreError,
@@ -90,9 +91,33 @@ def test_a_truncated_file_is_damaged(filled: tuple[Path, list[Template]], kept: 
 @pytest.mark.parametrize("at", [0, 0.3, 0.6])
 def test_an_overwritten_file_is_damaged(filled: tuple[Path, list[Template]], at: float) -> None:
     path, _ = filled
-    with path.open("r+b") as file:
-        file.seek(int(path.stat().st_size * at))
-        file.write(os.urandom(40_000))
+    with path.open("r+b") as damaged:
+        damaged.seek(int(path.stat().st_size * at))
+        damaged.write(os.urandom(40_000))
+    refused_and_left(path, StoreDamagedError, "move it away and start again")
+
+
+def test_damage_in_a_file_too_large_to_look_through_is_found_where_it_is_read(
+    filled: tuple[Path, list[Template]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file, "CHECKED_WHOLE_BYTES", 0)
+    path, faces = filled
+    size = path.stat().st_size
+    with path.open("r+b") as damaged:
+        damaged.seek(size // 2)
+        damaged.write(os.urandom(size // 3))
+    found: dict[str, bytes] = {}
+    with suppress(StoreDamagedError), Shelf.open(path) as shelf:
+        found = shelf.found()
+    assert found.items() < as_found(*faces).items()
+
+
+def test_a_missing_end_is_found_at_once_however_large_the_file(
+    filled: tuple[Path, list[Template]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file, "CHECKED_WHOLE_BYTES", 0)
+    path, _ = filled
+    os.truncate(path, path.stat().st_size - 8192)
     refused_and_left(path, StoreDamagedError, "move it away and start again")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import signal
 import subprocess
@@ -25,7 +26,8 @@ from edge import assembly
 from edge import worker as worker_module
 from edge.checkpoint.controllers import SimulatedGate
 from edge.evidence import Moment, Observation
-from edge.keys import KeyFileError
+from edge.health import LIST_COUNTS
+from edge.keys import KeyFileError, load_or_create
 from edge.outbox import DurableOutbox
 from edge.worker import EdgeWorker
 from models.errors import LicenceNotAcceptedError
@@ -149,6 +151,11 @@ def test_an_edge_comes_up_and_says_how_its_cameras_lists_and_gates_are(
     state = core.states()[-1]
     assert state.enrol_url == f"http://127.0.0.1:{loaded.config.edge(EDGE).enrol_port}"
     assert state.list_version == 0
+    assert set(LIST_COUNTS) <= set(state.counters)
+    keys = load_or_create(loaded.state_dir, EDGE)
+    assert state.signing_key_base64 is not None
+    assert base64.b64decode(state.signing_key_base64) == keys.signing.public_key().public_bytes_raw()
+    assert base64.b64decode(state.key_base64) == keys.private.public_key().public_bytes_raw()
     with urllib.request.urlopen(f"{state.enrol_url}/healthz", timeout=10) as answer:
         assert json.load(answer) == {"status": "ok"}
     assert "yard.frames" not in state.counters
@@ -265,10 +272,10 @@ def test_the_command_runs_until_a_signal_and_ends_cleanly(estate: Path, number: 
     assert not [entry for entry in said if entry["level"] in {"error", "critical"}]
 
 
-def test_the_command_shows_the_fingerprint_of_the_edges_key(estate: Path) -> None:
+def test_the_command_shows_the_fingerprint_of_the_edges_keys(estate: Path, loaded: LoadedConfig) -> None:
     command = [sys.executable, "-m", "cli", "edge", "key", "--config", str(estate), "--id", EDGE]
     shown = [subprocess.run(command, capture_output=True, text=True, check=True, timeout=60) for _ in range(2)]
-    assert len(shown[0].stdout.strip()) == 16
+    assert shown[0].stdout.strip() == load_or_create(loaded.state_dir, EDGE).fingerprint
     assert shown[0].stdout == shown[1].stdout
 
 

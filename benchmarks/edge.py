@@ -26,6 +26,7 @@ from pydantic import TypeAdapter
 from benchmarks.report import Row, against_limit, against_peer, write
 from benchmarks.timing import medians_ms
 from core.contract.config import Checkpoint, Door, FaceGate, PlateLane
+from core.contract.consent import vouch
 from core.contract.events import CheckpointStateV1
 from core.contract.ids import (
     CameraId,
@@ -47,6 +48,7 @@ from demo.film import Film, make_film
 from demo.script import DOOR_CAMERA, GATE_CAMERA, LANE_CAMERA, ActKind, make_script
 from edge.capture.pace import Sampler
 from edge.capture.picture import Picture
+from edge.checkpoint.decide import MIN_MARGIN
 from edge.checkpoint.door import DoorWatcher
 from edge.checkpoint.face_gate import FaceGateWatcher
 from edge.checkpoint.plate_lane import PlateLaneWatcher
@@ -58,12 +60,15 @@ from models.plate_crop import rectify
 from models.protocols import FaceDetecting, FaceEmbedding, PlateDetecting, PlateReading
 from models.store import open_face_detector, open_face_embedder, open_plate_detector, open_plate_reader
 from models.types import Float
-from watchlists.face_index import FaceIndex, Template
+from watchlists.faces.change import Change
+from watchlists.faces.index import FaceIndex
+from watchlists.faces.template import Template
 
 FPS = 25
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)
 CONFIG = Path(__file__).parents[1] / "configs" / "demo.yaml"
 SUBJECTS = 1000
+THRESHOLD = 0.45
 CAST = make_cast(1)
 SCRIPT = make_script(CAST, 1)
 _KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
@@ -103,15 +108,17 @@ class RandomGallery:
         self.index = FaceIndex(self.model, dimension)
         vectors = np.random.default_rng(1).normal(size=(SUBJECTS, dimension)).astype(np.float32)
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        self.index.update(enrol=[self._template(vector) for vector in vectors])
+        self.index.update(Change(enrol=tuple(self._template(vector) for vector in vectors)))
 
     def _template(self, vector: Float) -> Template:
-        subject, consent = SubjectKey(new_id()), ConsentId(new_id())
-        return Template(TemplateId(new_id()), subject, consent, self.model, vector)
+        proof = vouch(SubjectKey(new_id()), ConsentId(new_id()))
+        return Template(TemplateId(new_id()), proof, self.model, vector)
 
     def identify(self, probes: Float, checkpoint: CheckpointId, now: datetime) -> FaceMatch | None:  # noqa: ARG002
-        found = self.index.search(self.model, probes)
-        return None if found is None else FaceMatch(found.subject, found.score, found.margin, 0.45, found.template_id)
+        (found,) = self.index.search(self.model, [probes], threshold=THRESHOLD, margin=MIN_MARGIN)
+        if found is None:
+            return None
+        return FaceMatch(found.subject, found.score, found.margin, THRESHOLD, found.template_id)
 
     def compare(self, subject: SubjectKey, probes: Float) -> float | None:  # noqa: ARG002
         return float(probes[0, 0])
@@ -266,7 +273,9 @@ def steps(clips: dict[str, Path], runners: Runners, gallery: RandomGallery, roun
         {
             "find faces in the zone of a gate": lambda: runners.faces.detect([zone.image], max_side=640),
             "align and embed a face": lambda: runners.embedder.embed(align(zone.image, landmarks)[None]),
-            f"match among {SUBJECTS:,} people": lambda: gallery.index.search(gallery.model, probe),
+            f"match among {SUBJECTS:,} people": lambda: gallery.index.search(
+                gallery.model, [probe], threshold=THRESHOLD, margin=MIN_MARGIN
+            ),
             "find plates in the zone of a lane": lambda: runners.plates.detect(
                 [road.image], max_side=round(road_side * 0.8)
             ),

@@ -26,10 +26,10 @@ KNOWN = {
     "edge.enrol.tickets": ("TicketBookError",),
     "edge.keys": ("KeyFileError",),
     "edge.link.connection": ("TlsError",),
-    "edge.lists.store": ("ListStoreError",),
     "edge.outbox": ("OutboxError",),
     "models.errors": ("ModelError",),
     "watchlists.errors": ("MatchingError",),
+    "watchlists.store.errors": ("StoreError",),
 }
 """Failures whose text says what, where and what to do. By name: looked up only where their module was loaded."""
 

@@ -125,18 +125,27 @@ def enrol_tls(loaded: LoadedConfig, edge: EdgeConfig) -> TlsFiles | None:
 
 
 def open_lists(
-    loaded: LoadedConfig, edge: EdgeConfig, keys: EdgeKeys, core_key: Ed25519PublicKey, embedder: FaceEmbedding
+    loaded: LoadedConfig,
+    edge: EdgeConfig,
+    keys: EdgeKeys,
+    core_key: Ed25519PublicKey,
+    embedder: FaceEmbedding,
+    *,
+    reseal: Resealing,
 ) -> ListMirror:
-    """The edge's lists as they are on disk. Raises ListStoreError, UnknownModelError, ThresholdError."""
+    """The edge's lists as they are on disk. Raises StoreError, UnknownModelError, ThresholdError."""
     model = ModelId(embedder.model)
     return ListMirror(
         loaded.state_dir,
         edge.id,
         keys,
         core_public_key=core_key,
-        gallery=FaceIndex(model, embedder.dimension),
+        model=model,
+        dimension=embedder.dimension,
         calibration=face_thresholds(loaded, edge, model),
+        margin=MIN_MARGIN,
         fresh_for=timedelta(hours=edge.recogniser_needs_lists_within_h),
+        reseal=reseal,
     )
 
 

@@ -39,6 +39,7 @@ from edge.checkpoint.rounds import Station, VisionLoop
 from edge.enrol.endpoint import make_app
 from edge.enrol.enroller import Enroller
 from edge.enrol.portrait import PortraitReader
+from edge.enrol.sealing import Resealer
 from edge.enrol.server import EnrolServer, EnrolServerError
 from edge.enrol.tickets import TicketBook
 from edge.health import CameraWatch, Counters, EdgeHealth, EdgeIdentity
@@ -72,13 +73,14 @@ class EdgeWorker:
         keys = load_or_create(loaded.state_dir, edge, self._config.site_key)
         core_key = core_public_key(loaded, self._config)
         folder = edge_dir(loaded.state_dir, edge)
-        self._lists = open_lists(loaded, self._config, keys, core_key, models.embedder)
         self._tickets = TicketBook(folder / TICKETS_FILE)
         self._outbox = DurableOutbox(
             folder / OUTBOX_FILE,
             max_rows=self._config.outbox_max_rows,
             max_bytes=self._config.outbox_max_bytes,
         )
+        reseal = Resealer(self._outbox, self._counters, utc_now)
+        self._lists = open_lists(loaded, self._config, keys, core_key, models.embedder, reseal=reseal)
         reader = PortraitReader(models.faces, models.embedder)
         self._enrolment = self._make_enrolment(Enroller(edge, core_key, reader, self._tickets, self._outbox))
         identity = EdgeIdentity(

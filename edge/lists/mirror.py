@@ -1,52 +1,45 @@
-"""The edge's mirror of its lists: takes numbered deltas, answers decisions, proves what it holds by receipts."""
+"""The edge's mirror of its lists: takes what the core says, answers decisions, proves what it holds by receipts."""
 
 from __future__ import annotations
 
-import base64
-import sqlite3
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from pydantic import ValidationError
 
 from core.contract.ids import CheckpointId, EdgeId, ModelId, PassId, SubjectKey, VehicleKey
-from core.contract.lists import ChangeBatch, ListDeltaV1, ListReceiptV1, PutTemplate
+from core.contract.list_opening import ListOpener, ListRefusedError, Said, UnsignedListError
+from core.contract.lists import ListDeltaV1, ListMessage, ListReceiptV1, ListRollV1, ListSnapshotV1
 from core.contract.plate_digest import PlateHasher
-from core.contract.sealing import LIST_INFO, TEMPLATE_INFO, SealError, fingerprint, unseal
-from core.contract.signed import ClaimError, QrPass, list_claim, verify_list, verify_pass
+from core.contract.signed import ClaimError, QrPass, verify_pass
 from core.contract.vocabulary import Reason
 from edge.evidence import FaceMatch
 from edge.keys import EdgeKeys, edge_dir
-from edge.lists.plain_template import TemplateFormatError, unpack
-from edge.lists.plan import make_plan
-from edge.lists.roster import Roster
+from edge.lists import staging
+from edge.lists.anchor import SUFFIX, Anchor, AnchorMark, is_older, newest
+from edge.lists.freshness import Doubt, RollSays, doubt_after_snapshot, is_fresh, judge
+from edge.lists.memory import ListMemory
+from edge.lists.plan import Plan, make_plan
+from edge.lists.receipts import problems, signed_receipt
 from edge.lists.store import ListStore
-from edge.lists.vault import WRAPPING_PURPOSE, Vault
+from edge.lists.template_opening import TemplateOpener
+from edge.ports import Resealing
 from models.types import Float
-from watchlists.face_index import FaceIndex, Template
-from watchlists.plates.index import PlateIndex
+from watchlists.store.errors import StoreError
+from watchlists.store.vault import Vault
 from watchlists.thresholds import Calibration
 
 log = structlog.get_logger()
 
 LIST_FILE = "lists.db"
 PLATE_PURPOSE = b"anju/edge/plate/v1"
+WRAPPING_PURPOSE = b"anju/edge/templates/v2"
 CONTACT_WRITTEN_EVERY = timedelta(minutes=1)
-"""A sign of the core is written down at most this often; after a power cut the lists look at most this much older."""
-CLOCK_TOLERANCE = timedelta(minutes=10)
-"""A contact further in the future than this means that the clock jumped: how old the lists are, nobody knows then."""
-
-
-class ListRefusedError(ValueError):
-    """A delta can't be applied as a whole; the text goes into the receipt."""
-
-
-class UnsignedListError(ListRefusedError):
-    """The list is not the core's: whoever sent it says nothing about how complete ours is."""
+"""A roll is written down at most this often; after a power cut the lists look at most this much older."""
 
 
 def utc_now() -> datetime:
@@ -54,10 +47,10 @@ def utc_now() -> datetime:
 
 
 class ListMirror:
-    """Implements ``edge.ports``' Gallery, ListView and PassReader over what the core sent this edge.
+    """Implements ``edge.ports``' Gallery, ListView, CaseView, PassReader and ListKeeper over what the core said.
 
     ``apply`` may be called from one thread while any number of others ask: answers come from immutable states that are
-    swapped after the change is on disk. What ``apply`` has acknowledged as erased is found by nobody.
+    swapped after the change is on disk. What a receipt has told as erased is found by nobody.
     """
 
     def __init__(
@@ -67,89 +60,108 @@ class ListMirror:
         keys: EdgeKeys,
         *,
         core_public_key: Ed25519PublicKey,
-        gallery: FaceIndex,
+        model: ModelId,
+        dimension: int,
         calibration: Calibration,
+        margin: float,
         fresh_for: timedelta,
+        reseal: Resealing,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        """Open what is on disk and load it into ``gallery`` (empty, of the embedder's model).
+        """Open what is on disk and load the faces of the embedder's ``model`` (``dimension`` numbers).
 
-        fresh_for: how long faces may be recognised without a sign of the core.
-        Raises ListStoreError, WrongSiteKeyError.
+        margin: cosine by which the best subject has to beat the next; fresh_for: how long faces may be recognised after
+        the core's last roll; reseal: first called by ``apply`` or ``receipt``, with templates to seal for other edges.
+        Raises StoreError, WrongSiteKeyError.
         """
         self._edge = edge
         self._keys = keys
         self._core_public_key = core_public_key
-        self._gallery = gallery
+        self._opener = ListOpener(edge, core_public_key, keys.private)
+        self._templates = TemplateOpener(keys.private, model, dimension)
         self._calibration = calibration
+        self._margin = margin
         self._fresh_for = fresh_for
+        self._reseal = reseal
         self._clock = clock
         self._writer = threading.RLock()
         self._hasher = PlateHasher(keys.derive(PLATE_PURPOSE))
-        self._plates = PlateIndex(self._hasher)
-        self._store = ListStore(edge_dir(state_dir, edge) / LIST_FILE, Vault(keys.derive(WRAPPING_PURPOSE), edge))
-        gallery.update(enrol=self._store.templates(gallery.model))
-        self._plates.update(put=self._store.plates())
-        self._roster: Roster = self._store.roster()
-        self._version = self._store.version
-        self._contact = self._contact_on_disk = self._store.contact
-        self._kept, self._foreign, self._refused = self._store.count(gallery.model)
-        self._unfolded = False
-        self._behind = False
+        self._counts: Counter[str] = Counter()
+        self._unfolded = self._anchor_due = self._anchor_failed = False
+        path = edge_dir(state_dir, edge) / LIST_FILE
+        self._anchor = Anchor(path.with_suffix(SUFFIX))
+        self._store = ListStore(path, Vault(keys.derive(WRAPPING_PURPOSE), edge))
+        try:
+            self._version = self._store.version
+            self._contact, self._doubt = self._compare_with_anchor()
+            self._contact_on_disk = self._contact
+            self._write_anchor()
+            self._memory = ListMemory(self._store, self._hasher, model, dimension)
+        except BaseException:
+            self._store.close()
+            raise
         log.info("lists.opened", version=self._version, templates=self._kept, problem=self._problems())
 
     def close(self) -> None:
         with self._writer:
+            self._memory.close()
             self._store.close()
 
     # ListView
 
     def subject_standing(self, subject: SubjectKey, checkpoint: CheckpointId, now: datetime) -> Reason:
-        return self._roster.subject_standing(subject, checkpoint, now)
+        return self._memory.roster.subject_standing(subject, checkpoint, now)
 
     def vehicle_standing(
         self, plate: str, checkpoint: CheckpointId, now: datetime, confidences: Sequence[float] = ()
     ) -> tuple[Reason, VehicleKey | None]:
-        return self._roster.vehicle_standing(self._plates.find(plate, confidences), checkpoint, now)
+        found = self._memory.find_plate(plate, confidences)
+        return self._memory.roster.vehicle_standing(found, checkpoint, now)
 
     def pass_revoked(self, pass_id: PassId) -> bool:
-        return pass_id in self._roster.revoked
+        return pass_id in self._memory.roster.revoked
 
     def recogniser_may_run(self, now: datetime) -> bool:
-        contact = self._contact
-        return contact is not None and -CLOCK_TOLERANCE <= now - contact <= self._fresh_for
+        return self._searchable and is_fresh(self._contact, now, self._fresh_for)
 
     # Gallery
 
     @property
     def model(self) -> ModelId:
-        return self._gallery.model
+        return self._memory.model
 
     @property
     def verify_threshold(self) -> float:
         return self._calibration.verify
 
     def identify(self, probes: Float, checkpoint: CheckpointId, now: datetime) -> FaceMatch | None:
-        match = self._gallery.search(self.model, probes, self._roster.eligible(checkpoint, now))
-        if match is None:
-            return None
-        threshold = self._calibration.identify_at(match.searched)
-        return FaceMatch(match.subject, match.score, match.margin, threshold.cosine, match.template_id)
+        """The best subject who may pass here now and reaches the threshold; None for unknown, or while in doubt."""
+        roster = self._memory.roster
+        return self._search(
+            probes,
+            self._memory.templates_at(checkpoint, sought=False),
+            lambda subject: roster.subject_standing(subject, checkpoint, now) is Reason.LISTED,
+        )
 
     def compare(self, subject: SubjectKey, probes: Float) -> float | None:
-        return self._gallery.compare(self.model, subject, probes)
+        return self._memory.compare(subject, probes) if self._searchable else None
 
     def enrolled(self, subject: SubjectKey) -> bool:
-        """True when ``subject`` has a template here: without one there is no leave to look at their face."""
-        return self._gallery.has(subject)
+        """True when ``subject`` has a template to compare with: without one there is no leave to look at their face."""
+        return self._searchable and self._memory.has(subject)
 
-    # CaseView: which lists somebody is on is not kept here yet, so nobody is sought
+    # CaseView
 
-    def sought(self, probes: Float, checkpoint: CheckpointId, now: datetime) -> FaceMatch | None:  # noqa: ARG002
-        return None
+    def sought(self, probes: Float, checkpoint: CheckpointId, now: datetime) -> FaceMatch | None:
+        """The missing person sought here now whose face this is: compared with nobody else, and nobody with them."""
+        roster = self._memory.roster
+        searched = self._memory.templates_at(checkpoint, sought=True)
+        if not searched or not self.recogniser_may_run(now):
+            return None
+        return self._search(probes, searched, lambda subject: roster.seeks(subject, checkpoint, now))
 
-    def controlled(self, plate: str, checkpoint: CheckpointId, now: datetime) -> VehicleKey | None:  # noqa: ARG002
-        return None
+    def controlled(self, plate: str, checkpoint: CheckpointId, now: datetime) -> VehicleKey | None:
+        return self._memory.roster.controlled(self._memory.find_controlled(plate), checkpoint, now)
 
     # PassReader
 
@@ -159,153 +171,242 @@ class ListMirror:
         except ClaimError:
             return None
 
-    # The core's side
+    # ListKeeper
 
     @property
     def version(self) -> int:
         """Number of the last change applied."""
         return self._version
 
-    def touch(self, now: datetime) -> None:
-        """The core gave a sign of life (an acknowledgement): the lists are as fresh as ``now``.
-
-        Not while a change of the core's could not be applied here: it may be somebody's erasure.
-        """
-        with self._writer:
-            if self._unfolded:
-                self._fold_log()
-            if self._behind:
-                return
-            self._contact = now
-            on_disk = self._contact_on_disk
-            if on_disk is not None and abs(now - on_disk) < CONTACT_WRITTEN_EVERY:
-                return
-            try:
-                self._store.record_contact(now)
-            except sqlite3.Error as error:
-                log.warning("lists.contact_not_written", error=_sqlite_code(error))
-                return
-            self._contact_on_disk = now
-
     def counts(self) -> Mapping[str, int]:
-        """How the lists are, by the names of ``edge.health.LIST_COUNTS``."""
-        return {"lists.thresholds_stale": int(self._calibration.standing(self._kept).state == "stale")}
+        """See ``edge.health.LIST_COUNTS``."""
+        fast = self._memory.faces.state.phase == "fast"
+        stale = self._calibration.standing(len(self._memory.faces)).state == "stale"
+        now = {"index_fast": fast, "thresholds_stale": stale, "templates_locked": self._memory.tally.locked}
+        names = ("rolls_behind", "rolls_missed", "rolls_refused", "snapshots_applied")
+        return {f"lists.{name}": int(number) for name, number in now.items()} | {
+            f"lists.{name}": self._counts[name] for name in names
+        }
 
-    def receipt(self, problem: str | None = None) -> ListReceiptV1:
-        """What this edge holds now, durably."""
+    def receipt(self) -> ListReceiptV1:
+        """What this edge holds now, durably; what could not be finished before is tried again first."""
         with self._writer:
-            return ListReceiptV1(
-                edge=self._edge,
-                version=self._version,
-                at=self._clock(),
-                templates=self._kept + self._foreign,
-                problem=(problem or self._problems() or "")[:300] or None,
-            )
+            self._finish()
+            return self._receipt()
 
-    def apply(self, delta: ListDeltaV1) -> ListReceiptV1:
-        """Apply ``delta`` as a whole or not at all, and say what the edge holds afterwards.
+    def apply(self, message: ListMessage) -> ListReceiptV1 | None:
+        """Apply what the core said as a whole or not at all, and say what the edge holds afterwards.
 
+        None where there is nothing to say: a roll that agrees, a part of a snapshot that is waiting for others.
         Numbers already held are ignored; a gap changes nothing, and the receipt's version tells the core what to send.
         A template that can't be opened is left out and reported, so that it can't hold up an erasure behind it.
         """
         with self._writer:
-            if delta.edge == self._edge and delta.last <= self._version:
-                return self.receipt()
-            if delta.edge == self._edge and delta.first > self._version + 1:
-                log.info("lists.gap", held=self._version, first=delta.first)
-                return self.receipt()
+            self._finish()
             try:
-                self._apply(self._open(delta))
+                to_tell = self._take(message)
             except ListRefusedError as error:
-                self._behind |= not isinstance(error, UnsignedListError)
-                log.warning("lists.refused", first=delta.first, last=delta.last, problem=str(error))
-                return self.receipt(str(error))
-            except sqlite3.Error as error:
-                self._behind = True
-                code = _sqlite_code(error)
-                log.warning("lists.not_stored", first=delta.first, last=delta.last, error=code)
-                return self.receipt(f"the list could not be stored ({code}): check this edge's disk space")
-            return self.receipt()
+                if isinstance(message, ListRollV1):
+                    self._counts["rolls_refused"] += 1
+                log.warning("lists.refused", kind=message.kind, problem=str(error))
+                return self._receipt(str(error))
+            except StoreError as error:
+                log.warning("lists.not_stored", kind=message.kind, problem=str(error))
+                return self._receipt(f"the list could not be stored: {error}")
+            self._finish()
+            return self._receipt() if to_tell else None
 
-    def _open(self, delta: ListDeltaV1) -> ChangeBatch:
-        if delta.edge != self._edge:
-            raise ListRefusedError(f"a list for edge {delta.edge} arrived here: check the topics it was published to")
+    def _take(self, message: ListMessage) -> bool:
+        """True when the core should hear what is held now. Raises ListRefusedError, StoreError."""
+        match message:
+            case ListDeltaV1():
+                self._take_delta(message)
+                return True
+            case ListSnapshotV1():
+                return self._take_part(message)
+            case ListRollV1():
+                return self._take_roll(message)
+
+    def _take_delta(self, delta: ListDeltaV1) -> None:
+        if delta.edge == self._edge and delta.last <= self._version:
+            return
+        if delta.edge == self._edge and delta.first > self._version + 1:
+            log.info("lists.gap", held=self._version, first=delta.first)
+            return
+        said = self._opener.delta(delta).after(self._version)
+        plan = self._plan(said)
+        written = self._store.write(plan, delta.last)
+        self._version = delta.last
+        self._anchor_due = True
+        self._unfolded |= plan.erases
+        self._memory.follow(plan, written)
+        log.info("lists.applied", version=self._version, changes=len(said.changes), templates=self._kept)
+
+    def _take_part(self, message: ListSnapshotV1) -> bool:
+        self._opener.part(message)
+        last, waiting = self._store.snapshot, self._store.staged()
+        if last is not None and message.snapshot_id <= last:
+            if message.snapshot_id < last:
+                log.warning("lists.old_snapshot", advice="if this goes on, move lists.db away and start again")
+            return True
+        if waiting is not None and message.snapshot_id < waiting.snapshot_id:
+            return False
+        if not self._store.stage(message):
+            return False
+        self._take_snapshot(staging.of(message))
+        return True
+
+    def _take_snapshot(self, snapshot: staging.Snapshot) -> None:
+        doubt = doubt_after_snapshot(self._doubt, self._version, snapshot.version)
         try:
-            sealed = _bytes(delta.sealed_base64)
-            claim = list_claim(delta.edge, delta.first, delta.last, sealed)
-            verify_list(claim, delta.signature_base64, self._core_public_key)
-            batch = ChangeBatch.model_validate_json(unseal(sealed, self._keys.private, LIST_INFO))
-        except ClaimError as error:
-            raise UnsignedListError(f"{error}: compare the .pub file here with the core's") from None
-        except SealError:
-            key = fingerprint(self._keys.private.public_key())
-            raise ListRefusedError(
-                f"the list was sealed for another key or damaged: approve this edge's key {key} in the core"
-            ) from None
-        except ValidationError:
-            raise ListRefusedError("the list has a form this edge does not know: upgrade the edge") from None
-        if (batch.edge, batch.first, batch.last) != (delta.edge, delta.first, delta.last):
-            raise ListRefusedError("what is sealed inside the list is not what its outside says")
-        return batch
+            self._store.replace(self._plans(snapshot), snapshot, doubt)
+        except ListRefusedError:
+            self._store.drop_staged()
+            raise
+        self._version, self._doubt = snapshot.version, doubt
+        self._anchor_due = self._unfolded = True
+        self._counts["snapshots_applied"] += 1
+        self._memory.rebuild()
+        log.info("lists.replaced", version=self._version, templates=self._kept)
 
-    def _apply(self, batch: ChangeBatch) -> None:
-        plan = make_plan(batch.changes[self._version + 1 - batch.first :], self._open_template, self._hasher.digest)
-        now = self._clock()
-        self._store.write(plan, batch.last, now)
-        self._version = batch.last
-        self._contact = self._contact_on_disk = now
-        self._behind = False
-        own = [template for template in plan.templates.values() if template.model == self.model]
-        self._gallery.update(plan.erasure, own)
-        self._plates.update(plan.removed_vehicles, {key: digest for key, (digest, _) in plan.vehicles.items()})
-        self._roster = self._roster.after(plan)
-        self._kept, self._foreign, self._refused = self._store.count(self.model)
-        if plan.erases or self._unfolded:
-            self._fold_log()
-        log.info("lists.applied", version=self._version, changes=len(batch.changes), templates=self._kept)
+    def _plans(self, snapshot: staging.Snapshot) -> Iterator[Plan]:
+        for message in self._store.staged_messages(self._edge, snapshot):
+            yield self._plan(self._opener.part(message))
+
+    def _plan(self, said: Said) -> Plan:
+        return make_plan(
+            said.changes,
+            lambda change: self._templates.open(change, said.proof_of(change)),
+            self._hasher.digest,
+            self._store.has_ended,
+        )
+
+    def _take_roll(self, roll: ListRollV1) -> bool:
+        self._opener.check_roll(roll)
+        says = judge(roll, version=self._version, digest=self._memory.tally.text, last=self._contact, now=self._clock())
+        match says:
+            case RollSays.SAME:
+                return self._agreed(roll.at)
+            case RollSays.DIFFERS:
+                self._counts["rolls_behind"] += 1
+                log.warning("lists.differ", version=self._version, advice="faces stay off until a snapshot has come")
+                self._doubt = Doubt.DIFFERS
+                self._store.record(self._contact, self._doubt)
+                return True
+            case RollSays.OTHER_NUMBER:
+                self._counts["rolls_missed"] += 1
+                return True
+            case RollSays.OLD:
+                self._counts["rolls_refused"] += 1
+                return False
+            case RollSays.CLOCK_WRONG:
+                raise UnsignedListError("the core's roll is from the future: set the clocks of core and edge")
+
+    def _agreed(self, at: datetime) -> bool:
+        """These lists were the core's at ``at``. True when that was in doubt."""
+        doubted = self._doubt is not None
+        self._contact, self._doubt = at, None
+        on_disk = self._contact_on_disk
+        if doubted or on_disk is None or abs(at - on_disk) >= CONTACT_WRITTEN_EVERY:
+            self._store.record(at, None)
+            self._contact_on_disk = at
+            self._anchor_due = True
+        return doubted
+
+    # What may have to wait: each is tried again with every receipt and every message
+
+    def _finish(self) -> None:
+        """Memory as the disk is, the log folded, the anchor written, templates sealed for others."""
+        if not self._memory.in_step:
+            self._memory.rebuild()
+        self._fold_log()
+        self._write_anchor()
+        self._do_reseals()
 
     def _fold_log(self) -> None:
-        self._unfolded = True
+        if not self._unfolded:
+            return
         try:
             self._store.fold_log()
-        except sqlite3.Error as error:
-            log.warning("lists.log_not_folded", error=_sqlite_code(error))
-            return
-        self._unfolded = False
+        except StoreError as error:
+            log.warning("lists.log_not_folded", problem=str(error))
+        else:
+            self._unfolded = False
 
-    def _open_template(self, change: PutTemplate) -> Template | None:
+    def _write_anchor(self) -> None:
+        """Not while these lists are older than their anchor: it has to go on saying so, after a restart too."""
+        if not self._anchor_due or self._doubt is Doubt.RESTORED:
+            return
         try:
-            template = unpack(unseal(_bytes(change.sealed_base64), self._keys.private, TEMPLATE_INFO))
-        except (SealError, TemplateFormatError) as error:
-            log.warning("lists.template_refused", why=str(error))
+            mark = AnchorMark(database=self._store.database, changes=self._store.changes, contact=self._contact)
+            self._anchor.write(mark)
+        except (OSError, StoreError) as error:
+            log.warning("lists.anchor_not_written", problem=str(error))
+            self._anchor_failed = True
+        else:
+            self._anchor_due = self._anchor_failed = False
+
+    def _do_reseals(self) -> None:
+        try:
+            for template_id, recipients in self._store.reseals():
+                template = self._store.reopen(template_id)
+                if template is not None:
+                    self._reseal(template, recipients)
+                self._store.reseal_done(template_id)
+        except StoreError as error:
+            log.warning("lists.not_resealed", problem=str(error))
+
+    def _compare_with_anchor(self) -> tuple[datetime | None, Doubt | None]:
+        """When the last roll came, and whether these lists are in doubt."""
+        if self._store.is_new:
+            self._anchor_due = True
+            return None, None
+        mark = self._anchor.read()
+        contact, doubt = newest(mark, self._store.contact), self._store.doubt
+        if is_older(mark, self._store.database, self._store.changes):
+            log.warning("lists.older_than_anchor", advice="faces stay off until the core has confirmed the lists")
+            doubt = Doubt.RESTORED
+            self._store.record(contact, doubt)
+        return contact, doubt
+
+    # How it is
+
+    @property
+    def _searchable(self) -> bool:
+        return self._doubt is None and self._memory.in_step
+
+    @property
+    def _kept(self) -> int:
+        return self._memory.tally.kept.total()
+
+    def _search(self, probes: Float, searched: int, admits: Callable[[SubjectKey], bool]) -> FaceMatch | None:
+        if not self._searchable:
             return None
-        said = (change.template_id, change.subject, change.consent, change.model)
-        if said != (template.template_id, template.subject, template.consent, template.model):
-            log.warning("lists.template_refused", why="the sealed ids are not those of the change")
+        threshold = self._calibration.identify_at(searched).cosine
+        match = self._memory.search(probes, threshold=threshold, margin=self._margin, admits=admits)
+        if match is None:
             return None
-        if template.model == self.model and len(template.vector) != self._gallery.dimension:
-            log.warning("lists.template_refused", why="wrong dimension")
-            return None
-        return template
+        return FaceMatch(match.subject, match.score, match.margin, threshold, match.template_id)
 
     def _problems(self) -> str | None:
-        parts = [
-            (self._foreign, f"of another model than {self.model}: enrol these people again"),
-            (self._refused, "could not be opened with this edge's key: enrol these people again"),
-            (self._kept - len(self._gallery), "damaged on this edge's disk: enrol these people again"),
-        ]
-        problems = [f"{count} template(s) not loaded, {why}" for count, why in parts if count]
-        if self._unfolded:
-            problems.append("what was erased may still stand in the database's log: check this edge's disk space")
-        return "; ".join(problems) or None
+        return problems(
+            self._memory.tally,
+            self.model,
+            damaged=self._memory.damaged,
+            doubt=self._doubt,
+            unfolded=self._unfolded,
+            unanchored=self._anchor_failed,
+        )
 
-
-def _bytes(text: str) -> bytes:
-    try:
-        return base64.b64decode(text, validate=True)
-    except ValueError:  # no base64, or not even ASCII
-        raise SealError("not base64") from None
-
-
-def _sqlite_code(error: sqlite3.Error) -> str:
-    return getattr(error, "sqlite_errorname", None) or type(error).__name__
+    def _receipt(self, problem: str | None = None) -> ListReceiptV1:
+        receipt = ListReceiptV1(
+            edge=self._edge,
+            version=self._version,
+            at=self._clock(),
+            templates=self._kept,
+            digest=self._memory.tally.text,
+            erased=self._store.put_after_end(),
+            problem=(problem or self._problems() or "")[:300] or None,
+            wants_snapshot=self._doubt is Doubt.DIFFERS or self._memory.damaged > 0,
+        )
+        return signed_receipt(receipt, self._keys.signing)

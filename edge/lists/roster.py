@@ -1,55 +1,51 @@
-"""Who and what may pass where and when, as of one moment: immutable, so a decision sees one state of the lists."""
+"""Who and what may pass where and when, and whom the open cases seek: immutable, so a decision sees one state."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from core.contract.ids import CheckpointId, PassId, SubjectKey, VehicleKey
-from core.contract.vocabulary import Reason
-from edge.lists.plan import Grant, Plan
+from core.contract.vocabulary import Reason, SubjectKind, VehicleKind
+from edge.lists.plan import Person, Plan, Vehicle
 from watchlists.plates.index import ExactPlate, LooksLike
-
-_BEGINNING = datetime.min.replace(tzinfo=UTC)
-_END = datetime.max.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class _Eligible:
-    """People who may pass a checkpoint; holds while ``since`` <= now < ``until``."""
-
-    subjects: frozenset[SubjectKey]
-    since: datetime
-    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """People, vehicles and revoked passes."""
+    """People, vehicles and revoked passes. Who is sought in a case may pass nowhere by that."""
 
-    subjects: Mapping[SubjectKey, Grant] = field(default_factory=dict)
-    vehicles: Mapping[VehicleKey, Grant] = field(default_factory=dict)
+    subjects: Mapping[SubjectKey, Person] = field(default_factory=dict)
+    vehicles: Mapping[VehicleKey, Vehicle] = field(default_factory=dict)
     revoked: frozenset[PassId] = frozenset()
-    _eligible: dict[CheckpointId, _Eligible] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def after(self, plan: Plan) -> Roster:
         """The roster once ``plan`` is applied."""
-        subjects = {key: grant for key, grant in self.subjects.items() if key not in plan.removed_subjects}
-        vehicles = {key: grant for key, grant in self.vehicles.items() if key not in plan.removed_vehicles}
+        subjects = {key: person for key, person in self.subjects.items() if key not in plan.removed_subjects}
+        vehicles = {key: vehicle for key, vehicle in self.vehicles.items() if key not in plan.removed_vehicles}
         subjects.update(plan.subjects)
-        vehicles.update({key: grant for key, (_, grant) in plan.vehicles.items()})
+        vehicles.update({key: vehicle for key, (_, vehicle) in plan.vehicles.items()})
         return Roster(subjects, vehicles, self.revoked | plan.revoked)
 
     def subject_standing(self, subject: SubjectKey, checkpoint: CheckpointId, now: datetime) -> Reason:
-        """LISTED, UNLISTED, OUTSIDE_SCOPE or OUTSIDE_WINDOW."""
-        grant = self.subjects.get(subject)
-        return Reason.UNLISTED if grant is None else grant.standing(checkpoint, now)
+        """LISTED, UNLISTED (as anybody sought in a case is), OUTSIDE_SCOPE or OUTSIDE_WINDOW."""
+        person = self.subjects.get(subject)
+        if person is None or person.kind is SubjectKind.MISSING:
+            return Reason.UNLISTED
+        return person.grant.standing(checkpoint, now)
+
+    def seeks(self, subject: SubjectKey, checkpoint: CheckpointId, now: datetime) -> bool:
+        """True while an open case looks for this missing person here."""
+        person = self.subjects.get(subject)
+        if person is None or person.kind is not SubjectKind.MISSING:
+            return False
+        return person.grant.standing(checkpoint, now) is Reason.LISTED
 
     def vehicle_standing(
         self, found: ExactPlate | LooksLike | None, checkpoint: CheckpointId, now: datetime
     ) -> tuple[Reason, VehicleKey | None]:
-        """What a plate that was looked up means here and now.
+        """What a plate that was looked up means here and now. A controlled vehicle is as good as unknown.
 
         Only an exact plate can be LISTED. A look-alike is LOOKS_LIKE while one of those it resembles may pass here and
         now (with its key if it is the only one), else it is as good as UNLISTED.
@@ -57,11 +53,11 @@ class Roster:
         if found is None:
             return Reason.UNLISTED, None
         standings = [
-            (self.vehicles[vehicle].standing(checkpoint, now), vehicle)
-            for vehicle in found.vehicles
-            if vehicle in self.vehicles
+            (vehicle.grant.standing(checkpoint, now), key)
+            for key, vehicle in self._known(found.vehicles)
+            if vehicle.kind is not VehicleKind.CONTROLLED
         ]
-        listed = [vehicle for reason, vehicle in standings if reason is Reason.LISTED]
+        listed = [key for reason, key in standings if reason is Reason.LISTED]
         if isinstance(found, LooksLike):
             if not listed:
                 return Reason.UNLISTED, None
@@ -70,19 +66,16 @@ class Roster:
             return Reason.LISTED, listed[0]
         return standings[0] if standings else (Reason.UNLISTED, None)
 
-    def eligible(self, checkpoint: CheckpointId, now: datetime) -> frozenset[SubjectKey]:
-        """Everybody who may pass ``checkpoint`` now: the same object until somebody's time begins or ends."""
-        known = self._eligible.get(checkpoint)
-        if known is None or not known.since <= now < known.until:
-            known = self._find_eligible(checkpoint, now)
-            self._eligible[checkpoint] = known
-        return known.subjects
+    def controlled(
+        self, found: ExactPlate | LooksLike | None, checkpoint: CheckpointId, now: datetime
+    ) -> VehicleKey | None:
+        """The controlled vehicle that bears just this plate, while its case is open here."""
+        if not isinstance(found, ExactPlate):
+            return None
+        for key, vehicle in self._known(found.vehicles):
+            if vehicle.kind is VehicleKind.CONTROLLED and vehicle.grant.standing(checkpoint, now) is Reason.LISTED:
+                return key
+        return None
 
-    def _find_eligible(self, checkpoint: CheckpointId, now: datetime) -> _Eligible:
-        here = {key: grant for key, grant in self.subjects.items() if checkpoint in grant.checkpoints}
-        limits = [limit for grant in here.values() for limit in (grant.valid_from, grant.valid_until) if limit]
-        return _Eligible(
-            frozenset(key for key, grant in here.items() if grant.standing(checkpoint, now) is Reason.LISTED),
-            max((limit for limit in limits if limit <= now), default=_BEGINNING),
-            min((limit for limit in limits if limit > now), default=_END),
-        )
+    def _known(self, keys: Iterable[VehicleKey]) -> list[tuple[VehicleKey, Vehicle]]:
+        return [(key, self.vehicles[key]) for key in keys if key in self.vehicles]

@@ -1,271 +1,340 @@
-"""The lists on disk: one SQLite file, every batch one transaction together with its number.
+"""The lists on disk: one SQLite file, every batch or snapshot one transaction together with its number.
 
-Plates are kept as keyed digests, templates as ciphertext; deleted rows are overwritten (``secure_delete``).
+Plates are kept as keyed digests, templates as ciphertext (``watchlists.store``); deleted rows are overwritten
+(``secure_delete``).
 """
 
 from __future__ import annotations
 
-import json
+import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
+from pydantic import TypeAdapter
+
 from core.contract.base import isoformat
-from core.contract.ids import CheckpointId, ConsentId, ModelId, PassId, SubjectKey, TemplateId, VehicleKey
+from core.contract.ids import ConsentId, EdgeId, ModelId, SnapshotId, SubjectKey, TemplateId, VehicleKey
+from core.contract.lists import ListSnapshotV1
 from core.contract.plate_digest import PlateDigest
-from edge.lists.plan import Grant, Plan
+from core.contract.signed import Recipient
+from edge.lists import staging, tables
+from edge.lists.freshness import Doubt
+from edge.lists.plan import Plan, Refusal
 from edge.lists.roster import Roster
-from edge.lists.vault import Vault, VaultError
-from watchlists.face_index import Template
+from edge.lists.tally import KEPT, Tally, locks_of, tally_all, tally_of
+from watchlists.faces.template import Template
+from watchlists.store import template_store
+from watchlists.store.errors import StoreFormatError, TooManyTemplatesError, UnknownTemplateError, WrongSiteKeyError
+from watchlists.store.exact import ExactReader
+from watchlists.store.file import StoreFile, telling
+from watchlists.store.scan import Scan
+from watchlists.store.template_store import TemplateStore
+from watchlists.store.vault import Vault
 
-SCHEMA_VERSION = 1
-BUSY_TIMEOUT_S = 5.0
-_PRAGMAS = ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "secure_delete=ON", "foreign_keys=ON")
-_SCHEMA = """
-CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE subjects (
-  subject TEXT PRIMARY KEY, checkpoints TEXT NOT NULL, valid_from TEXT NOT NULL, valid_until TEXT) WITHOUT ROWID;
-CREATE TABLE data_keys (
-  subject TEXT NOT NULL, consent TEXT NOT NULL, wrapped BLOB NOT NULL, PRIMARY KEY (subject, consent)) WITHOUT ROWID;
-CREATE TABLE templates (
-  template_id TEXT PRIMARY KEY, subject TEXT NOT NULL, consent TEXT NOT NULL, model TEXT NOT NULL, locked BLOB NOT NULL,
-  FOREIGN KEY (subject, consent) REFERENCES data_keys (subject, consent) ON DELETE CASCADE) WITHOUT ROWID;
-CREATE INDEX templates_by_consent ON templates (subject, consent);
-CREATE TABLE refused_templates (
-  template_id TEXT PRIMARY KEY, subject TEXT NOT NULL, consent TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE vehicles (
-  vehicle TEXT PRIMARY KEY, exact BLOB NOT NULL, folded BLOB NOT NULL, checkpoints TEXT NOT NULL,
-  valid_from TEXT NOT NULL, valid_until TEXT) WITHOUT ROWID;
-CREATE TABLE revoked_passes (pass_id TEXT PRIMARY KEY) WITHOUT ROWID;
-"""
+log = structlog.get_logger()
+
+SCHEMA_VERSION = 2
+MAX_TOLD_ENDED = 1000
+_RECIPIENTS: TypeAdapter[tuple[Recipient, ...]] = TypeAdapter(tuple[Recipient, ...])
+_BY_CONSENT = "WHERE subject = ? AND consent = ?"
 
 
-class ListStoreError(RuntimeError):
-    """The lists on disk can't be used; the text says which file, why, and what to do. Nothing was changed."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a batch came to on disk. difference: of the tally; locked: of every template whose locks may have changed,
+    whether it is locked now."""
 
-
-class WrongSiteKeyError(ListStoreError):
-    """The lists on disk were encrypted under another site key."""
+    difference: Tally
+    locked: dict[TemplateId, bool]
 
 
 class ListStore:
-    """The file, opened by one process at a time. Not thread-safe: the mirror holds a lock around every call."""
+    """The file, opened by one process at a time. Not thread-safe, readers' connections (``exact``, ``blocks``) apart:
+    the mirror holds a lock around every call."""
 
     def __init__(self, path: Path, vault: Vault) -> None:
-        """Open ``path``, or make it. Raises ListStoreError, WrongSiteKeyError; leaves a file it can't use as it is."""
-        self._path = path
+        """Open ``path``, or make it. Raises StoreError, WrongSiteKeyError; leaves a file it can't use as it is."""
         self._vault = vault
-        self._db = _connect(path)
+        self._file = StoreFile(path)
+        self.is_new = self._closed = False
         try:
-            self._prepare()
-        except ListStoreError:
-            self._db.close()
+            with telling(path):
+                self._templates = self._prepare(path)
+        except BaseException:
+            self._file.close()
             raise
-        except sqlite3.Error as error:
-            self._db.close()
-            raise _unusable(path, error) from None
 
     def close(self) -> None:
-        self._db.close()
+        """Readers first. Again: nothing."""
+        if not self._closed:
+            self._closed = True
+            self._file.close()
+
+    # What stands in the file. Everything below raises StoreError.
+
+    @property
+    def database(self) -> str:
+        """Random id of this file, as long as it lives."""
+        return str(self._fact("database"))
+
+    @property
+    def changes(self) -> int:
+        """How many batches and snapshots this file has taken; a copy put back has taken fewer."""
+        return int(self._fact("changes"))
 
     @property
     def version(self) -> int:
         """Number of the last change applied; 0 for a new file."""
-        return int(self._fact("version") or 0)
+        return int(self._fact("version"))
 
     @property
     def contact(self) -> datetime | None:
-        """Last recorded sign of the core."""
+        """Time of the last recorded roll that agreed."""
         text = self._fact("contact")
         return None if text is None else datetime.fromisoformat(text)
 
-    def record_contact(self, now: datetime) -> None:
-        with self._transaction():
-            self._set_fact("contact", isoformat(now))
+    @property
+    def doubt(self) -> Doubt | None:
+        text = self._fact("doubt")
+        return None if text is None else Doubt(text)
 
-    def write(self, plan: Plan, version: int, now: datetime) -> None:
-        """Apply ``plan`` and its number, both or neither. Raises sqlite3.Error, and then nothing has changed.
-
-        What a plan erased lingers in SQLite's log until ``fold_log``.
-        """
-        with self._transaction():
-            self._delete(plan)
-            self._insert(plan)
-            self._db.execute(
-                "DELETE FROM data_keys WHERE NOT EXISTS (SELECT 1 FROM templates t "
-                "WHERE t.subject = data_keys.subject AND t.consent = data_keys.consent)"
-            )
-            self._set_fact("version", version)
-            self._set_fact("contact", isoformat(now))
-
-    def fold_log(self) -> None:
-        """Fold SQLite's log back into the file and empty it: no copy of an erased key is left. Raises sqlite3.Error."""
-        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    @property
+    def snapshot(self) -> SnapshotId | None:
+        """Id of the newest snapshot applied."""
+        text = self._fact("snapshot")
+        return None if text is None else SnapshotId(text)
 
     def roster(self) -> Roster:
-        subjects = {
-            SubjectKey(subject): _grant(*grant)
-            for subject, *grant in self._db.execute(
-                "SELECT subject, checkpoints, valid_from, valid_until FROM subjects"
-            )
-        }
-        vehicles = {
-            VehicleKey(vehicle): _grant(*grant)
-            for vehicle, *grant in self._db.execute(
-                "SELECT vehicle, checkpoints, valid_from, valid_until FROM vehicles"
-            )
-        }
-        revoked = frozenset(PassId(one) for (one,) in self._db.execute("SELECT pass_id FROM revoked_passes"))
-        return Roster(subjects, vehicles, revoked)
+        with self._reading() as db:
+            return tables.read_roster(db)
 
     def plates(self) -> dict[VehicleKey, PlateDigest]:
-        rows = self._db.execute("SELECT vehicle, exact, folded FROM vehicles")
-        return {VehicleKey(vehicle): PlateDigest(exact, folded) for vehicle, exact, folded in rows}
+        with self._reading() as db:
+            return tables.read_plates(db)
 
-    def templates(self, model: ModelId) -> list[Template]:
-        """Every template of ``model``, decrypted, without those that were damaged at rest."""
-        rows = self._db.execute(
-            "SELECT t.template_id, t.subject, t.consent, t.locked, k.wrapped FROM templates t "
-            "JOIN data_keys k ON k.subject = t.subject AND k.consent = t.consent WHERE t.model = ?",
-            (model,),
-        )
-        found = []
-        for template_id, subject, consent, locked, wrapped in rows:
-            try:
-                template = self._vault.open(locked, wrapped, SubjectKey(subject), ConsentId(consent))
-            except VaultError:
-                continue
-            if (template.template_id, template.model) == (TemplateId(template_id), model):
-                found.append(template)
-        return found
+    def tally(self) -> Tally:
+        with self._reading() as db:
+            return tally_all(db)
 
-    def count(self, model: ModelId) -> tuple[int, int, int]:
-        """How many templates are kept of ``model``, of other models, and how many were refused."""
-        total, own = self._db.execute(
-            "SELECT count(*), count(*) FILTER (WHERE model = ?) FROM templates", (model,)
-        ).fetchone()
-        (refused,) = self._db.execute("SELECT count(*) FROM refused_templates").fetchone()
-        return own, total - own, refused
+    def blocks(self, model: ModelId, dimension: int) -> Scan:
+        """Every template of ``model``; those under a locked consent are marked, single locked ones are not."""
+        return self._templates.blocks(model, dimension)
 
-    def _delete(self, plan: Plan) -> None:
-        erased_subjects = [(one,) for one in plan.removed_subjects]
-        consents = list(plan.ended_consents)
-        replaced = [(one,) for one in plan.replaced_templates]
-        for table in ("subjects", "data_keys", "refused_templates"):
-            self._db.executemany(f"DELETE FROM {table} WHERE subject = ?", erased_subjects)  # noqa: S608 - our names
-        for table in ("data_keys", "refused_templates"):
-            self._db.executemany(f"DELETE FROM {table} WHERE subject = ? AND consent = ?", consents)  # noqa: S608
-        for table in ("templates", "refused_templates"):
-            self._db.executemany(f"DELETE FROM {table} WHERE template_id = ?", replaced)  # noqa: S608
-        self._db.executemany("DELETE FROM vehicles WHERE vehicle = ?", [(one,) for one in plan.removed_vehicles])
+    def exact(self, model: ModelId, dimension: int) -> ExactReader:
+        with telling(self._file.path):
+            return self._templates.exact(model, dimension)
 
-    def _insert(self, plan: Plan) -> None:
-        for template in plan.templates.values():
-            self._insert_template(template)
-        self._db.executemany(
-            "INSERT INTO refused_templates VALUES (?, ?, ?)",
-            [(key, one.subject, one.consent) for key, one in plan.refused.items()],
-        )
-        self._db.executemany(
-            "INSERT OR REPLACE INTO subjects VALUES (?, ?, ?, ?)",
-            [(key, *_columns(grant)) for key, grant in plan.subjects.items()],
-        )
-        self._db.executemany(
-            "INSERT OR REPLACE INTO vehicles VALUES (?, ?, ?, ?, ?, ?)",
-            [(key, plate.exact, plate.folded, *_columns(grant)) for key, (plate, grant) in plan.vehicles.items()],
-        )
-        self._db.executemany("INSERT OR IGNORE INTO revoked_passes VALUES (?)", [(one,) for one in plan.revoked])
+    def templates_locked_singly(self) -> frozenset[TemplateId]:
+        with self._reading() as db:
+            rows = db.execute("SELECT template_id FROM locks WHERE template_id != ''")
+            return frozenset(TemplateId(one) for (one,) in rows)
 
-    def _insert_template(self, template: Template) -> None:
-        owner = (template.subject, template.consent)
-        row = self._db.execute("SELECT wrapped FROM data_keys WHERE subject = ? AND consent = ?", owner).fetchone()
-        if row is None:
-            row = (self._vault.new_data_key(*owner),)
-            self._db.execute("INSERT INTO data_keys VALUES (?, ?, ?)", (*owner, *row))
-        locked = self._vault.lock(template, row[0])
-        self._db.execute(
-            "INSERT INTO templates VALUES (?, ?, ?, ?, ?)", (template.template_id, *owner, template.model, locked)
-        )
+    def has_ended(self, consent: ConsentId) -> bool:
+        """Whether this edge has seen ``consent`` end."""
+        with self._reading() as db:
+            row = db.execute("SELECT 1 FROM erased_consents WHERE consent = ?", (consent,)).fetchone()
+            return row is not None
 
-    def _prepare(self) -> None:
-        (made_by,) = self._db.execute("PRAGMA user_version").fetchone()
-        if made_by > SCHEMA_VERSION:
-            raise ListStoreError(f"{self._path}: made by a newer Anju (format {made_by}); upgrade this edge")
-        if made_by == 0:
-            with self._transaction():
-                for statement in _SCHEMA.split(";"):
-                    self._db.execute(statement)
-                self._set_fact("key_check", self._vault.check_value())
-                self._db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        (verdict,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
-        if verdict != "ok":
-            raise ListStoreError(_damaged(self._path, "its structure is broken"))
-        check = self._fact("key_check")
-        if not isinstance(check, bytes) or not self._vault.recognises(check):
-            raise WrongSiteKeyError(
-                f"{self._path}: encrypted under another site key; put the old site.key back beside it, or move "
-                "lists.db away and start again: the core then sends the lists anew"
+    def put_after_end(self) -> tuple[ConsentId, ...]:
+        """Consents that ended here and that the core has put templates of since, at most ``MAX_TOLD_ENDED``."""
+        with self._reading() as db:
+            rows = db.execute(
+                "SELECT DISTINCT consent FROM told WHERE state = ? LIMIT ?", (Refusal.ENDED, MAX_TOLD_ENDED)
             )
-        self.fold_log()
+            return tuple(ConsentId(one) for (one,) in rows)
+
+    # Changes: each one transaction, and then nothing has changed or all of it.
+
+    def write(self, plan: Plan, version: int) -> Written:
+        """Apply ``plan`` and its number. What it erased lingers in SQLite's log until ``fold_log``."""
+        with self._file.transaction() as db:
+            touched = plan.subjects_touched | self._subjects_of(plan.gone_templates)
+            before = tally_of(db, touched)
+            self._apply(db, plan)
+            self._set(version=version, changes=self.changes + 1)
+            return Written(tally_of(db, touched).minus(before), locks_of(db, plan.consents_locked_anew))
+
+    def replace(self, plans: Iterable[Plan], snapshot: staging.Snapshot, doubt: Doubt | None) -> None:
+        """Put what ``plans`` put in the place of everything but the tombstones. Raises what ``plans`` raises."""
+        with self._file.transaction() as db:
+            self._templates.erase(subjects={holding.subject for holding in list(self._templates.holdings())})
+            for table in (one for one in tables.LIST_TABLES if one != "staged_parts"):
+                db.execute(f"DELETE FROM {table}")  # noqa: S608 - our names
+            for plan in plans:
+                self._apply(db, plan)
+            staging.drop(db)
+            self._set(version=snapshot.version, changes=self.changes + 1, snapshot=snapshot.snapshot_id)
+            self._set(doubt=doubt)
+
+    def record(self, contact: datetime | None, doubt: Doubt | None) -> None:
+        """What the last roll said."""
+        with self._file.transaction():
+            self._set(contact=None if contact is None else isoformat(contact), doubt=doubt)
+
+    def stage(self, message: ListSnapshotV1) -> bool:
+        """Keep a part of a snapshot; True when all its parts are there."""
+        with self._file.transaction() as db:
+            return staging.stage(db, message)
+
+    def staged(self) -> staging.Snapshot | None:
+        with self._reading() as db:
+            return staging.staged(db)
+
+    def staged_messages(self, edge: EdgeId, snapshot: staging.Snapshot) -> Iterator[ListSnapshotV1]:
+        return staging.messages(self._file.db, edge, snapshot)
+
+    def drop_staged(self) -> None:
+        with self._file.transaction() as db:
+            staging.drop(db)
+
+    def fold_log(self) -> None:
+        """Fold SQLite's log back into the file and empty it: no copy of an erased key is left."""
+        self._file.fold_log()
+
+    # Templates to be sealed anew
+
+    def reseals(self) -> list[tuple[TemplateId, tuple[Recipient, ...]]]:
+        """What is still to be done."""
+        with self._reading() as db:
+            rows = db.execute("SELECT template_id, recipients FROM reseals ORDER BY template_id").fetchall()
+        return [(TemplateId(one), _RECIPIENTS.validate_json(recipients)) for one, recipients in rows]
+
+    def reseal_done(self, template_id: TemplateId) -> None:
+        with self._file.transaction() as db:
+            db.execute("DELETE FROM reseals WHERE template_id = ?", (template_id,))
+
+    def reopen(self, template_id: TemplateId) -> Template | None:
+        """A template that is kept and not locked; None for any other, damaged ones included."""
+        with self._reading() as db:
+            row = db.execute("SELECT subject, consent FROM told WHERE template_id = ?", (template_id,)).fetchone()
+            if row is None or locks_of(db, [(SubjectKey(row[0]), ConsentId(row[1]))]).get(template_id, True):
+                return None
+            try:
+                return self._templates.reopen(template_id)
+            except UnknownTemplateError:
+                return None
+
+    # Inside a transaction
+
+    def _apply(self, db: sqlite3.Connection, plan: Plan) -> None:
+        self._delete(db, plan)
+        self._insert_templates(db, plan)
+        tables.put_subjects(db, plan.subjects)
+        tables.put_vehicles(db, plan.vehicles)
+        db.executemany("INSERT OR IGNORE INTO revoked_passes VALUES (?)", [(one,) for one in plan.revoked])
+        tables.change_locks(db, plan.locks)
+        self._mark_locks(db, plan)
+        db.executemany(
+            "INSERT OR REPLACE INTO reseals VALUES (?, ?)",
+            [(key, _RECIPIENTS.dump_json(one).decode()) for key, one in plan.reseals.items()],
+        )
+
+    def _delete(self, db: sqlite3.Connection, plan: Plan) -> None:
+        self._templates.erase(
+            subjects=plan.removed_subjects, consents=plan.ended_consents, templates=plan.gone_templates
+        )
+        for table in ("subjects", "told"):
+            subjects = [(one,) for one in plan.removed_subjects]
+            db.executemany(f"DELETE FROM {table} WHERE subject = ?", subjects)  # noqa: S608 - our names
+        for table in ("told", "locks"):
+            db.executemany(f"DELETE FROM {table} {_BY_CONSENT}", list(plan.ended_consents))  # noqa: S608
+        db.executemany("DELETE FROM told WHERE template_id = ?", [(one,) for one in plan.gone_templates])
+        for table in ("locks", "reseals"):
+            erased = [(one,) for one in plan.erased_templates]
+            db.executemany(f"DELETE FROM {table} WHERE template_id = ?", erased)  # noqa: S608
+        db.executemany("INSERT OR IGNORE INTO erased_consents VALUES (?)", [(one,) for one in plan.tombstones])
+        db.executemany("DELETE FROM vehicles WHERE vehicle = ?", [(one,) for one in plan.removed_vehicles])
+
+    def _insert_templates(self, db: sqlite3.Connection, plan: Plan) -> None:
+        """Keep the templates of ``plan``; what goes beyond the most that one consent may have is refused instead."""
+        db.execute("SAVEPOINT put_templates")
+        try:
+            self._templates.put(plan.templates.values())
+        except TooManyTemplatesError:
+            db.execute("ROLLBACK TO put_templates")
+            states = {key: self._put_alone(db, one) for key, one in plan.templates.items()}
+        else:
+            states = dict.fromkeys(plan.templates, KEPT)
+        db.execute("RELEASE put_templates")
+        told = [(key, one.subject, one.consent, one.model, states[key]) for key, one in plan.templates.items()]
+        told += [(key, one.subject, one.consent, one.model, str(one.why)) for key, one in plan.refused.items()]
+        db.executemany("INSERT OR REPLACE INTO told VALUES (?, ?, ?, ?, ?)", told)
+
+    def _put_alone(self, db: sqlite3.Connection, template: Template) -> str:
+        db.execute("SAVEPOINT put_alone")
+        try:
+            self._templates.put([template])
+        except TooManyTemplatesError as error:
+            db.execute("ROLLBACK TO put_alone")
+            log.warning("lists.template_refused", why=str(error))
+            return str(Refusal.TOO_MANY)
+        finally:
+            db.execute("RELEASE put_alone")
+        return KEPT
+
+    def _mark_locks(self, db: sqlite3.Connection, plan: Plan) -> None:
+        """Let the template store know which consents are locked as a whole: it marks them when an index is built."""
+        consents = plan.consents_locked_anew
+        query = f"SELECT 1 FROM locks {_BY_CONSENT} AND template_id = ''"  # noqa: S608 - our names
+        locked = {one for one in consents if db.execute(query, one).fetchone() is not None}
+        self._templates.lock(locked, True)
+        self._templates.lock(consents - locked, False)
+
+    def _subjects_of(self, templates: Iterable[TemplateId]) -> set[SubjectKey]:
+        query = "SELECT subject FROM told WHERE template_id = ?"
+        rows = (self._file.db.execute(query, (one,)).fetchone() for one in templates)
+        return {SubjectKey(row[0]) for row in rows if row is not None}
+
+    # The file
+
+    def _prepare(self, path: Path) -> TemplateStore:
+        db = self._file.db
+        (made_by,) = db.execute("PRAGMA user_version").fetchone()
+        if made_by > SCHEMA_VERSION:
+            raise StoreFormatError(f"{path}: made by a newer Anju (format {made_by}); upgrade this edge")
+        if made_by < SCHEMA_VERSION:
+            self._make(made_by)
+        try:
+            templates = TemplateStore(db, self._vault, self._file.reader)
+        except (WrongSiteKeyError, StoreFormatError) as error:
+            raise type(error)(f"{path}: {error}") from None
+        self._file.fold_log()
+        return templates
+
+    def _make(self, made_by: int) -> None:
+        """Make the tables. Lists of an older format go, keys stay: the core sends everything again."""
+        if made_by:
+            log.warning("lists.started_anew", format=made_by, advice="nothing to do: the core sends the lists again")
+        with self._file.transaction() as db:
+            old = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+            for table in sorted(old, key=lambda name: name != "templates"):  # those that point to others first
+                db.execute(f"DROP TABLE {table}")
+            for statement in tables.SCHEMA.split(";"):
+                db.execute(statement)
+            template_store.create(db, self._vault)
+            self._set(database=secrets.token_hex(16), version=0, changes=0)
+            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        self.is_new = True
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-            raise
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with telling(self._file.path):
+            yield self._file.db
 
     def _fact(self, name: str) -> Any:
-        row = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        with self._reading() as db:
+            row = db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return None if row is None else row[0]
 
-    def _set_fact(self, name: str, value: object) -> None:
-        self._db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    try:
-        db = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
-    except sqlite3.Error as error:
-        raise _unusable(path, error) from None
-    try:
-        for pragma in _PRAGMAS:
-            db.execute(f"PRAGMA {pragma}").fetchall()
-    except sqlite3.Error as error:
-        db.close()
-        raise _unusable(path, error) from None
-    path.chmod(0o600)
-    return db
-
-
-def _unusable(path: Path, error: sqlite3.Error) -> ListStoreError:
-    code = getattr(error, "sqlite_errorname", "SQLITE_ERROR")
-    if code.startswith("SQLITE_BUSY"):
-        return ListStoreError(f"{path}: another process has it open; is this edge already running?")
-    if code in {"SQLITE_NOTADB", "SQLITE_CORRUPT"}:
-        return ListStoreError(_damaged(path, code))
-    return ListStoreError(f"{path}: {code}; check the disk's free space and who owns the folder")
-
-
-def _damaged(path: Path, why: str) -> str:
-    return f"{path}: damaged ({why}); move it away and start again: the core then sends the lists anew"
-
-
-def _columns(grant: Grant) -> tuple[str, str, str | None]:
-    until = None if grant.valid_until is None else isoformat(grant.valid_until)
-    return json.dumps(sorted(grant.checkpoints)), isoformat(grant.valid_from), until
-
-
-def _grant(checkpoints: str, valid_from: str, valid_until: str | None) -> Grant:
-    return Grant(
-        frozenset(CheckpointId(one) for one in json.loads(checkpoints)),
-        datetime.fromisoformat(valid_from),
-        None if valid_until is None else datetime.fromisoformat(valid_until),
-    )
+    def _set(self, **facts: object) -> None:
+        for name, value in facts.items():
+            if value is None:
+                self._file.db.execute("DELETE FROM facts WHERE name = ?", (name,))
+            else:
+                self._file.db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))

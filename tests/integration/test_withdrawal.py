@@ -23,11 +23,12 @@ from api.permissions import Role
 from core.contract.base import Message
 from core.contract.config_file import LoadedConfig, load_config
 from core.contract.events import SealedFor, TemplateSealedV1
-from core.contract.ids import CheckpointId, ConsentId, EdgeId, ModelId, SubjectKey, TemplateId, new_id
+from core.contract.ids import CheckpointId, EdgeId, ModelId, TemplateId, new_id
 from core.contract.sealing import TEMPLATE_INFO, fingerprint, seal
 from core.keys import load_public_key
 from core.service import opened, prepare
 from core.storage.schema import SealedTemplateRow
+from edge.checkpoint.decide import MIN_MARGIN
 from edge.health import Counters, EdgeHealth, EdgeIdentity
 from edge.keys import load_or_create
 from edge.link.client import EdgeLink, LinkParts
@@ -37,9 +38,10 @@ from edge.lists.plain_template import pack
 from edge.outbox import DurableOutbox
 from models.types import Float
 from tests.core.estates import estate_tree
+from tests.support.consents import standing_consent
 from tests.support.mosquitto import Mosquitto
 from tests.support.system import Child, free_port, program
-from watchlists.face_index import FaceIndex, Template
+from watchlists.faces.template import Template
 from watchlists.thresholds import SFACE
 
 pytestmark = pytest.mark.integration
@@ -75,9 +77,12 @@ class Edge:
             EDGE,
             self.keys,
             core_public_key=load_public_key(loaded.file(Path("core-signing.key.pub"))),
-            gallery=FaceIndex(MODEL, DIMENSION),
+            model=MODEL,
+            dimension=DIMENSION,
             calibration=SFACE,
+            margin=MIN_MARGIN,
             fresh_for=timedelta(hours=24),
+            reseal=lambda template, recipients: pytest.fail(f"nobody asked for {template} for {recipients}"),
         )
         self.outbox = DurableOutbox(loaded.state_dir / "outbox.db", max_rows=1000, max_bytes=10_000_000)
         self.connect()
@@ -109,7 +114,7 @@ class Edge:
 
     def enrols(self, subject: str, consent: str, vector: Float) -> None:
         """What enrolment ends with: the template, sealed to this edge, in the outbox."""
-        template = Template(TemplateId(new_id()), SubjectKey(subject), ConsentId(consent), MODEL, vector)
+        template = Template(TemplateId(new_id()), standing_consent(subject, consent), MODEL, vector)
         sealed = base64.b64encode(seal(pack(template), self.public_key, TEMPLATE_INFO)).decode()
         here = SealedFor(edge=EDGE, key_fingerprint=fingerprint(self.public_key), sealed_base64=sealed)
         self.say(

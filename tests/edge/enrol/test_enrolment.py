@@ -24,6 +24,7 @@ from core.contract.ids import EdgeId, ModelId
 from core.contract.lists import PutTemplate
 from core.contract.sealing import TEMPLATE_INFO, fingerprint, unseal
 from core.contract.signed import Recipient, sign_ticket
+from edge.checkpoint.decide import MIN_MARGIN
 from edge.enrol.endpoint import MAX_BODY_BYTES, MAX_WAITING, make_app
 from edge.enrol.enroller import CLOCK_TOLERANCE, Enrolled
 from edge.enrol.refusals import ADVICE, RefusalReason
@@ -34,9 +35,8 @@ from models.alignment import align
 from models.types import Image
 from tests.edge.enrol.desk import EDGE, NOON, Client, Desk, astronaut, encoded
 from tests.edge.lists.estate import EDGE as GATE_EDGE
-from tests.edge.lists.estate import GATE, Estate, resident
+from tests.edge.lists.estate import GATE, Estate, answered, resident
 from tests.support.certificates import make_server_identity
-from watchlists.face_index import FaceIndex
 from watchlists.thresholds import calibration_of
 
 GOOD = encoded(astronaut())
@@ -61,6 +61,7 @@ def test_a_portrait_becomes_a_template_sealed_for_every_recipient(desk: Desk, cl
     assert answer.json() == {"template_id": message.template_id, "quality": message.quality}
     assert (message.subject, message.consent) == (ticket.subject, ticket.consent)
     assert message.model == desk.reader.embedder.model
+    assert message.quality is not None
     assert 0.3 < message.quality <= 1.0
     (faces,) = desk.reader.detector.detect([astronaut()])
     expected = desk.reader.embedder.embed(align(astronaut(), faces.landmarks[0])[None])[0]
@@ -92,9 +93,12 @@ def test_the_enrolled_person_is_recognised_by_an_edge_that_mirrors_the_template(
         GATE_EDGE,
         gate.keys,
         core_public_key=gate.core_key.public_key(),
-        gallery=FaceIndex(model, embedder.dimension),
+        model=model,
+        dimension=embedder.dimension,
         calibration=calibration_of(model),
+        margin=MIN_MARGIN,
         fresh_for=timedelta(hours=24),
+        reseal=lambda template, recipients: pytest.fail(f"nobody asked for {template} for {recipients}"),
         clock=gate.clock,
     )
     put = PutTemplate(
@@ -104,7 +108,7 @@ def test_the_enrolled_person_is_recognised_by_an_edge_that_mirrors_the_template(
         model=message.model,
         sealed_base64=message.sealed[0].sealed_base64,
     )
-    assert mirror.apply(gate.delta(resident(ticket.subject), put)).problem is None
+    assert answered(mirror, gate.delta(resident(ticket.subject), put)).problem is None
 
     mirrored = np.ascontiguousarray(astronaut()[:, ::-1])
     (faces,) = desk.reader.detector.detect([mirrored])

@@ -12,16 +12,30 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
-from core.contract.ids import CheckpointId, ConsentId, EdgeId, ModelId, SubjectKey, TemplateId, new_id
-from core.contract.lists import Change, ChangeBatch, ListDeltaV1, PutSubject, PutTemplate
+from core.contract.base import Message
+from core.contract.ids import CheckpointId, ConsentId, EdgeId, ModelId, SnapshotId, SubjectKey, TemplateId, new_id
+from core.contract.lists import (
+    Change,
+    ChangeBatch,
+    ListDeltaV1,
+    ListMessage,
+    ListReceiptV1,
+    ListRollV1,
+    ListSnapshotV1,
+    PutSubject,
+    PutTemplate,
+    SnapshotPart,
+)
+from core.contract.roll import RollEntry, digest_of
 from core.contract.sealing import LIST_INFO, TEMPLATE_INFO, seal
-from core.contract.signed import list_claim, sign_list
+from core.contract.signed import Recipient, list_claim, part_claim, receipt_claim, roll_claim, sign_list, verify_list
 from core.contract.vocabulary import SubjectKind
 from edge.keys import EdgeKeys, load_or_create
 from edge.lists.mirror import ListMirror
 from edge.lists.plain_template import pack
 from models.types import Float
-from watchlists.face_index import FaceIndex, Template
+from tests.support.consents import standing_consent
+from watchlists.faces.template import Template
 from watchlists.thresholds import Calibration
 
 EDGE = EdgeId("gate-1")
@@ -29,6 +43,7 @@ GATE = CheckpointId("east-gate")
 MODEL = ModelId("toy@000000000000")
 DIMENSION = 6
 CALIBRATION = Calibration(identify=((10, 0.5), (100, 0.6)), verify=0.7)
+MARGIN = 0.05
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
@@ -47,10 +62,12 @@ def sealed_template(template: Template, recipient: X25519PublicKey) -> PutTempla
     )
 
 
-def resident(subject: SubjectKey, valid_until: datetime | None = None) -> PutSubject:
+def resident(
+    subject: SubjectKey, valid_until: datetime | None = None, *, kind: SubjectKind = SubjectKind.RESIDENT
+) -> PutSubject:
     return PutSubject(
         subject=subject,
-        kind=SubjectKind.RESIDENT,
+        kind=kind,
         checkpoints=(GATE,),
         valid_from=NOON - timedelta(days=1),
         valid_until=valid_until,
@@ -58,7 +75,12 @@ def resident(subject: SubjectKey, valid_until: datetime | None = None) -> PutSub
 
 
 def face(seed: int, subject: SubjectKey, consent: ConsentId, *, model: ModelId = MODEL) -> Template:
-    return Template(TemplateId(new_id()), subject, consent, model, vector_of(seed))
+    return Template(TemplateId(new_id()), standing_consent(subject, consent), model, vector_of(seed))
+
+
+def told(*templates: Template, locked: bool = False) -> list[RollEntry]:
+    """What a roll counts of ``templates``."""
+    return [RollEntry(one.template_id, one.subject, one.consent, locked) for one in templates]
 
 
 @dataclass
@@ -73,13 +95,17 @@ class Clock:
 
 @dataclass
 class Estate:
-    """One edge's state folder, its keys, and the core's side of it. ``head``: number of the newest change sealed."""
+    """One edge's state folder, its keys, and the core's side of it.
+
+    head: number of the newest change sealed; resealed: templates the edge was asked for and handed on.
+    """
 
     folder: Path
     keys: EdgeKeys = field(init=False)
     core_key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     clock: Clock = field(default_factory=Clock)
     head: int = 0
+    resealed: list[tuple[Template, tuple[Recipient, ...]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.keys = load_or_create(self.folder, EDGE)
@@ -94,11 +120,19 @@ class Estate:
             EDGE,
             self.keys,
             core_public_key=self.core_key.public_key(),
-            gallery=FaceIndex(model, DIMENSION),
+            model=model,
+            dimension=DIMENSION,
             calibration=CALIBRATION,
+            margin=MARGIN,
             fresh_for=timedelta(hours=24),
+            reseal=lambda template, recipients: self.resealed.append((template, tuple(recipients))),
             clock=self.clock,
         )
+
+    def check_receipt(self, receipt: ListReceiptV1) -> None:
+        """Raises ClaimError unless this edge signed just this."""
+        unsigned = receipt.model_dump_json(exclude={"signature_base64"}).encode()
+        verify_list(receipt_claim(unsigned), str(receipt.signature_base64), self.keys.signing.public_key())
 
     def put(self, template: Template) -> PutTemplate:
         return sealed_template(template, self.public_key)
@@ -119,5 +153,67 @@ class Estate:
         signature = sign_list(list_claim(edge, first, last, sealed), self.core_key)
         return ListDeltaV1(edge=edge, first=first, last=last, sealed_base64=sealed_base64, signature_base64=signature)
 
-    def sealed(self, batch: ChangeBatch) -> str:
+    def sealed(self, batch: Message) -> str:
         return base64.b64encode(seal(batch.model_dump_json().encode(), self.public_key, LIST_INFO)).decode()
+
+    def roll(
+        self, entries: Sequence[RollEntry] = (), *, version: int | None = None, at: datetime | None = None
+    ) -> ListRollV1:
+        """What the core says the edge holds: at the head, now, unless said otherwise."""
+        version, at = self.head if version is None else version, at or self.clock.now
+        digest = digest_of(entries)
+        claim = roll_claim(EDGE, version, len(entries), digest, at)
+        return ListRollV1(
+            edge=EDGE,
+            version=version,
+            templates=len(entries),
+            digest=digest,
+            at=at,
+            signature_base64=sign_list(claim, self.core_key),
+        )
+
+    def agree(self, mirror: ListMirror, *, at: datetime | None = None) -> None:
+        """Let the core say that ``mirror`` holds just what it should."""
+        receipt = mirror.receipt()
+        version, at = receipt.version, at or self.clock.now
+        claim = roll_claim(EDGE, version, receipt.templates, str(receipt.digest), at)
+        roll = ListRollV1(
+            edge=EDGE,
+            version=version,
+            templates=receipt.templates,
+            digest=str(receipt.digest),
+            at=at,
+            signature_base64=sign_list(claim, self.core_key),
+        )
+        mirror.apply(roll)
+
+    def snapshot(self, version: int, *parts: Sequence[Change]) -> list[ListSnapshotV1]:
+        """Everything at ``version``, in its parts."""
+        snapshot_id = SnapshotId(new_id())
+        return [self._part(snapshot_id, version, at, len(parts), changes) for at, changes in enumerate(parts, 1)]
+
+    def _part(
+        self, snapshot_id: SnapshotId, version: int, part: int, parts: int, changes: Sequence[Change]
+    ) -> ListSnapshotV1:
+        sealed = self.sealed(
+            SnapshotPart(
+                edge=EDGE, snapshot_id=snapshot_id, version=version, part=part, parts=parts, changes=tuple(changes)
+            )
+        )
+        claim = part_claim(EDGE, snapshot_id, version, part=part, parts=parts, sealed=base64.b64decode(sealed))
+        return ListSnapshotV1(
+            edge=EDGE,
+            snapshot_id=snapshot_id,
+            version=version,
+            part=part,
+            parts=parts,
+            sealed_base64=sealed,
+            signature_base64=sign_list(claim, self.core_key),
+        )
+
+
+def answered(mirror: ListMirror, message: ListMessage) -> ListReceiptV1:
+    """What ``mirror`` answers to a message it has to answer."""
+    receipt = mirror.apply(message)
+    assert receipt is not None
+    return receipt

@@ -22,12 +22,25 @@ from core.contract.lists import (
     RemoveVehicle,
     RevokePass,
 )
+from core.contract.roll import digest_of
 from core.contract.sealing import LIST_INFO, TEMPLATE_INFO, seal
-from core.contract.signed import QrPass, list_claim, sign_list, sign_pass
+from core.contract.signed import ClaimError, QrPass, list_claim, sign_list, sign_pass
 from core.contract.vocabulary import Reason, VehicleKind
 from edge.keys import edge_dir
 from edge.lists.mirror import LIST_FILE, ListMirror
-from tests.edge.lists.estate import CALIBRATION, EDGE, GATE, MODEL, NOON, Estate, face, resident, vector_of
+from tests.edge.lists.estate import (
+    CALIBRATION,
+    EDGE,
+    GATE,
+    MODEL,
+    NOON,
+    Estate,
+    answered,
+    face,
+    resident,
+    told,
+    vector_of,
+)
 
 OTHER_GATE = CheckpointId("west-gate")
 
@@ -52,7 +65,7 @@ def vehicle(key: VehicleKey, plate: str, checkpoint: CheckpointId = GATE) -> Put
 
 def test_an_enrolled_resident_is_recognised_at_their_gate(estate: Estate, mirror: ListMirror) -> None:
     person = someone()
-    receipt = mirror.apply(estate.delta(resident(person), estate.put(face(1, person, consent()))))
+    receipt = answered(mirror, estate.delta(resident(person), estate.put(face(1, person, consent()))))
 
     assert (receipt.version, receipt.templates, receipt.problem) == (2, 1, None)
     match = mirror.identify(vector_of(1)[None], GATE, NOON)
@@ -64,6 +77,40 @@ def test_an_enrolled_resident_is_recognised_at_their_gate(estate: Estate, mirror
     assert mirror.enrolled(person)
     assert mirror.subject_standing(person, GATE, NOON) is Reason.LISTED
     assert (mirror.model, mirror.verify_threshold) == (MODEL, CALIBRATION.verify)
+
+
+def test_nobody_is_named_whose_face_is_not_near_enough(estate: Estate, mirror: ListMirror) -> None:
+    person = someone()
+    mirror.apply(estate.delta(resident(person), estate.put(face(1, person, consent()))))
+    assert mirror.identify(-vector_of(1)[None], GATE, NOON) is None
+
+
+def test_every_receipt_is_signed_by_this_edge(estate: Estate, mirror: ListMirror) -> None:
+    estate.check_receipt(mirror.receipt())
+    receipt = answered(mirror, estate.delta(resident(someone())))
+    estate.check_receipt(receipt)
+    with pytest.raises(ClaimError):
+        estate.check_receipt(receipt.model_copy(update={"version": receipt.version + 1}))
+
+
+def test_a_receipt_counts_what_was_told_as_the_core_does(estate: Estate, mirror: ListMirror) -> None:
+    person, other_model = someone(), ModelId("old@111111111111")
+    kept, foreign, unreadable = (
+        face(1, person, consent()),
+        face(2, person, consent(), model=other_model),
+        face(3, person, consent()),
+    )
+    broken = estate.put(unreadable).model_copy(update={"sealed_base64": "AAAA"})
+    receipt = answered(mirror, estate.delta(estate.put(kept), estate.put(foreign), broken))
+    assert receipt.digest == digest_of(told(kept, foreign, unreadable))
+    assert receipt.templates == 2
+
+    receipt = answered(mirror, estate.delta(EraseTemplates(subject=person, consent=foreign.consent)))
+    assert receipt.digest == digest_of(told(kept, unreadable))
+    mirror.close()
+    again = estate.open_mirror()
+    assert again.receipt().digest == receipt.digest
+    again.close()
 
 
 def test_the_threshold_is_that_of_the_templates_searched_here_and_now(estate: Estate, mirror: ListMirror) -> None:
@@ -103,7 +150,7 @@ def test_ending_a_consent_destroys_its_templates_and_leaves_the_other_ways_in(
     wrapped, locked = secrets_on_disk(mirror)
     assert all(any(secret in content for content in before.values()) for secret in (*wrapped, *locked))
 
-    receipt = mirror.apply(estate.delta(EraseTemplates(subject=person, consent=given_consent)))
+    receipt = answered(mirror, estate.delta(EraseTemplates(subject=person, consent=given_consent)))
 
     assert (receipt.version, receipt.templates, receipt.problem) == (3, 0, None)
     assert mirror.identify(vector_of(1)[None], GATE, NOON) is None
@@ -130,7 +177,7 @@ def test_a_removed_person_goes_with_every_template(estate: Estate, mirror: ListM
     mirror.apply(
         estate.delta(resident(person), estate.put(face(1, person, consent())), estate.put(face(2, person, consent())))
     )
-    receipt = mirror.apply(estate.delta(RemoveSubject(subject=person)))
+    receipt = answered(mirror, estate.delta(RemoveSubject(subject=person)))
     assert receipt.templates == 0
     assert mirror.compare(person, vector_of(2)[None]) is None
     assert mirror.subject_standing(person, GATE, NOON) is Reason.UNLISTED
@@ -138,13 +185,14 @@ def test_a_removed_person_goes_with_every_template(estate: Estate, mirror: ListM
 
 def test_a_template_put_and_erased_in_one_batch_is_never_there(estate: Estate, mirror: ListMirror) -> None:
     person, first, second = someone(), consent(), consent()
-    receipt = mirror.apply(
+    receipt = answered(
+        mirror,
         estate.delta(
             resident(person),
             estate.put(face(1, person, first)),
             EraseTemplates(subject=person, consent=first),
             estate.put(face(2, person, second)),
-        )
+        ),
     )
     assert receipt.templates == 1
     assert mirror.compare(person, vector_of(2)[None]) == pytest.approx(1.0, abs=1e-5)
@@ -200,6 +248,7 @@ def test_everything_is_there_after_a_restart(estate: Estate) -> None:
             RevokePass(pass_id=revoked),
         )
     )
+    estate.agree(mirror)
     receipt = mirror.receipt()
     mirror.close()
 
@@ -223,9 +272,10 @@ def test_numbers_already_held_are_ignored_and_an_overlap_applies_only_the_new_on
     mirror.apply(put)
     mirror.apply(estate.delta(EraseTemplates(subject=person, consent=given_consent)))
 
-    replayed = mirror.apply(put)
-    overlapping = mirror.apply(
-        estate.delta_from(2, [estate.put(face(1, person, given_consent)), NoChange(), RemoveSubject(subject=person)])
+    replayed = answered(mirror, put)
+    overlapping = answered(
+        mirror,
+        estate.delta_from(2, [estate.put(face(1, person, given_consent)), NoChange(), RemoveSubject(subject=person)]),
     )
 
     assert (replayed.version, replayed.templates) == (3, 0)
@@ -237,10 +287,10 @@ def test_a_gap_changes_nothing_and_the_receipt_says_from_where_to_send(estate: E
     mirror.apply(estate.delta(NoChange()))
     missed = estate.delta(resident(someone()))
     person = someone()
-    receipt = mirror.apply(estate.delta(resident(person)))
+    receipt = answered(mirror, estate.delta(resident(person)))
     assert (receipt.version, receipt.problem) == (1, None)
     assert mirror.subject_standing(person, GATE, NOON) is Reason.UNLISTED
-    assert mirror.apply(missed).version == 2
+    assert answered(mirror, missed).version == 2
 
 
 def test_a_list_sealed_for_another_edge_is_refused_whole(estate: Estate, mirror: ListMirror) -> None:
@@ -249,7 +299,7 @@ def test_a_list_sealed_for_another_edge_is_refused_whole(estate: Estate, mirror:
     foreign_key = X25519PrivateKey.generate().public_key()
     sealed = base64.b64encode(seal(batch.model_dump_json().encode(), foreign_key, LIST_INFO)).decode()
 
-    receipt = mirror.apply(estate.signed(EDGE, 1, 1, sealed))
+    receipt = answered(mirror, estate.signed(EDGE, 1, 1, sealed))
 
     assert receipt.version == 0
     assert receipt.problem is not None
@@ -271,7 +321,7 @@ def test_a_list_whose_outside_and_inside_differ_or_name_another_edge_is_refused(
     estate: Estate, mirror: ListMirror, edge: str, first: int, last: int, inner_edge: str, inner_first: int
 ) -> None:
     batch = ChangeBatch(edge=EdgeId(inner_edge), first=inner_first, changes=(resident(someone()),))
-    receipt = mirror.apply(estate.signed(EdgeId(edge), first, last, estate.sealed(batch)))
+    receipt = answered(mirror, estate.signed(EdgeId(edge), first, last, estate.sealed(batch)))
     assert (receipt.version, receipt.edge) == (0, EDGE)
     assert receipt.problem is not None
 
@@ -279,30 +329,9 @@ def test_a_list_whose_outside_and_inside_differ_or_name_another_edge_is_refused(
 @pytest.mark.parametrize("sealed", ["", "AAAA", "!", "é"])
 def test_garbage_instead_of_a_list_is_refused(mirror: ListMirror, sealed: str) -> None:
     delta = ListDeltaV1(edge=EDGE, first=1, last=1, sealed_base64=sealed, signature_base64="AAAA")
-    receipt = mirror.apply(delta)
+    receipt = answered(mirror, delta)
     assert receipt.version == 0
     assert receipt.problem is not None
-
-
-def test_a_core_that_can_not_be_followed_does_not_keep_lists_fresh(estate: Estate, mirror: ListMirror) -> None:
-    """What could not be applied may be an erasure: faces stop after a day, however alive the core is."""
-    mirror.apply(estate.delta(resident(someone())))
-    unknown_form = base64.b64encode(seal(b'{"edge": "gate-1"}', estate.public_key, LIST_INFO)).decode()
-    mirror.apply(estate.signed(EDGE, 2, 2, unknown_form))
-
-    mirror.touch(NOON + timedelta(hours=23))
-    assert not mirror.recogniser_may_run(NOON + timedelta(hours=25))
-
-    mirror.apply(estate.delta(resident(someone())))
-    mirror.touch(NOON + timedelta(hours=26))
-    assert mirror.recogniser_may_run(NOON + timedelta(hours=27))
-
-
-def test_a_forged_list_does_not_make_lists_stale(estate: Estate, mirror: ListMirror) -> None:
-    mirror.apply(estate.delta(resident(someone())))
-    mirror.apply(ListDeltaV1(edge=EDGE, first=2, last=2, sealed_base64="AAAA", signature_base64="AAAA"))
-    mirror.touch(NOON + timedelta(hours=23))
-    assert mirror.recogniser_may_run(NOON + timedelta(hours=25))
 
 
 def test_a_list_that_somebody_else_sealed_to_this_edge_is_refused_whole(estate: Estate, mirror: ListMirror) -> None:
@@ -314,16 +343,16 @@ def test_a_list_that_somebody_else_sealed_to_this_edge_is_refused_whole(estate: 
     true_one = estate.signed(EDGE, 1, 1, sealed)
 
     for signature in (sign_list(claim, Ed25519PrivateKey.generate()), "", "AAAA", sign_list(another, estate.core_key)):
-        receipt = mirror.apply(true_one.model_copy(update={"signature_base64": signature}))
+        receipt = answered(mirror, true_one.model_copy(update={"signature_base64": signature}))
         assert receipt.version == 0
-        assert "not signed by this estate's core" in str(receipt.problem)
+        assert "not signed by who should have: this estate's core" in str(receipt.problem)
     assert mirror.subject_standing(intruder, GATE, NOON) is Reason.UNLISTED
-    assert mirror.apply(true_one).version == 1
+    assert answered(mirror, true_one).version == 1
 
 
 def test_a_sealed_text_that_is_no_batch_is_refused(estate: Estate, mirror: ListMirror) -> None:
     sealed = base64.b64encode(seal(b'{"edge": "gate-1"}', estate.public_key, LIST_INFO)).decode()
-    receipt = mirror.apply(estate.signed(EDGE, 1, 1, sealed))
+    receipt = answered(mirror, estate.signed(EDGE, 1, 1, sealed))
     assert receipt.problem is not None
     assert "upgrade the edge" in receipt.problem
 
@@ -342,13 +371,14 @@ def test_a_template_that_can_not_be_opened_is_left_out_told_and_holds_nothing_up
         }
     )
     under_another_name = estate.put(stolen).model_copy(update={"subject": swapped, "consent": swapped_consent})
-    receipt = mirror.apply(
+    receipt = answered(
+        mirror,
         estate.delta(
             *(resident(one) for one in (good, bad, swapped, last)),
             for_another_key,
             under_another_name,
             estate.put(face(3, last, consent())),
-        )
+        ),
     )
     assert (receipt.version, receipt.templates) == (7, 1)
     assert receipt.problem is not None
@@ -359,8 +389,8 @@ def test_a_template_that_can_not_be_opened_is_left_out_told_and_holds_nothing_up
 
     again = estate.open_mirror()
     assert again.receipt().problem == receipt.problem
-    cleared = again.apply(
-        estate.delta(EraseTemplates(subject=bad, consent=bad_consent), RemoveSubject(subject=swapped))
+    cleared = answered(
+        again, estate.delta(EraseTemplates(subject=bad, consent=bad_consent), RemoveSubject(subject=swapped))
     )
     assert cleared.problem is None
     again.close()
@@ -370,7 +400,9 @@ def test_templates_of_another_model_are_kept_but_neither_loaded_nor_compared(est
     person, given_consent = someone(), consent()
     old_model = ModelId("old@111111111111")
     mirror = estate.open_mirror()
-    receipt = mirror.apply(estate.delta(resident(person), estate.put(face(1, person, given_consent, model=old_model))))
+    receipt = answered(
+        mirror, estate.delta(resident(person), estate.put(face(1, person, given_consent, model=old_model)))
+    )
     assert receipt.templates == 1
     assert receipt.problem is not None
     assert "of another model" in receipt.problem
@@ -380,26 +412,9 @@ def test_templates_of_another_model_are_kept_but_neither_loaded_nor_compared(est
     with_old_model = estate.open_mirror(old_model)
     assert with_old_model.receipt().problem is None
     assert with_old_model.compare(person, vector_of(1)[None]) == pytest.approx(1.0, abs=1e-5)
-    erased = with_old_model.apply(estate.delta(EraseTemplates(subject=person, consent=given_consent)))
+    erased = answered(with_old_model, estate.delta(EraseTemplates(subject=person, consent=given_consent)))
     assert erased.templates == 0
     with_old_model.close()
-
-
-def test_faces_are_recognised_only_while_the_core_was_heard_of_lately(estate: Estate) -> None:
-    mirror = estate.open_mirror()
-    assert not mirror.recogniser_may_run(NOON)
-    mirror.apply(estate.delta(NoChange()))
-    assert mirror.recogniser_may_run(NOON + timedelta(hours=24))
-    assert not mirror.recogniser_may_run(NOON + timedelta(hours=24, seconds=1))
-    mirror.touch(NOON + timedelta(hours=10))
-    mirror.close()
-
-    again = estate.open_mirror()
-    assert again.recogniser_may_run(NOON + timedelta(hours=34))
-    assert not again.recogniser_may_run(NOON + timedelta(hours=35))
-    assert again.recogniser_may_run(NOON + timedelta(hours=10) - timedelta(minutes=5))
-    assert not again.recogniser_may_run(NOON - timedelta(days=30)), "the clock jumped back"
-    again.close()
 
 
 def files_of(estate: Estate) -> dict[str, bytes]:
@@ -410,9 +425,9 @@ def files_of(estate: Estate) -> dict[str, bytes]:
 
 def secrets_on_disk(mirror: ListMirror) -> tuple[list[bytes], list[bytes]]:
     """Wrapped data keys and encrypted templates, as the mirror itself stores them."""
-    database = mirror._store._db
-    wrapped = [blob for (blob,) in database.execute("SELECT wrapped FROM data_keys")]
-    locked = [blob for (blob,) in database.execute("SELECT locked FROM templates")]
+    database = mirror._store._file.db
+    wrapped = [blob for (blob,) in database.execute("SELECT sealed FROM key_pages")]
+    locked = [blob for (blob,) in database.execute("SELECT sealed FROM face_templates")]
     assert wrapped
     assert locked
     return wrapped, locked

@@ -9,9 +9,9 @@ from threading import Lock
 import numpy as np
 
 from core.contract.ids import ModelId, TemplateId
+from watchlists.faces.ids import to_bytes
 from watchlists.faces.template import Float
 from watchlists.store.file import path_of, telling
-from watchlists.store.ids import id_bytes
 from watchlists.store.rows import ONE_TEMPLATE, key_in
 from watchlists.store.vault import Vault
 
@@ -42,13 +42,13 @@ class ExactReader:
         """
         found = np.full((len(template_ids), self._dimension), np.nan, np.float32)
         with self._lock, telling(self._path):
-            rows = [self._db.execute(ONE_TEMPLATE, (id_bytes(one),)).fetchone() for one in template_ids]
+            rows = [self._db.execute(ONE_TEMPLATE, (to_bytes(one),)).fetchone() for one in template_ids]
         for position, row in enumerate(rows):
             if row is None or row[2] != self._model:
                 continue
             sealed, owner, _, holding, page = row
             key = key_in(self._vault, holding, page)
-            template_id = id_bytes(template_ids[position])
+            template_id = to_bytes(template_ids[position])
             vector = self._vault.open_template(
                 self._model, self._dimension, key=key, template_id=template_id, owner=owner, sealed=sealed
             )

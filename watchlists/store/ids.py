@@ -1,35 +1,22 @@
-"""Ids as the 16 bytes they are: half as long on disk as their text, and arrays can hold them."""
+"""Whose a template is, as 32 bytes: half as long on disk as text, and one person's lie side by side."""
 
 from __future__ import annotations
 
 from core.contract.ids import ConsentId, SubjectKey, TemplateId
+from watchlists.faces.ids import to_bytes, to_text
 
 ID_BYTES = 16
 OWNER_BYTES = 2 * ID_BYTES
 
 
-def id_bytes(uuid: str) -> bytes:
-    """The 16 bytes of a UUID's text. Raises ValueError."""
-    raw = bytes.fromhex(uuid.replace("-", ""))
-    if len(raw) != ID_BYTES:
-        raise ValueError("not a UUID")
-    return raw
-
-
-def id_text(raw: bytes) -> str:
-    """A UUID's lower-case text, of its 16 bytes."""
-    digits = raw.hex()
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
-
-
 def owner_bytes(subject: SubjectKey, consent: ConsentId) -> bytes:
-    """Whose a template is and which consent it rests on: 32 bytes, so that one person's lie side by side."""
-    return id_bytes(subject) + id_bytes(consent)
+    """The ids of a subject and of the consent a template of theirs rests on, one after the other."""
+    return to_bytes(subject) + to_bytes(consent)
 
 
 def owner_of(raw: bytes) -> tuple[SubjectKey, ConsentId]:
-    return SubjectKey(id_text(raw[:ID_BYTES])), ConsentId(id_text(raw[ID_BYTES:]))
+    return SubjectKey(to_text(raw[:ID_BYTES])), ConsentId(to_text(raw[ID_BYTES:]))
 
 
 def template_id_of(raw: bytes) -> TemplateId:
-    return TemplateId(id_text(raw))
+    return TemplateId(to_text(raw))

@@ -7,7 +7,8 @@ When an erased key is really gone
     ``erase`` overwrites the key in its page and seals the page anew; with the commit nothing here finds or opens the
     template any more, after a crash neither. The old page still stands in the database file, and the old ciphertext
     may, until ``StoreFile.fold_log`` has returned: then no byte of either is in the file, its log or its index, and
-    whoever takes the disk and the site key can't open the template. (What a disk keeps of overwritten blocks, flash
+    whoever takes the disk and the site key can't open the template. A process killed in between folds when it starts
+    again: whoever opens the file calls ``fold_log`` first. (What a disk keeps of overwritten blocks, flash
     above all, is beyond a file: encrypt the disk.)
 
 What a backup can still open
@@ -27,10 +28,11 @@ import structlog
 
 from core.contract.consent import vouch
 from core.contract.ids import ConsentId, ModelId, SubjectKey, TemplateId
+from watchlists.faces.ids import to_bytes
 from watchlists.faces.template import Template
 from watchlists.store.errors import StoreFormatError, TooManyTemplatesError, UnknownTemplateError, WrongSiteKeyError
 from watchlists.store.exact import ExactReader
-from watchlists.store.ids import id_bytes, owner_bytes, owner_of, template_id_of
+from watchlists.store.ids import owner_bytes, owner_of, template_id_of
 from watchlists.store.key_pages import TABLES as KEY_TABLES
 from watchlists.store.key_pages import KeyPages
 from watchlists.store.rows import MAX_PER_CONSENT, OF_TEMPLATE, ONE_TEMPLATE, PLACE_BITS, key_in, places
@@ -130,7 +132,7 @@ class TemplateStore:
         pages = KeyPages(self._db, self._vault)
         gone = 0
         for subject in subjects:
-            first = id_bytes(subject)
+            first = to_bytes(subject)
             rows = self._db.execute(
                 "SELECT holding FROM holdings WHERE owner BETWEEN ? AND ?", (first + bytes(16), first + b"\xff" * 16)
             ).fetchall()
@@ -139,7 +141,7 @@ class TemplateStore:
             holding = self._holding(owner_bytes(*consent))
             gone += 0 if holding is None else self._drop(pages, holding)
         for template_id in templates:
-            gone += self._erase_one(pages, id_bytes(template_id))
+            gone += self._erase_one(pages, to_bytes(template_id))
         pages.flush()
         return gone
 
@@ -171,14 +173,14 @@ class TemplateStore:
 
         The proof was verified when the template was put in; who erases on withdrawal sees to it that it still stands.
         """
-        row = self._db.execute(ONE_TEMPLATE, (id_bytes(template_id),)).fetchone()
+        row = self._db.execute(ONE_TEMPLATE, (to_bytes(template_id),)).fetchone()
         if row is None:
             raise UnknownTemplateError(f"template {template_id} is not kept here: it was erased, or never arrived")
         sealed, owner, name, holding, page = row
         model, dimension = ModelId(name), (len(sealed) - SEAL_BYTES) // 4
         key = key_in(self._vault, holding, page)
         vector = self._vault.open_template(
-            model, dimension, key=key, template_id=id_bytes(template_id), owner=owner, sealed=sealed
+            model, dimension, key=key, template_id=to_bytes(template_id), owner=owner, sealed=sealed
         )
         if vector is None:
             raise UnknownTemplateError(f"template {template_id} is damaged here: enrol this person again")
@@ -206,7 +208,7 @@ class TemplateStore:
         return {ModelId(name): count for name, count in rows}
 
     def _put(self, pages: KeyPages, template: Template, model: int) -> None:
-        template_id = id_bytes(template.template_id)
+        template_id = to_bytes(template.template_id)
         owner = owner_bytes(template.subject, template.consent)
         self._erase_replaced(pages, template_id, owner)
         holding = self._holding(owner)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.watchlists.store.shelf import DIMENSION, MODEL, Shelf, as_found, face
+from watchlists.faces.ids import to_bytes
 from watchlists.faces.template import Template
 from watchlists.store.errors import UnknownTemplateError
-from watchlists.store.ids import id_bytes
 from watchlists.store.vault import PAGE_KEYS
 
 
@@ -59,8 +59,8 @@ def test_a_lost_page_of_keys_is_counted_too(shelf: Shelf, people: list[Template]
 def test_a_row_moved_under_another_id_does_not_open(shelf: Shelf, people: list[Template]) -> None:
     shelf.execute(
         "UPDATE face_templates SET template_id = ? WHERE template_id = ?",
-        id_bytes(face().template_id),
-        id_bytes(people[0].template_id),
+        to_bytes(face().template_id),
+        to_bytes(people[0].template_id),
     )
     assert damaged(shelf) == 1
     assert shelf.found() == as_found(*people[1:])

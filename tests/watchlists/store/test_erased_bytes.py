@@ -12,8 +12,8 @@ import pytest
 from core.contract.consent import ActiveConsent
 from tests.support.consents import standing_consent
 from tests.watchlists.store.shelf import Shelf, as_found, face
+from watchlists.faces.ids import to_bytes
 from watchlists.store.errors import LogNotFoldedError
-from watchlists.store.ids import id_bytes
 from watchlists.store.vault import PAGE_KEYS
 
 PIECE = 24
@@ -46,7 +46,7 @@ def test_nothing_of_an_erased_persons_key_or_templates_is_left(shelf: Shelf, oth
     shelf.erase(subjects=[proof.subject])
     shelf.file.fold_log()
     assert not any(pieces_left(shelf, one) for one in (old_page, *old))
-    assert id_bytes(proof.subject) not in shelf.bytes_on_disk()
+    assert to_bytes(proof.subject) not in shelf.bytes_on_disk()
 
 
 def test_a_replaced_templates_ciphertext_is_gone_too(shelf: Shelf) -> None:
@@ -56,6 +56,23 @@ def test_a_replaced_templates_ciphertext_is_gone_too(shelf: Shelf) -> None:
     shelf.put(face(mine.proof, name=mine.template_id))
     shelf.file.fold_log()
     assert not pieces_left(shelf, old)
+
+
+def test_killed_between_erasing_and_folding_the_next_start_folds(shelf: Shelf, tmp_path: Path) -> None:
+    gone, stays = face(), face()
+    shelf.put(gone, stays)
+    shelf.file.fold_log()
+    old = [*stored(shelf, "key_pages"), stored(shelf, "face_templates")[0]]
+    shelf.erase(subjects=[gone.subject])
+    folder = tmp_path / "as-it-was-killed"
+    folder.mkdir()
+    for side in ("", "-wal"):
+        shutil.copy(f"{shelf.path}{side}", folder)
+    with Shelf.open(folder / "lists.db") as again:
+        assert all(pieces_left(again, one) for one in old)
+        again.file.fold_log()
+        assert not any(pieces_left(again, one) for one in old)
+        assert again.found() == as_found(stays)
 
 
 def test_no_vector_is_ever_on_disk_in_the_clear(shelf: Shelf) -> None:
@@ -120,4 +137,4 @@ def test_the_ciphertext_of_an_older_copy_does_not_open_with_todays_keys(shelf: S
 
 
 def _owner(proof: ActiveConsent) -> tuple[bytes]:
-    return (id_bytes(proof.subject) + id_bytes(proof.consent),)
+    return (to_bytes(proof.subject) + to_bytes(proof.consent),)

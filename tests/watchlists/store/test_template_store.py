@@ -8,8 +8,8 @@ import pytest
 from core.contract.ids import ModelId
 from tests.support.consents import standing_consent
 from tests.watchlists.store.shelf import DIMENSION, MODEL, Shelf, as_found, drawn, face
+from watchlists.faces.ids import to_bytes, to_text
 from watchlists.store.errors import TooManyTemplatesError, UnknownTemplateError
-from watchlists.store.ids import id_bytes, id_text
 from watchlists.store.rows import MAX_PER_CONSENT
 from watchlists.store.template_store import Holding, Kept
 from watchlists.store.vault import PAGE_KEYS
@@ -25,9 +25,9 @@ def test_a_block_says_whose_each_row_is(shelf: Shelf) -> None:
     mine = face()
     shelf.put(mine)
     (block,) = shelf.store.blocks(MODEL, DIMENSION)
-    assert id_text(block.template_ids[0].tobytes()) == mine.template_id
-    assert id_text(block.subjects[0].tobytes()) == mine.subject
-    assert id_text(block.consents[0].tobytes()) == mine.consent
+    assert to_text(block.template_ids[0].tobytes()) == mine.template_id
+    assert to_text(block.subjects[0].tobytes()) == mine.subject
+    assert to_text(block.consents[0].tobytes()) == mine.consent
     assert block.locked.tolist() == [False]
     assert block.vectors.dtype == np.float32
 
@@ -241,7 +241,7 @@ def test_a_scan_under_way_does_not_keep_an_erased_key_in_the_log(shelf: Shelf) -
     shelf.file.fold_log()
     ids = [row.tobytes() for block in (first, *scan) for row in block.template_ids]
     assert len(ids) == 2_100
-    assert id_bytes(last.template_id) not in ids
+    assert to_bytes(last.template_id) not in ids
 
 
 def test_nothing_secret_is_printed(shelf: Shelf) -> None:

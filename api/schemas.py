@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
@@ -20,6 +21,8 @@ from core.contract.vocabulary import (
     VehicleKind,
     Verdict,
 )
+from core.people.consent.guardians import REF_PATTERN
+from core.people.consent.words import GuardianEvidence, Relation
 
 Uuid = Annotated[str, StringConstraints(pattern=UUID_PATTERN)]
 SlugText = Annotated[str, StringConstraints(pattern=SLUG_PATTERN)]
@@ -169,11 +172,14 @@ class Lists(Answer):
 
 
 class SubjectBody(Body):
+    """``born``: of children under 14 only the 14th birthday is kept, of others nothing. Without it nothing changes."""
+
     name: Annotated[str, Field(min_length=1, max_length=80)]
     kind: SubjectKind
     checkpoints: CheckpointIds
     valid_from: AwareDatetime | None = None
     valid_until: AwareDatetime | None = None
+    born: date | None = None
 
 
 class Consent(Answer):
@@ -184,7 +190,9 @@ class Consent(Answer):
     notice_version: str
     channel: str
     given_by: str
-    granted_at: AwareDatetime
+    granted_at: AwareDatetime | None
+    expires_at: AwareDatetime | None
+    deadline_at: AwareDatetime | None
     ended_at: AwareDatetime | None
 
 
@@ -195,6 +203,7 @@ class Subject(Answer):
     checkpoints: CheckpointIds
     valid_from: AwareDatetime
     valid_until: AwareDatetime | None
+    under_14: bool
     consent: Consent | None
     enrolled: bool
 
@@ -203,12 +212,26 @@ class Subjects(Answer):
     subjects: Annotated[list[Subject], Field(max_length=1000)]
 
 
+class GuardianBody(Body):
+    """``ref``: the guardian's own key, or the number of a paper file; no name."""
+
+    ref: Annotated[str, Field(pattern=REF_PATTERN)]
+    relation: Relation
+    evidence: GuardianEvidence
+
+
 class ConsentBody(Body):
-    """``notice_version``: of the notice the person was shown; ``given_by`` a guardian for children under 14."""
+    """``notice_version``: of the notice the person was shown; it says what for. ``given_by`` a guardian for children
+    under 14, with ``guardian``. ``reopened``: who declined within the last 90 days came by themselves."""
 
     notice_version: Annotated[str, Field(min_length=1, max_length=32)]
     channel: Literal["desk", "self_service", "phone"] = "desk"
     given_by: Literal["self", "guardian"] = "self"
+    guardian: GuardianBody | None = None
+    evidence_ref: Annotated[str, Field(min_length=1, max_length=64, pattern=REF_PATTERN)] | None = None
+    expires_at: AwareDatetime | None = None
+    locale: Literal["zh", "en"] = "zh"
+    reopened: bool = False
 
 
 class TicketBody(Body):

@@ -5,7 +5,7 @@ Works directly on the estate's database, on the core's own machine; the running 
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +14,6 @@ import typer
 from sqlalchemy.orm import Session
 
 from cli.desk import (
-    CONSOLE,
     AsJson,
     ConfigOption,
     FromOption,
@@ -35,20 +34,20 @@ from core.contract.vocabulary import SubjectKind, VehicleKind
 from core.errors import ConflictError, CoreError, InvalidError
 from core.keys import load_or_create_signing_key
 from core.lists.places import face_edges_at
-from core.people import consents, edges, enrolment, passes, subjects, vehicles
-from core.people.notices import notice
+from core.people import edges, enrolment, passes, subjects, vehicles
+from core.people.consent.queries import newest_consent
+from core.people.consent.words import FACE_ACCESS
 from core.service import plate_keeper
-from core.storage.schema import ConsentRow, EdgeRow, SubjectRow
+from core.storage.schema import EdgeRow, SubjectRow
 
 ENROL_TIMEOUT_S = 30.0
 MAX_PORTRAIT_BYTES = 7_500_000
 
 people_app = typer.Typer(name="people", no_args_is_help=True)
-consent_app = typer.Typer(name="consent", no_args_is_help=True, help="Record consent and its withdrawal.")
 pass_app = typer.Typer(name="pass", no_args_is_help=True, help="QR passes.")
 vehicle_app = typer.Typer(name="vehicle", no_args_is_help=True, help="Vehicles that may enter.")
 edge_app = typer.Typer(name="edge", no_args_is_help=True, help="Edges that may hold lists and templates.")
-for sub_app in (consent_app, pass_app, vehicle_app, edge_app):
+for sub_app in (pass_app, vehicle_app, edge_app):
     people_app.add_typer(sub_app)
 
 AtOption = Annotated[
@@ -58,7 +57,7 @@ AtOption = Annotated[
 
 @people_app.callback()
 def people() -> None:
-    """People with their consent, passes, vehicles; and the edges that may hold faces."""
+    """People, their passes and vehicles; and the edges that may hold faces. Consent: `anju consent`."""
     log_warnings()
 
 
@@ -76,6 +75,9 @@ def add(
     key: KeyOption = None,
     valid_from: FromOption = None,
     valid_until: UntilOption = None,
+    born: Annotated[
+        str | None, typer.Option("--born", metavar="DATE", help="Of a child: its 14th birthday is kept, no more.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Add a person, or bring the one with that key up to date."""
@@ -89,6 +91,7 @@ def add(
             valid_from=moment(valid_from) or now(),
             valid_until=moment(valid_until),
             now=now(),
+            born=_day(born),
         )
     tell(_person(row), f"{row.key}  {row.name}", as_json=as_json)
 
@@ -98,7 +101,8 @@ def list_people(config: ConfigOption, as_json: AsJson = False) -> None:
     """People who may pass."""
     with reading(config) as (_, db):
         rows = [
-            _person(row) | {"consent": consent.state if (consent := _newest(db, row.key)) is not None else None}
+            _person(row)
+            | {"consent": consent.state if (consent := newest_consent(db, row.key, FACE_ACCESS)) is not None else None}
             for row in subjects.list_subjects(db)
         ]
     tell_table(rows, ("key", "name", "kind", "checkpoints", "consent"), as_json=as_json)
@@ -124,7 +128,7 @@ def enrol(
     picture = portrait.read_bytes() if portrait.stat().st_size <= MAX_PORTRAIT_BYTES else None
     if picture is None:
         raise InvalidError(f"{portrait} is larger than {MAX_PORTRAIT_BYTES // 1_000_000} MB; send a smaller picture")
-    with reading(config) as (loaded, db):
+    with writing(config) as (loaded, db):
         row = _enrolling_edge(db, subject, edge)
         key = load_or_create_signing_key(loaded.file(loaded.config.core.signing_key_file))
         ticket = enrolment.issue_ticket(db, subject, row.id, key, now())
@@ -153,55 +157,6 @@ def post_portrait(url: str, ticket: str, picture: bytes) -> dict[str, Any]:
         detail = body.get("detail") if isinstance(body, dict) else None
         raise EnrolmentFailedError(f"not enrolled: {detail or f'the edge answered {answer.status_code}'}")
     return body
-
-
-@consent_app.command("give")
-def consent_give(
-    subject: SubjectOption,
-    *,
-    config: ConfigOption,
-    guardian: Annotated[bool, typer.Option("--guardian", help="Given by a parent or other guardian.")] = False,
-    channel: Annotated[consents.Channel, typer.Option("--channel")] = consents.Channel.DESK,
-    notice_shown: Annotated[
-        bool, typer.Option("--notice-shown", help="The current notice was shown and read; otherwise it is shown now.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Record that a person agreed to be recognised, on the words of the current notice."""
-    words = notice()
-    if not notice_shown:
-        typer.echo(f"{words.zh}\n{words.en}", err=True)
-        typer.confirm("本人（或监护人）已阅读并同意 / read and agreed by the person or guardian", abort=True, err=True)
-    with writing(config) as (_, db):
-        row = consents.do_grant_consent(
-            db,
-            subjects.subject(db, subject),
-            words,
-            channel=channel,
-            given_by=consents.GivenBy.GUARDIAN if guardian else consents.GivenBy.SELF,
-            now=now(),
-        )
-    tell(_consent(row), f"consent {row.id} is {row.state}", as_json=as_json)
-
-
-@consent_app.command("withdraw")
-def consent_withdraw(subject: SubjectOption, config: ConfigOption, as_json: AsJson = False) -> None:
-    """End a person's consent; every edge erases the templates at once. Other ways in stay open."""
-    with writing(config) as (_, db):
-        subjects.subject(db, subject)
-        standing = consents.active_consent(db, subject)
-        if standing is None:
-            raise consents.NoConsentError("there is no active consent to withdraw")
-        row = consents.do_withdraw_consent(db, consents.check_withdraw(db, standing.id), CONSOLE, now())
-    tell(_consent(row), f"consent {row.id} is {row.state}; every edge erases its templates", as_json=as_json)
-
-
-@consent_app.command("show")
-def consent_show(subject: SubjectOption, config: ConfigOption, as_json: AsJson = False) -> None:
-    """Every consent a person ever gave, newest first."""
-    with reading(config) as (_, db):
-        rows = [_consent(row) for row in consents.consents_of(db, subject)]
-    tell_table(rows, ("id", "state", "scope", "notice", "given_by", "granted_at", "ended_at"), as_json=as_json)
 
 
 @pass_app.command("issue")
@@ -314,8 +269,14 @@ def _enrolling_edge(db: Session, subject: str, named: str | None) -> EdgeRow:
     return next((row for row in trusted if row.online), trusted[0])
 
 
-def _newest(db: Session, subject: str) -> ConsentRow | None:
-    return next(iter(consents.consents_of(db, subject)), None)
+def _day(text: str | None) -> date | None:
+    """Raises InvalidError for what is no day."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InvalidError(f"{text!r} is no day; write 2016-05-04") from None
 
 
 def _person(row: SubjectRow) -> dict[str, Any]:
@@ -337,20 +298,4 @@ def _vehicle(row: vehicles.Vehicle) -> dict[str, Any]:
         "checkpoints": row.checkpoints,
         "valid_from": text_of(row.valid_from),
         "valid_until": text_of(row.valid_until),
-    }
-
-
-def _consent(row: ConsentRow) -> dict[str, Any]:
-    return {
-        "id": row.id,
-        "subject": row.subject,
-        "scope": row.scope,
-        "state": row.state,
-        "notice": row.notice_version,
-        "notice_sha256": row.notice_sha256,
-        "channel": row.channel,
-        "given_by": row.given_by,
-        "granted_at": text_of(row.granted_at),
-        "ended_at": text_of(row.ended_at),
-        "events": row.events,
     }

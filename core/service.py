@@ -21,7 +21,10 @@ from core.ingest.subscriber import Subscriber
 from core.keys import load_or_create_plate_key, load_or_create_signing_key
 from core.lists.places import do_sync_places
 from core.lists.relay import Relay
+from core.people.consent.restored import replay_tombstones
+from core.people.consent.upkeep import ConsentUpkeep
 from core.people.plates import PlateKeeper, do_seal_plates
+from core.people.tombstones import JOURNAL_FILE, JournalError, TombstoneJournal
 from core.storage.database import Database, database_url
 from core.storage.migrate import upgrade
 from core.storage.schema import SettingRow
@@ -34,11 +37,17 @@ log = structlog.get_logger()
 
 
 def prepare(loaded: LoadedConfig) -> None:
-    """Everything a first start needs: folder, signing key, tables, the configuration's places. Safe to repeat."""
+    """Everything a first start needs: folder, signing key, tables, the configuration's places. Safe to repeat.
+
+    Consents that ended before a backup was restored are ended again first. Raises JournalError, and what else a person
+    has to mend.
+    """
     loaded.prepare_state_dir()
     load_or_create_signing_key(loaded.file(loaded.config.core.signing_key_file))
     url = database_url(loaded.config, loaded.state_dir)
     upgrade(url)
+    with opened(loaded) as database:
+        replay_tombstones(database, tombstone_journal(loaded), datetime.now(UTC))
     with opened(loaded) as database, database.writing() as db:
         changed = do_sync_places(db, loaded.config, datetime.now(UTC))
         do_seal_plates(db, plate_keeper(loaded))
@@ -51,10 +60,16 @@ def plate_keeper(loaded: LoadedConfig) -> PlateKeeper:
     return PlateKeeper(load_or_create_plate_key(loaded.file(loaded.config.core.plate_key_file)))
 
 
+def tombstone_journal(loaded: LoadedConfig) -> TombstoneJournal:
+    """Where ended consents are written down, beside the database and in no backup of it."""
+    return TombstoneJournal(loaded.file(JOURNAL_FILE))
+
+
 @contextmanager
 def opened(loaded: LoadedConfig) -> Iterator[Database]:
-    """The estate's database, closed at the end."""
+    """The estate's database, closed at the end. Whatever ends a consent stands in the journal before it commits."""
     database = Database(database_url(loaded.config, loaded.state_dir))
+    database.before_commit(tombstone_journal(loaded).write_noted)
     try:
         yield database
     finally:
@@ -76,7 +91,8 @@ async def _serve(loaded: LoadedConfig, database: Database) -> None:
     relay = Relay(database, loaded.config.estate.id, key, plate_keeper(loaded).read)
     subscriber = Subscriber(loaded, database, relay)
     work = asyncio.ensure_future(subscriber.run())
-    upkeep = asyncio.ensure_future(_keep_house(database, subscriber))
+    consents = ConsentUpkeep(database, tombstone_journal(loaded))
+    upkeep = asyncio.ensure_future(_keep_house(database, subscriber, consents))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, work.cancel)
@@ -90,10 +106,15 @@ async def _serve(loaded: LoadedConfig, database: Database) -> None:
         await asyncio.gather(upkeep, return_exceptions=True)
 
 
-async def _keep_house(database: Database, subscriber: Subscriber) -> None:
-    """Say regularly that the core lives and what it counted; keep the live stream short."""
+async def _keep_house(database: Database, subscriber: Subscriber, consents: ConsentUpkeep) -> None:
+    """Say regularly that the core lives and what it counted; do what consents ask for; keep the live stream short."""
     while True:
-        facts = {"at": isoformat(datetime.now(UTC)), "broker": subscriber.connected, "counts": dict(subscriber.counts)}
+        try:
+            await asyncio.to_thread(consents.run, datetime.now(UTC))
+        except (SQLAlchemyError, JournalError) as error:
+            log.warning("consent.upkeep_missed", error=type(error).__name__)
+        counts = dict(subscriber.counts) | {f"consent_{name}": number for name, number in consents.counts.items()}
+        facts = {"at": isoformat(datetime.now(UTC)), "broker": subscriber.connected, "counts": counts}
         try:
             await asyncio.to_thread(_upkeep, database, facts)
         except SQLAlchemyError as error:  # locked, full, away, or another core was faster: the next one will do

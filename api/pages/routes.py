@@ -27,6 +27,7 @@ from core.alerts import AlertNotFoundError, AlreadyAcknowledgedError, check_ackn
 from core.contract.config import Name
 from core.people import edges as edge_people
 from core.people import subjects
+from core.people.consent.words import GuardianEvidence, Relation
 from core.people.notices import notice
 from core.storage.schema import EdgeRow
 
@@ -104,7 +105,7 @@ def people(request: Request, who: PeopleReader, context: Context) -> Response:
             context,
             "people.html",
             who,
-            people=roster.list_subjects(db, MAX_PEOPLE),
+            people=roster.list_subjects(db, MAX_PEOPLE, context.now()),
             max_people=MAX_PEOPLE,
             places=_places(context),
             edges=[estate.describe_edge(row) for row in rows],
@@ -112,6 +113,8 @@ def people(request: Request, who: PeopleReader, context: Context) -> Response:
             lists={row.id: (row.list_acked, row.list_head) for row in rows},
             enrolling=enrolling,
             face_notice=notice(),
+            relations=list(Relation),
+            papers=list(GuardianEvidence),
         )
     origins = sorted({origin for url in enrolling.values() if (origin := _origin(url))})
     page.headers["content-security-policy"] = content_security_policy(origins)
@@ -122,7 +125,7 @@ def people(request: Request, who: PeopleReader, context: Context) -> Response:
 def person(request: Request, who: PeopleReader, context: Context, key: schemas.Uuid) -> Response:
     """One row of the page, for it to draw anew. Raises NotFoundError."""
     with context.database.reading() as db:
-        one = roster.describe_subject(db, subjects.subject(db, key))
+        one = roster.describe_subject(db, subjects.subject(db, key), context.now())
         enrolling = _enrolling(edge_people.list_edges(db))
         return render(
             request,
@@ -133,6 +136,8 @@ def person(request: Request, who: PeopleReader, context: Context, key: schemas.U
             places=_places(context),
             enrolling=enrolling,
             face_notice=notice(),
+            relations=list(Relation),
+            papers=list(GuardianEvidence),
         )
 
 

@@ -11,7 +11,9 @@ from api import estate, roster, schemas
 from api.context import Context
 from api.problems import CONFLICT, NOT_FOUND, RESPONSES, ProblemError
 from api.signin import PeopleReader, PeopleWriter
-from core.people import consents, enrolment, subjects
+from core.people import enrolment, subjects
+from core.people.consent.guardians import Guardian
+from core.people.consent.ledger import check_withdraw, do_grant_consent, do_withdraw_consent
 from core.people.edges import edge as find_edge
 from core.people.notices import notice
 from core.storage.schema import SubjectRow
@@ -25,7 +27,7 @@ def get_subjects(
 ) -> schemas.Subjects:
     """People who may pass, by name, each with the newest consent."""
     with context.database.reading() as db:
-        return schemas.Subjects(subjects=roster.list_subjects(db, limit))
+        return schemas.Subjects(subjects=roster.list_subjects(db, limit, context.now()))
 
 
 @router.put("/subjects/{key}", responses=CONFLICT)
@@ -47,8 +49,9 @@ def put_subject(_who: PeopleWriter, context: Context, key: schemas.Uuid, body: s
             valid_from=start,
             valid_until=body.valid_until,
             now=now,
+            born=body.born,
         )
-        return roster.describe_subject(db, row)
+        return roster.describe_subject(db, row, now)
 
 
 @router.delete("/subjects/{key}", status_code=204, responses=NOT_FOUND)
@@ -60,16 +63,23 @@ def delete_subject(_who: PeopleWriter, context: Context, key: schemas.Uuid) -> R
 
 
 @router.post("/subjects/{key}/consents", status_code=201, responses=NOT_FOUND | CONFLICT)
-def post_consent(_who: PeopleWriter, context: Context, key: schemas.Uuid, body: schemas.ConsentBody) -> schemas.Consent:
-    """Record the person's consent to face recognition, on the words of the notice they were shown."""
+def post_consent(who: PeopleWriter, context: Context, key: schemas.Uuid, body: schemas.ConsentBody) -> schemas.Consent:
+    """Record the person's consent to what the notice says that they were shown: one act for one purpose."""
+    guardian = Guardian(**body.guardian.model_dump()) if body.guardian is not None else None
     with context.database.writing() as db:
-        row = consents.do_grant_consent(
+        row = do_grant_consent(
             db,
             subjects.subject(db, key),
             notice(body.notice_version),
             channel=body.channel,
             given_by=body.given_by,
             now=context.now(),
+            guardian=guardian,
+            evidence_ref=body.evidence_ref,
+            expires_at=body.expires_at,
+            locale=body.locale,
+            by=who.account,
+            reopened=body.reopened,
         )
         return schemas.Consent.model_validate(row)
 
@@ -78,15 +88,15 @@ def post_consent(_who: PeopleWriter, context: Context, key: schemas.Uuid, body: 
 def post_withdrawal(who: PeopleWriter, context: Context, consent_id: schemas.Uuid) -> schemas.Consent:
     """End the consent. Templates are erased here at once and at every edge; /lists shows when each has confirmed."""
     with context.database.writing() as db:
-        consent = consents.check_withdraw(db, consent_id)
-        return schemas.Consent.model_validate(consents.do_withdraw_consent(db, consent, who.account, context.now()))
+        consent = check_withdraw(db, consent_id)
+        return schemas.Consent.model_validate(do_withdraw_consent(db, consent, who.account, context.now()))
 
 
 @router.post("/subjects/{key}/enrolment-tickets", status_code=201, responses=NOT_FOUND | CONFLICT)
 def post_ticket(_who: PeopleWriter, context: Context, key: schemas.Uuid, body: schemas.TicketBody) -> schemas.Ticket:
     """Leave to enrol the person's face once, at that edge, within minutes. Needs an active consent."""
     now = context.now()
-    with context.database.reading() as db:
+    with context.database.writing() as db:
         ticket = enrolment.issue_ticket(db, key, body.edge, context.signing_key, now)
         state = estate.state_of(find_edge(db, body.edge))
     if state is None or state.enrol_url is None:

@@ -22,7 +22,9 @@ from core.contract.signed import EnrolmentTicket, Recipient, sign_ticket
 from core.errors import InvalidError
 from core.lists.changes import ChangeOp, note_change
 from core.lists.places import edges_at, face_edges_at
-from core.people.consents import ConsentState, NoConsentError, active_consent
+from core.people.consent.errors import NoConsentError
+from core.people.consent.machine import ConsentState
+from core.people.consent.queries import active_consent
 from core.people.edges import EdgeNotApprovedError, is_trusted, key_fingerprint
 from core.people.edges import edge as find_edge
 from core.people.subjects import subject as find_subject

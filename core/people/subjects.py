@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -15,7 +15,8 @@ from core.errors import ConflictError, InvalidError, NotFoundError
 from core.lists.changes import ChangeOp, all_edges, note_change
 from core.lists.places import edges_at, unknown_checkpoints
 from core.lists.snapshot import forget_at
-from core.people.consents import end_consents_of
+from core.people.consent.endings import end_consents_of
+from core.people.consent.guardians import check_age
 from core.storage.schema import PassRow, SealedTemplateRow, SubjectRow
 
 MAX_CHECKPOINTS = 1000
@@ -53,11 +54,13 @@ def do_put_subject(
     valid_from: datetime,
     valid_until: datetime | None,
     now: datetime,
+    born: date | None = None,
 ) -> SubjectRow:
     """Add the person with that key, or bring them up to date; edges are told what changed for them.
 
     Doing it again with the same values changes nothing. Templates kept for an edge whose checkpoints the person no
-    longer uses are deleted. Raises InvalidError, SubjectRemovedError.
+    longer uses are deleted. born: of a child under 14 only the 14th birthday is kept, of others nothing; None leaves
+    what is known. Raises InvalidError, SubjectRemovedError, GuardianNeededError.
     """
     check_key(key)
     name, kind = name.strip(), SubjectKind(kind)
@@ -72,6 +75,7 @@ def do_put_subject(
     row = db.get(SubjectRow, key, with_for_update=True, populate_existing=True)
     if row is not None and row.removed_at is not None:
         raise SubjectRemovedError("this person was removed; add them again under a new key")
+    turns_14_on = check_age(db, row, key, born, now)
     told = (kind.value, scope, valid_from, valid_until)
     # Asked before a new row is added: a query would write it half-filled.
     lost = edges_at(db, row.checkpoints if row is not None else ()) - edges_at(db, scope)
@@ -79,10 +83,11 @@ def do_put_subject(
         row = SubjectRow(key=key, name=name, created_at=now, checkpoints=[])
         db.add(row)
     elif (row.kind, row.checkpoints, row.valid_from, row.valid_until) == told:
-        row.name = name  # the name never leaves the core
+        row.name, row.turns_14_on = name, turns_14_on  # neither leaves the core
         db.flush()
         return row
-    row.name, row.kind, row.checkpoints, row.valid_from, row.valid_until = name, *told
+    row.name, row.turns_14_on = name, turns_14_on
+    row.kind, row.checkpoints, row.valid_from, row.valid_until = told
     db.flush()
     for edge in lost:
         forget_at(db, edge, key)

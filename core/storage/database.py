@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,10 @@ class Database:
         """One transaction: committed at the end, rolled back on any error."""
         with self._write_sessions.begin() as session:
             yield session
+
+    def before_commit(self, hook: Callable[[Session], None]) -> None:
+        """Have ``hook`` called in every writing transaction right before it commits; what it raises undoes all."""
+        event.listen(self._write_sessions, "before_commit", hook)
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:

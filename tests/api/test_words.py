@@ -22,7 +22,8 @@ from core.contract.vocabulary import (
     SubjectKind,
     Verdict,
 )
-from core.people.consents import ConsentState
+from core.people.consent.machine import ConsentState
+from core.people.consent.words import GuardianEvidence, Relation
 
 PAGES = Path(words.__file__).parent
 PLACEHOLDER = re.compile(r"{(\w+)}")
@@ -34,6 +35,8 @@ SHOWN: dict[str, type[StrEnum]] = {
     "gate": GateState,
     "plate": PlateColour,
     "reason": Reason,
+    "paper": GuardianEvidence,
+    "relation": Relation,
     "ring": Ring,
     "severity": Severity,
     "subject": SubjectKind,

@@ -131,10 +131,11 @@ def test_an_edge_shows_the_same_fingerprint_every_time_and_an_unknown_one_none(c
 
 def test_a_person_is_added_consents_and_withdraws(console: Console) -> None:
     who = console.json("people", "add", "王小明", "--checkpoint", "gate", "--checkpoint", "door")["key"]
-    assert "no active consent" in console.refusal("people", "consent", "withdraw", "--subject", who)
-    given = console.json("people", "consent", "give", "--subject", who, "--notice-shown", "--guardian")
-    assert (given["state"], given["given_by"], given["notice"]) == ("active", "guardian", "face-access-1")
-    code, out, _ = console.run("people", "consent", "withdraw", "--subject", who)
+    assert "no active consent" in console.refusal("consent", "withdraw", "--subject", who)
+    guardian = ("--guardian", "file-2026-17", "--relation", "parent", "--guardian-evidence", "household_register")
+    given = console.json("consent", "give", "--subject", who, "--notice-shown", *guardian)
+    assert (given["state"], given["given_by"], given["notice"]) == ("active", "guardian", "face-access-2")
+    code, out, _ = console.run("consent", "withdraw", "--subject", who)
     assert (code, out) == (0, f"consent {given['id']} is withdrawn; every edge erases its templates\n")
     assert [one["consent"] for one in console.json("people", "list")] == ["withdrawn"]
     assert console.json("people", "remove", who) == {"key": who, "removed": True}

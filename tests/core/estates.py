@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from sqlalchemy.orm import Session
 
 from core.contract.base import Message
 from core.contract.config import EstateConfig
@@ -17,11 +18,13 @@ from core.contract.events import EVENT_TYPES, EdgeStateV1, PassageV1, TemplateSe
 from core.contract.ids import EdgeId, EventId, new_id
 from core.contract.sealing import TEMPLATE_INFO, fingerprint, seal
 from core.ingest.arrivals import Arrival
-from core.people.consents import do_grant_consent
+from core.people.consent.ledger import do_grant_consent
+from core.people.enrolment import TemplateOutcome, do_store_template
 from core.people.notices import notice
 from core.people.plates import PlateKeeper
 from core.people.subjects import do_put_subject
 from core.storage.database import Database
+from core.storage.schema import EnrolmentTicketRow
 
 PLATES = PlateKeeper(b"p" * 32)
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -188,6 +191,19 @@ def sealed_template(
     ]
     fields = {"template_id": template_id or new_id(), "subject": subject, "consent": consent}
     return TemplateSealedV1.model_validate(fields | {"model": "sface@0ba9fbfa01b5", "quality": 0.9, "sealed": sealed})
+
+
+def give_ticket(db: Session, subject: str, consent: str, edge: str = "edge-1") -> None:
+    """Leave to enrol that person once at ``edge``, as if issued a moment before `NOW`."""
+    ticket = EnrolmentTicketRow(id=new_id(), subject=subject, consent_id=consent, edge_id=edge, expires_at=NOW)
+    db.add(ticket)
+    db.flush()
+
+
+def enrol(db: Session, template: TemplateSealedV1, edge: str = "edge-1") -> TemplateOutcome:
+    """``edge`` gets a ticket for the person, and this template comes of it."""
+    give_ticket(db, template.subject, template.consent, edge)
+    return do_store_template(db, template, edge, NOW)
 
 
 def consenting_person(database: Database, *checkpoints: str, name: str = "王小明") -> tuple[str, str]:

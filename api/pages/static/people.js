@@ -64,6 +64,7 @@ function addPerson(form) {
     kind: entered.get("kind"),
     checkpoints: entered.getAll("checkpoints"),
     valid_until: until ? new Date(until).toISOString() : null,
+    born: entered.get("born") || null,
   });
 }
 
@@ -77,8 +78,14 @@ function newKey() {
 }
 
 function giveConsent(form) {
-  const given_by = new FormData(form).get("given_by");
-  sendAndReload("POST", form.dataset.consentForm, { notice_version: form.dataset.notice, given_by, channel: "desk" });
+  const entered = new FormData(form);
+  const { consentForm: url, notice: notice_version, locale } = form.dataset;
+  const consent = { notice_version, locale, channel: "desk", given_by: "self", reopened: entered.has("reopened") };
+  if (entered.has("ref")) {
+    consent.given_by = "guardian";
+    consent.guardian = { ref: entered.get("ref"), relation: entered.get("relation"), evidence: entered.get("evidence") };
+  }
+  sendAndReload("POST", url, consent);
 }
 
 async function enrol(form) {

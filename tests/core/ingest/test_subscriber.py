@@ -21,7 +21,7 @@ from core.contract.lists import ListDeltaV1
 from core.contract.topics import Channel
 from core.embedded_broker import EmbeddedBroker
 from core.ingest.connection import SubscriptionRefusedError, subscribe
-from core.people.consents import check_withdraw, do_withdraw_consent
+from core.people.consent.ledger import check_withdraw, do_withdraw_consent
 from core.people.edges import do_approve_edge, edge
 from core.storage import database as storage
 from core.storage.database import Database

@@ -11,7 +11,7 @@ from core.contract.ids import EstateId
 from core.contract.lists import ListReceiptV1
 from core.lists.receipts import do_note_receipt
 from core.lists.relay import RESEND_S, Relay
-from core.people.consents import check_withdraw, do_withdraw_consent
+from core.people.consent.ledger import check_withdraw, do_withdraw_consent
 from core.storage.database import Database
 from tests.core.estates import NOW, PLATES, consenting_person
 from tests.core.lists.test_render import receipt

@@ -18,7 +18,7 @@ from core.lists import render
 from core.lists.places import do_sync_places
 from core.lists.receipts import do_note_receipt
 from core.lists.render import render_batch, render_delta
-from core.people.consents import check_withdraw, do_withdraw_consent
+from core.people.consent.ledger import check_withdraw, do_withdraw_consent
 from core.people.edges import edge
 from core.people.enrolment import do_store_template
 from core.people.subjects import do_remove_subject

@@ -12,7 +12,7 @@ from core.contract.ids import new_id
 from core.ingest.arrivals import read
 from core.ingest.batch import Rulebook, commit_batch
 from core.lists.places import do_sync_places
-from core.people.consents import check_withdraw, do_withdraw_consent
+from core.people.consent.ledger import check_withdraw, do_withdraw_consent
 from core.people.enrolment import do_store_template
 from core.people.passes import do_issue_pass, do_revoke_pass
 from core.people.subjects import do_put_subject, do_remove_subject

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from cli.consent import consent_app
 from cli.people import EnrolmentFailedError, people_app, post_portrait
 from core.contract.config_file import LoadedConfig, load_config
 from core.contract.signed import verify_pass, verify_ticket
@@ -61,9 +62,10 @@ def loaded(tmp_path: Path) -> LoadedConfig:
 
 
 def anju(loaded: LoadedConfig, *arguments: str) -> Any:
-    """What `anju people ... --json` printed. Raises what it raises."""
-    command = [*arguments, "--config", str(loaded.path), "--json"]
-    done = CliRunner().invoke(people_app, command, catch_exceptions=False)
+    """What `anju people ... --json` (or `anju consent ...`) printed. Raises what it raises."""
+    app, rest = (consent_app, arguments[1:]) if arguments[0] == "consent" else (people_app, arguments)
+    command = [*rest, "--config", str(loaded.path), "--json"]
+    done = CliRunner().invoke(app, command, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return json.loads(done.stdout)
 
@@ -118,8 +120,8 @@ def test_a_time_without_an_offset_is_refused(loaded: LoadedConfig) -> None:
 
 def test_consent_is_not_recorded_unless_somebody_says_the_notice_was_read(loaded: LoadedConfig) -> None:
     who = anju(loaded, "add", "王小明", "--checkpoint", "gate")["key"]
-    command = ["consent", "give", "--subject", who, "--config", str(loaded.path)]
-    refused = CliRunner().invoke(people_app, command, input="n\n")
+    command = ["give", "--subject", who, "--config", str(loaded.path)]
+    refused = CliRunner().invoke(consent_app, command, input="n\n")
     assert refused.exit_code == 1
     assert "撤回" in refused.stderr
     assert anju(loaded, "consent", "show", "--subject", who) == []

@@ -1,0 +1,105 @@
+"""The one place that moves a consent from state to state, with everything the move means for templates at the edges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from core.contract.base import isoformat
+from core.lists.changes import ChangeOp, all_edges, note_change
+from core.lists.places import edges_at
+from core.people.consent.machine import ENDED, MEANING, ConsentEvent, ConsentState, Templates, next_state
+from core.people.consent.periods import OFFER, RECONSENT_GRACE, SUSPENDED_AT_MOST
+from core.people.consent.words import Channel, Scope
+from core.people.tombstones import Tombstone, note_tombstone
+from core.storage.schema import ConsentRow, EdgeRow, ErasureRow, SealedTemplateRow, SubjectRow, TemplateLockRow
+
+_DEADLINES = {
+    ConsentState.NOTICED: OFFER,
+    ConsentState.SUSPENDED: SUSPENDED_AT_MOST,
+    ConsentState.RECONSENT_DUE: RECONSENT_GRACE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """When something happened to a consent, and who did it where. by: account; None for time itself, or a replay."""
+
+    at: datetime
+    by: str | None = None
+    channel: Channel | None = None
+    reason: str | None = None
+
+
+def do_move(db: Session, consent: ConsentRow, event: ConsentEvent, act: Act) -> ConsentRow:
+    """Move the consent, write its history, and bring templates in step with the state it is in now.
+
+    The caller holds the row lock. Locks edges when templates are concerned. Raises IllegalTransitionError.
+    """
+    before = ConsentState(consent.state)
+    after = next_state(before, event)
+    consent.state, consent.state_since = after.value, act.at
+    consent.deadline_at = act.at + _DEADLINES[after] if after in _DEADLINES else None
+    if after in ENDED:
+        consent.ended_at = act.at
+    consent.events = [*consent.events, _entry(consent, event, before, after, act)]
+    db.flush()
+    if consent.scope == Scope.FACE_SITE_SERVER:
+        if MEANING[before] is Templates.SEARCHABLE and after is not ConsentState.ACTIVE:
+            _forget_at_site_server(db, consent, act.at)
+    elif (MEANING[before], MEANING[after]) == (Templates.SEARCHABLE, Templates.LOCKED):
+        note_change(db, all_edges(db), ChangeOp.LOCK_TEMPLATES, consent.subject, consent.id, now=act.at)
+    elif (MEANING[before], MEANING[after]) == (Templates.LOCKED, Templates.SEARCHABLE):
+        note_change(db, all_edges(db), ChangeOp.UNLOCK_TEMPLATES, consent.subject, consent.id, now=act.at)
+    if after in ENDED:
+        note_tombstone(db, Tombstone(subject=consent.subject, consent=consent.id, event=event.value, at=act.at))
+        do_erase(db, consent, act.at)
+    return consent
+
+
+def do_erase(db: Session, consent: ConsentRow, now: datetime) -> None:
+    """Delete what rests on an ended consent, tell every edge, and ask each that was ever trusted to prove it.
+
+    Every edge, not only those that were sent a template: each one's receipt proves that it holds none. Asking again
+    renews the request; what was confirmed stays confirmed.
+    """
+    db.execute(delete(TemplateLockRow).where(TemplateLockRow.consent_id == consent.id))
+    db.execute(delete(SealedTemplateRow).where(SealedTemplateRow.consent_id == consent.id))
+    numbers = note_change(db, all_edges(db), ChangeOp.ERASE_TEMPLATES, consent.subject, consent.id, now=now)
+    trusted = select(EdgeRow.id).where(EdgeRow.id.in_(numbers), EdgeRow.approved_key_base64.is_not(None))
+    for edge in sorted(db.scalars(trusted)):
+        row = db.get(ErasureRow, (consent.id, edge))
+        if row is None:
+            db.add(
+                ErasureRow(
+                    consent_id=consent.id, edge_id=edge, subject=consent.subject, number=numbers[edge], asked_at=now
+                )
+            )
+        elif row.confirmed_at is None:
+            row.number, row.asked_at = numbers[edge], now
+    db.flush()
+
+
+def _forget_at_site_server(db: Session, consent: ConsentRow, now: datetime) -> None:
+    """Take the person's templates from edges that hold them for storage only: at none of the person's checkpoints."""
+    subject = db.get(SubjectRow, consent.subject)
+    at_checkpoints = edges_at(db, subject.checkpoints) if subject is not None else set()
+    held = select(SealedTemplateRow).where(
+        SealedTemplateRow.subject == consent.subject, SealedTemplateRow.edge_id.not_in(at_checkpoints)
+    )
+    for row in db.scalars(held.order_by(SealedTemplateRow.edge_id, SealedTemplateRow.template_id)).all():
+        note_change(db, [row.edge_id], ChangeOp.ERASE_TEMPLATE, row.template_id, now=now)
+        db.delete(row)
+    db.flush()
+
+
+def _entry(
+    consent: ConsentRow, event: ConsentEvent, before: ConsentState, after: ConsentState, act: Act
+) -> dict[str, Any]:
+    optional = {"by": act.by, "channel": act.channel.value if act.channel else None, "reason": act.reason}
+    said = {"event": event.value, "from": before.value, "to": after.value, "at": isoformat(act.at)}
+    return said | {"notice": consent.notice_version} | {name: value for name, value in optional.items() if value}

@@ -130,6 +130,8 @@ def interval(estimate: float, variance: float, *, fewest: int, most: int) -> Rat
     errors = estimate * trials
     low = float(stats.beta.ppf(tail, errors, trials - errors + 1)) if estimate > 0 else 0.0
     high = float(stats.beta.ppf(1 - tail, errors + 1, trials - errors)) if estimate < 1 else 1.0
+    # Beta's quantiles are not numbers where a count is next to nothing: then nothing is known on that side.
+    low, high = float(np.nan_to_num(low, nan=0.0)), float(np.nan_to_num(high, nan=1.0))
     return Rate(estimate=estimate, low=min(low, estimate), high=max(high, estimate))
 
 

@@ -1,0 +1,1 @@
+"""Thresholds: found in scores, kept in a file, used by an edge."""

@@ -51,7 +51,9 @@ def decide(checkpoint: FaceGate | Door | PlateLane, evidence: Evidence, lists: L
 
 
 def _on_face(checkpoint: FaceGate, seen: FaceEvidence, lists: ListView, now: datetime) -> Decision:
-    reason = _objection_to_shots(seen, lists, now) or objection_to_match(seen.match)
+    if not lists.recogniser_may_run(now):
+        return Decision(Verdict.USE_OTHER_METHOD, Reason.LIST_STALE, Credential.FACE)
+    reason = _objection_to_shots(seen) or objection_to_match(seen.match)
     if seen.match is None or reason is not None:
         return Decision(Verdict.USE_OTHER_METHOD, reason or Reason.NO_MATCH, Credential.FACE)
     subject = seen.match.subject
@@ -64,9 +66,7 @@ def _on_face(checkpoint: FaceGate, seen: FaceEvidence, lists: ListView, now: dat
     return Decision(Verdict.USE_OTHER_METHOD, standing, Credential.FACE, subject)
 
 
-def _objection_to_shots(seen: FaceEvidence | PassEvidence, lists: ListView, now: datetime) -> Reason | None:
-    if not lists.recogniser_may_run(now):
-        return Reason.LIST_STALE
+def _objection_to_shots(seen: FaceEvidence | PassEvidence) -> Reason | None:
     if seen.others_in_zone > 0:
         return Reason.CROWDED
     return Reason.LOW_QUALITY if seen.good_shots < 1 else None
@@ -112,9 +112,12 @@ def _objection_to_pass(qr: QrPass, checkpoint: Door, lists: ListView, now: datet
 
 
 def _objection_to_holder(seen: PassEvidence, lists: ListView, now: datetime) -> Reason | None:
+    if not lists.recogniser_may_run(now):
+        # Before anything else: who has a template, only lists that are not too old can say.
+        return Reason.LIST_STALE
     if not seen.enrolled:
         return Reason.NO_TEMPLATE
-    objection = _objection_to_shots(seen, lists, now)
+    objection = _objection_to_shots(seen)
     if objection is not None:
         return objection
     if seen.face_score is None:

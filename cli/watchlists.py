@@ -121,6 +121,7 @@ def thresholds_command(
     """Which thresholds an edge uses for a model and a gallery, and what they rest on."""
     known = _model_id(model)
     table = calibration_of(known) if calibration is None else load_calibration(calibration, known)
+    made = None if calibration is None else read_calibration(calibration)
     used, standing = table.identify_at(gallery), table.standing(gallery)
     told: dict[str, Any] = {
         "model": known,
@@ -129,18 +130,16 @@ def thresholds_command(
         "verify": {"cosine": table.verify},
         "standing": standing.state,
         "text": standing.text,
-        "calibration": None,
+        "calibration": None if made is None else made.model_dump(mode="json"),
     }
-    if calibration is not None:
-        told["calibration"] = read_calibration(calibration).model_dump(mode="json")
     if as_json:
         typer.echo(json.dumps(told, ensure_ascii=False, indent=1))
         return
     typer.echo(f"{known}, {gallery} templates: {standing.state}, {standing.text}")
     typer.echo(f"one among many (identify): {used.cosine:.4f}, {used.basis}")
     typer.echo(f"one to one (verify):       {table.verify:.4f}")
-    if calibration is not None:
-        _show(read_calibration(calibration), None)
+    if made is not None:
+        _show(made, None)
 
 
 def _model_id(name: str) -> ModelId:

@@ -20,7 +20,7 @@ from watchlists.thresholds.errors import BadScoresError, NoImpostorsError
 Numbers = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 MAX_COMPARISONS = 20_000_000
-"""About 1 GB while they are sorted; 4,400 people with one picture each, everybody against everybody."""
+"""About 3.5 GB while they are sorted; 4,400 people with one picture each, everybody against everybody."""
 _COSINE_ROUNDING = 1e-3
 
 

@@ -19,8 +19,10 @@ from core.contract.base import isoformat
 from core.contract.config_file import LoadedConfig
 from core.ingest.subscriber import Subscriber
 from core.keys import load_or_create_plate_key, load_or_create_signing_key
-from core.lists.places import do_sync_places
 from core.lists.relay import Relay
+from core.lists.sent_numbers import SentNumbers, do_note_restored
+from core.lists.sync_places import do_sync_places
+from core.lists.upkeep import ListUpkeep
 from core.people.consent.restored import replay_tombstones
 from core.people.consent.upkeep import ConsentUpkeep
 from core.people.plates import PlateKeeper, do_seal_plates
@@ -47,9 +49,11 @@ def prepare(loaded: LoadedConfig) -> None:
     url = database_url(loaded.config, loaded.state_dir)
     upgrade(url)
     with opened(loaded) as database:
+        with database.writing() as db:
+            do_note_restored(db, SentNumbers(loaded.state_dir).read())
         replay_tombstones(database, tombstone_journal(loaded), datetime.now(UTC))
     with opened(loaded) as database, database.writing() as db:
-        changed = do_sync_places(db, loaded.config, datetime.now(UTC))
+        changed = do_sync_places(db, loaded.config)
         do_seal_plates(db, plate_keeper(loaded))
     if changed:
         log.info("lists.told_anew", edges=sorted(changed))
@@ -88,11 +92,13 @@ def run_core(loaded: LoadedConfig) -> None:
 
 async def _serve(loaded: LoadedConfig, database: Database) -> None:
     key = load_or_create_signing_key(loaded.file(loaded.config.core.signing_key_file))
-    relay = Relay(database, loaded.config.estate.id, key, plate_keeper(loaded).read)
+    sent_numbers = SentNumbers(loaded.state_dir)
+    relay = Relay(database, loaded.config.estate.id, key, plate_keeper(loaded).read, sent_numbers)
     subscriber = Subscriber(loaded, database, relay)
     work = asyncio.ensure_future(subscriber.run())
     consents = ConsentUpkeep(database, tombstone_journal(loaded))
-    upkeep = asyncio.ensure_future(_keep_house(database, subscriber, consents))
+    lists = ListUpkeep(database, loaded.config)
+    upkeep = asyncio.ensure_future(_keep_house(database, subscriber, consents, lists))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, work.cancel)
@@ -106,13 +112,17 @@ async def _serve(loaded: LoadedConfig, database: Database) -> None:
         await asyncio.gather(upkeep, return_exceptions=True)
 
 
-async def _keep_house(database: Database, subscriber: Subscriber, consents: ConsentUpkeep) -> None:
-    """Say regularly that the core lives and what it counted; do what consents ask for; keep the live stream short."""
+async def _keep_house(database: Database, subscriber: Subscriber, consents: ConsentUpkeep, lists: ListUpkeep) -> None:
+    """Say regularly that the core lives and what it counted; do what consents and lists ask for; keep rows few."""
     while True:
         try:
             await asyncio.to_thread(consents.run, datetime.now(UTC))
         except (SQLAlchemyError, JournalError) as error:
             log.warning("consent.upkeep_missed", error=type(error).__name__)
+        try:
+            await asyncio.to_thread(lists.run, datetime.now(UTC))
+        except SQLAlchemyError as error:
+            log.warning("lists.upkeep_missed", error=type(error).__name__)
         counts = dict(subscriber.counts) | {f"consent_{name}": number for name, number in consents.counts.items()}
         facts = {"at": isoformat(datetime.now(UTC)), "broker": subscriber.connected, "counts": counts}
         try:

@@ -119,6 +119,8 @@ class EdgeConfig(Message):
     threads: Annotated[int, Field(ge=1, le=64)] = 1
     outbox_max_rows: Annotated[int, Field(ge=100)] = 200_000
     outbox_max_bytes: Annotated[int, Field(ge=1_000_000)] = 2_000_000_000
+    holds: Literal["gate", "site_server"] = "gate"
+    """``site_server``: templates are held apart from the gates, so only of people who consented to just that."""
     recogniser_needs_lists_within_h: Annotated[int, Field(ge=1)] = 24
 
     @property

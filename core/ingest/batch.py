@@ -219,7 +219,7 @@ class _Batch:
         assert isinstance(message, TemplateSealedV1)
         enrolling = self._db.get(EdgeRow, edge)
         trusted = enrolling is not None and is_trusted(enrolling)
-        if not trusted or do_store_template(self._db, message, self._now).refused is not None:
+        if not trusted or do_store_template(self._db, message, edge, self._now).refused is not None:
             self._counts["templates_refused"] += 1
 
     def _sighting(self, edge: str, message: Message) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -19,12 +20,14 @@ from core.errors import CoreError
 from core.ingest import dead_letters
 from core.ingest.committer import utc_now
 from core.ingest.cursors import last_acknowledgement
-from core.lists.receipts import do_note_receipt
+from core.lists.receipts import ReceiptRefusedError, do_note_receipt
 from core.passages import do_note_gate
 from core.people.edges import do_note_availability, do_note_edge_state
 from core.storage.database import Database
 
 MAX_STATE_BYTES = 256_000
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,9 @@ class ControlDesk:
             raise
         except ValidationError as error:
             reason = complaint(error)
+        except ReceiptRefusedError as error:
+            reason, payload = str(error), b""  # what it says, nobody vouches for
+            log.warning("list.receipt_refused", problem=reason)
         except (_NotOursError, CoreError) as error:
             reason = str(error)
         except (SQLAlchemyError, ValueError, OverflowError) as error:
@@ -96,9 +102,8 @@ class ControlDesk:
                 state = EdgeStateV1.model_validate_json(payload)
                 _same(topic.id, state.edge)
                 row = do_note_edge_state(db, state, now)
-                # An edge without events would take us for dead, and its lists for old. One that has not confirmed its
-                # newest list yet gets no such comfort: an erasure may be what it lacks.
-                return last_acknowledgement(db, row.id) if row.list_acked >= row.list_head else None
+                # Our last acknowledgement may have been lost; an edge without events would take us for dead.
+                return last_acknowledgement(db, row.id)
             case Channel.CHECKPOINT_STATE:
                 gate = CheckpointStateV1.model_validate_json(payload)
                 _same(topic.id, gate.checkpoint)

@@ -32,6 +32,7 @@ from core.ingest.control import ControlDesk, EdgeCameOnline, EdgeWentOffline
 from core.ingest.inbox import Inbox
 from core.lists.relay import Relay
 from core.storage.database import Database
+from core.threads import in_thread
 
 GATHER_S = 0.01
 """How long a first message waits for company."""
@@ -157,7 +158,7 @@ class Subscriber:
         pause_s = RETRY_FIRST_S
         while True:
             try:
-                return await _in_thread(store)
+                return await in_thread(store)
             except OperationalError as error:
                 self.counts["storage_failures"] += 1
                 log.warning("storage.unavailable", error=type(error.orig).__name__, retry_in_s=round(pause_s, 1))
@@ -189,16 +190,6 @@ def _publisher(client: aiomqtt.Client) -> Callable[[str, bytes], Awaitable[None]
         await client.publish(name, payload, qos=1)
 
     return publish
-
-
-async def _in_thread(work: Callable[[], T]) -> T:
-    """Like ``asyncio.to_thread``, but a cancelled caller waits until the thread is through: a transaction ends."""
-    running = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        await asyncio.wait([running])
-        raise
 
 
 async def _first_to_fail(*works: Awaitable[None]) -> None:

@@ -35,6 +35,21 @@ def all_edges(db: Session) -> list[str]:
     return list(db.scalars(select(EdgeRow.id).order_by(EdgeRow.id)))
 
 
+def do_ask_for_snapshot(edge: EdgeRow) -> None:
+    """Changes one by one can't bring ``edge`` up to date: it gets the whole of its list, under a number of its own.
+
+    The caller holds the row's lock. Asking again before the edge has got it changes nothing.
+    """
+    if edge.list_acked >= edge.list_floor:
+        edge.list_head += 1
+        edge.list_floor = edge.list_head
+
+
+def lock_edges(db: Session, edges: Iterable[str]) -> None:
+    """Lock the rows of ``edges`` in one order: for who tells several of them different things."""
+    db.execute(select(EdgeRow.id).where(EdgeRow.id.in_(set(edges))).order_by(EdgeRow.id).with_for_update()).all()
+
+
 def note_change(
     db: Session, edges: Iterable[str], op: ChangeOp, ref: str, second_ref: str | None = None, *, now: datetime
 ) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Sending list changes to the edges and sending them again until a receipt says they arrived."""
+"""Sending lists to the edges, and sending again until a receipt says that they arrived."""
 
 from __future__ import annotations
 
@@ -6,53 +6,49 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from core.contract.ids import EstateId
-from core.contract.lists import ListDeltaV1, ListReceiptV1
+from core.contract.lists import ListDeltaV1, ListReceiptV1, ListRollV1, ListSnapshotV1
 from core.contract.topics import Channel, topic
-from core.lists.render import ReadPlate, render_delta
+from core.errors import CoreError
+from core.lists.forms import ReadPlate
+from core.lists.render import SnapshotNeededError, render_batch
+from core.lists.rolls import Rolls
+from core.lists.sealer import ListSealer
+from core.lists.sent_numbers import SentNumbers
+from core.lists.snapshot import Snapshot
+from core.lists.steps import LONG_LOG, RESEND_S, Link, Position, Step, next_step, send_after
+from core.lists.told import one_view
 from core.storage.database import Database
-from core.storage.schema import EdgeRow
+from core.storage.schema import EdgeRow, SealedTemplateRow, SubjectRow, VehicleRow
+from core.threads import in_thread
 
 POLL_S = 0.1
-RESEND_S = 5.0
-MAX_UNCONFIRMED = 2000
-"""Changes on the way to one edge; above it the relay waits for a receipt."""
+MAX_SNAPSHOTS = 2
+"""On their way at once: each keeps a view of the database open. Other edges wait their turn."""
 
 Publish = Callable[[str, bytes], Awaitable[None]]
 
 log = structlog.get_logger()
 
 
-@dataclass(slots=True)
-class Link:
-    """What the relay knows of an edge that is there.
-
-    sent: highest number on its way, no receipt for it yet; sent_s: when it went; version: of the last receipt;
-    turn: counts fresh starts, so that a batch rendered before one is not taken for sent after it.
-    """
-
-    sent: int = 0
-    sent_s: float = 0.0
-    version: int | None = None
-    turn: int = 0
-    problem_s: float = float("-inf")
-
-    def start_after(self, version: int) -> None:
-        self.sent = version
-        self.turn += 1
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A batch to send now, and the turn of the link it was rendered in."""
+    """A message to send now, the link it was made for, and the turn of that link it was made in."""
 
-    delta: ListDeltaV1
+    message: ListDeltaV1 | ListSnapshotV1 | ListRollV1
+    link: Link
     turn: int
 
 
@@ -60,7 +56,7 @@ class Relay:
     """Tails the changes and sends what is missing, oldest first, to edges that are there.
 
     The database knows how far each edge is (its receipts); this object only remembers what is on its way. With several
-    core processes a change may be sent twice: an edge applies a number once.
+    core processes things may be sent twice: an edge applies a number once, and the newest snapshot.
     """
 
     def __init__(
@@ -69,14 +65,21 @@ class Relay:
         estate: EstateId,
         signing_key: Ed25519PrivateKey,
         read_plate: ReadPlate,
+        sent_numbers: SentNumbers,
+        *,
         monotonic: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = utc_now,
     ) -> None:
         self._database = database
         self._estate = estate
         self._signing_key = signing_key
         self._read_plate = read_plate
+        self._sent_numbers = sent_numbers
         self._monotonic = monotonic
+        self._now = now
         self._links: dict[str, Link] = {}
+        self._snapshots: dict[str, tuple[Link, Snapshot]] = {}
+        self._rolls = Rolls(monotonic)
 
     def edge_came_online(self, edge: str) -> None:
         """Whatever was on its way to this edge may be lost: start from its last receipt."""
@@ -97,12 +100,15 @@ class Relay:
                 log.warning("list.edge_problem", edge=receipt.edge, version=receipt.version, problem=receipt.problem)
                 link.problem_s = self._monotonic()
                 link.start_after(receipt.version)
+                link.rolled = -1  # its trouble may end with the next one
         elif link.version is None or receipt.version <= link.version:
             link.start_after(receipt.version)
         else:
             link.sent = max(link.sent, receipt.version)
             link.sent_s = self._monotonic()
         link.version = receipt.version
+        if link.awaited is not None and receipt.version >= link.awaited:
+            link.awaited, link.attempts = None, 0
 
     def connection_lost(self) -> None:
         """Nothing is known of any edge until it speaks again (availability is retained: at once)."""
@@ -110,51 +116,137 @@ class Relay:
 
     async def run(self, publish: Publish) -> None:
         """Send for ever, until cancelled; raises what ``publish`` raises."""
-        while True:
-            try:
-                batches = await asyncio.to_thread(self.due)
-            except OperationalError as error:
-                log.warning("list.storage_unavailable", error=type(error.orig).__name__)
-                batches = []
-            for one in batches:
-                self.note_sent(one)
-                wire = one.delta.model_dump_json().encode()
-                await publish(topic(self._estate, Channel.LIST_DELTA, one.delta.edge), wire)
-                log.debug("list.sent", edge=one.delta.edge, first=one.delta.first, last=one.delta.last)
-            if not batches:
-                await asyncio.sleep(POLL_S)
+        try:
+            while True:
+                try:
+                    due = await in_thread(self.due)
+                except OperationalError as error:
+                    log.warning("list.storage_unavailable", error=type(error.orig).__name__)
+                    due = []
+                for one in due:
+                    self.note_sent(one)
+                    wire = one.message.model_dump_json().encode()
+                    await publish(topic(self._estate, Channel.LIST_DELTA, one.message.edge), wire)
+                    log.debug("list.sent", edge=one.message.edge, kind=one.message.kind)
+                if not due:
+                    await asyncio.sleep(POLL_S)
+        finally:
+            self._drop_snapshots(keep={})
 
     def due(self) -> list[Due]:
-        """What should be sent now: at most one batch per edge. Changes nothing; may run in another thread."""
+        """What should be sent now: at most one message per edge. May run in another thread, one at a time."""
         links = dict(self._links)
-        batches = []
-        with self._database.reading() as db:
-            behind = select(EdgeRow).where(
-                EdgeRow.list_head > EdgeRow.list_acked,
-                EdgeRow.approved_key_base64.is_not(None),
-                EdgeRow.approved_key_base64 == EdgeRow.key_base64,
-                EdgeRow.id.in_(links),
-            )
-            for edge in db.scalars(behind.order_by(EdgeRow.id)).all():
-                turn = links[edge.id].turn
-                after = self._send_after(links[edge.id], edge)
-                delta = (
-                    render_delta(db, edge, after, self._signing_key, self._read_plate) if after is not None else None
-                )
-                if delta is not None:
-                    batches.append(Due(delta, turn))
-        return batches
+        self._drop_snapshots(keep=links)
+        due: list[Due] = []
+        with one_view(self._database) as db:
+            for row in _trusted_edges(db, links):
+                link, turn = links[row.id], links[row.id].turn
+                try:
+                    message = self._next_message(db, row, link)
+                except CoreError as error:  # one edge's list can't be made: the others go on
+                    log.warning("list.not_made", edge=row.id, problem=str(error))
+                    continue
+                if message is not None:
+                    due.append(Due(message, link, turn))
+        if not due:
+            return due
+        try:
+            self._sent_numbers.raise_to({one.message.edge: _number(one.message) for one in due})
+        except CoreError as error:
+            log.warning("list.nothing_sent", problem=str(error))
+            return []
+        return due
 
     def note_sent(self, one: Due) -> None:
-        """The batch is on its way, unless the edge started anew while it was rendered."""
-        link = self._links.get(one.delta.edge)
-        if link is not None and link.turn == one.turn:
-            link.sent, link.sent_s = one.delta.last, self._monotonic()
+        """The message is on its way, unless the edge started anew while it was made."""
+        link, now_s = one.link, self._monotonic()
+        match one.message:
+            case ListSnapshotV1() as part:
+                link.parts_left, link.part_s = part.parts - part.part, now_s
+            case ListDeltaV1() as delta if link.turn == one.turn:
+                link.sent, link.sent_s = delta.last, now_s
+            case ListRollV1() as roll if link.turn == one.turn:
+                link.rolled, link.rolled_s = roll.version, now_s
 
-    def _send_after(self, link: Link, edge: EdgeRow) -> int | None:
-        """The number after which to send; None when there is nothing to do for this edge now."""
-        waited_s = self._monotonic() - link.sent_s
-        after = edge.list_acked if waited_s >= RESEND_S else max(link.sent, edge.list_acked)
-        if after >= edge.list_head or after - edge.list_acked >= MAX_UNCONFIRMED:
+    def _next_message(self, db: Session, edge: EdgeRow, link: Link) -> ListDeltaV1 | ListSnapshotV1 | ListRollV1 | None:
+        assert edge.approved_key_base64 is not None
+        sealer = ListSealer.of(edge.id, edge.approved_key_base64, self._signing_key)
+        at, now_s = _position(db, edge, link), self._monotonic()
+        match next_step(at, link, now_s):
+            case Step.CHANGES:
+                try:
+                    batch = render_batch(db, edge.id, send_after(at, link, now_s), self._read_plate)
+                except SnapshotNeededError:
+                    return self._new_snapshot(link, sealer)
+                return sealer.delta(batch) if batch is not None else None
+            case Step.NEW_SNAPSHOT:
+                return self._new_snapshot(link, sealer)
+            case Step.NEXT_PART:
+                return self._next_part(edge.id, link)
+            case Step.ROLL:
+                roll = self._rolls.of(db, edge.id, edge.list_head)
+                return sealer.roll(edge.list_head, roll.templates, roll.digest, self._now())
+            case Step.WAIT:
+                return None
+
+    def _new_snapshot(self, link: Link, sealer: ListSealer) -> ListSnapshotV1 | None:
+        self._drop_snapshot(sealer.edge)
+        if len(self._snapshots) >= MAX_SNAPSHOTS:
             return None
-        return after
+        snapshot = Snapshot(self._database, sealer, self._read_plate, self._now())
+        self._snapshots[sealer.edge] = (link, snapshot)
+        link.attempts = link.attempts + 1 if link.awaited is not None else 0
+        link.awaited = snapshot.version
+        log.info("list.snapshot", edge=sealer.edge, version=snapshot.version, parts=snapshot.parts)
+        return self._next_part(sealer.edge, link)
+
+    def _next_part(self, edge: str, link: Link) -> ListSnapshotV1 | None:
+        held = self._snapshots.get(edge)
+        if held is None or held[0] is not link:  # the connection began anew: so does the snapshot
+            link.awaited, link.parts_left = None, 0
+            return None
+        snapshot = held[1]
+        part = snapshot.next_part()
+        if snapshot.part == snapshot.parts:
+            self._drop_snapshot(edge)
+        return part
+
+    def _drop_snapshots(self, keep: dict[str, Link]) -> None:
+        """Close the snapshots of links that are no more."""
+        for edge, (link, _) in list(self._snapshots.items()):
+            if keep.get(edge) is not link:
+                self._drop_snapshot(edge)
+
+    def _drop_snapshot(self, edge: str) -> None:
+        held = self._snapshots.pop(edge, None)
+        if held is not None:
+            held[1].close()
+
+
+def _trusted_edges(db: Session, links: dict[str, Link]) -> list[EdgeRow]:
+    trusted = select(EdgeRow).where(
+        EdgeRow.approved_key_base64.is_not(None), EdgeRow.approved_key_base64 == EdgeRow.key_base64
+    )
+    return list(db.scalars(trusted.where(EdgeRow.id.in_(links)).order_by(EdgeRow.id)).all()) if links else []
+
+
+def _position(db: Session, edge: EdgeRow, link: Link) -> Position:
+    """Whether a snapshot is shorter is only asked about an edge that has nothing, before the first thing is sent."""
+    nothing_yet = edge.list_acked == 0 and link.sent == 0 and edge.list_head > LONG_LOG
+    return Position(
+        head=edge.list_head,
+        acked=edge.list_acked,
+        floor=edge.list_floor,
+        shorter_whole=nothing_yet and _whole_changes(db, edge.id) < edge.list_head,
+    )
+
+
+def _whole_changes(db: Session, edge: str) -> int:
+    """At most this many changes stand in a snapshot, passes apart."""
+    templates = select(func.count()).select_from(SealedTemplateRow).where(SealedTemplateRow.edge_id == edge)
+    others = (select(func.count()).select_from(kind) for kind in (SubjectRow, VehicleRow))
+    return sum(db.scalar(query) or 0 for query in (templates, *others))
+
+
+def _number(message: ListDeltaV1 | ListSnapshotV1 | ListRollV1) -> int:
+    return message.last if isinstance(message, ListDeltaV1) else message.version

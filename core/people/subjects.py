@@ -14,7 +14,7 @@ from core.contract.vocabulary import SubjectKind
 from core.errors import ConflictError, InvalidError, NotFoundError
 from core.lists.changes import ChangeOp, all_edges, note_change
 from core.lists.places import edges_at, unknown_checkpoints
-from core.lists.snapshot import forget_at
+from core.lists.recipients import forget_at
 from core.people.consent.endings import end_consents_of
 from core.people.consent.guardians import check_age
 from core.storage.schema import PassRow, SealedTemplateRow, SubjectRow

@@ -77,8 +77,6 @@ class EdgeRow(Base):
     """Of the templates the edge held, as its last signed receipt says."""
     list_floor: Mapped[int] = mapped_column(BigInteger, default=0)
     """Changes up to this number are no longer kept: an edge below it gets a snapshot."""
-    snapshot_wanted: Mapped[bool] = mapped_column(Boolean, default=False)
-    """Deltas can't help this edge: its list has to be sent whole."""
 
 
 class PlaceRow(Base):
@@ -341,6 +339,20 @@ class SealedTemplateRow(Base):
     model: Mapped[str] = mapped_column(String(80))
     key_fingerprint: Mapped[str] = mapped_column(String(16))
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class EnrolmentTicketRow(Base):
+    """Leave that was given to enrol one face at one edge: no template is taken without. No face, no name."""
+
+    __tablename__ = "enrolment_tickets"
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(36))
+    consent_id: Mapped[str] = mapped_column(String(36))
+    edge_id: Mapped[str] = mapped_column(String(64))
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    template_id: Mapped[str | None] = mapped_column(String(36))
+    """What came of it; a ticket is good for one."""
+    __table_args__ = (Index("enrolment_tickets_by_consent", "consent_id", "edge_id"),)
 
 
 class VehicleRow(Base):

@@ -23,7 +23,7 @@ from core.contract.events import EdgeStateV1, PassageV1, PictureV1
 from core.contract.ids import new_id
 from core.ingest.arrivals import read
 from core.ingest.batch import Rulebook, commit_batch
-from core.lists.places import do_sync_places
+from core.lists.sync_places import do_sync_places
 from core.people.edges import do_note_availability, do_note_edge_state
 from core.storage.database import Database
 from tests.core.estates import PLATES, EdgeKey, estate, event
@@ -48,7 +48,7 @@ class House:
     def settle(self) -> None:
         """Edges, places, and both edges online."""
         with self.database.writing() as db:
-            do_sync_places(db, self.config, now())
+            do_sync_places(db, self.config)
         for edge in self.config.edges:
             self.edge_says(edge.id)
 

@@ -6,9 +6,8 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from core.people.edges import do_approve_edge
-from core.people.enrolment import do_store_template
 from tests.api.houses import House, now
-from tests.core.estates import consenting_person, sealed_template, stranger
+from tests.core.estates import consenting_person, enrol, sealed_template, stranger
 
 pytestmark = pytest.mark.browser
 
@@ -43,7 +42,7 @@ def test_after_enrolling_the_sheet_closes_and_the_row_says_so_by_itself(
         asked.append(route.request.url)
         if len(asked) == 2:
             with house.database.writing() as db:
-                do_store_template(db, sealed_template(subject, consent, {"edge-1": house.edge_key}), now())
+                enrol(db, sealed_template(subject, consent, {"edge-1": house.edge_key}))
         route.continue_()
 
     desk.route("**/people/*", template_comes_with_the_second_look)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.contract.config import EstateConfig
-from core.lists.places import do_sync_places
+from core.lists.sync_places import do_sync_places
 from core.people.edges import do_approve_edge, do_note_edge_state, key_fingerprint
 from core.storage.database import Database
 from tests.core.estates import NOW, EdgeKey, edge_state, estate
@@ -20,7 +20,7 @@ def config() -> EstateConfig:
 def known_database(database: Database, config: EstateConfig) -> Database:
     """A database that knows the estate's edges and places; no edge has spoken yet."""
     with database.writing() as db:
-        do_sync_places(db, config, NOW)
+        do_sync_places(db, config)
     return database
 
 

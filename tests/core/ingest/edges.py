@@ -18,8 +18,9 @@ from core.contract.events import EventAckV1
 from core.contract.lists import ListReceiptV1
 from core.contract.topics import Channel, topic
 from core.ingest.subscriber import Subscriber
-from core.lists.places import do_sync_places
 from core.lists.relay import Relay
+from core.lists.sent_numbers import SentNumbers
+from core.lists.sync_places import do_sync_places
 from core.storage.database import Database
 from tests.core.estates import NOW, PLATES, estate_tree
 from tests.support.mosquitto import Mosquitto
@@ -47,9 +48,10 @@ def on_broker(folder: Path, broker: Mosquitto, database_url: str, core_user: str
 async def running(loaded: LoadedConfig, database: Database) -> AsyncIterator[Subscriber]:
     """A connected subscriber of this process."""
     with database.writing() as db:
-        do_sync_places(db, loaded.config, NOW)
+        do_sync_places(db, loaded.config)
+    numbers = SentNumbers(loaded.state_dir)
     subscriber = Subscriber(
-        loaded, database, Relay(database, loaded.config.estate.id, Ed25519PrivateKey.generate(), PLATES.read)
+        loaded, database, Relay(database, loaded.config.estate.id, Ed25519PrivateKey.generate(), PLATES.read, numbers)
     )
     work = asyncio.ensure_future(subscriber.run())
     try:

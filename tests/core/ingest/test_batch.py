@@ -22,7 +22,7 @@ from core.contract.envelope import encode
 from core.contract.events import CameraChangedV1, OutboxDroppedV1, PictureV1
 from core.contract.ids import new_id
 from core.ingest.arrivals import Arrival
-from core.lists.places import do_sync_places
+from core.lists.sync_places import do_sync_places
 from core.people.edges import do_note_edge_state
 from core.storage.database import Database
 from core.storage.schema import AlertRow, DeadLetterRow, EventRow, PassageRow, SealedTemplateRow
@@ -35,6 +35,7 @@ from tests.core.estates import (
     envelope,
     estate,
     event,
+    give_ticket,
     key,
     passage,
     sealed_template,
@@ -84,7 +85,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory, _sqlite_template: 
     shutil.copyfile(_sqlite_template, path)
     database = Database(f"sqlite:///{path}")
     with database.writing() as db:
-        do_sync_places(db, estate(), NOW)
+        do_sync_places(db, estate())
     database.close()
     return path
 
@@ -224,6 +225,7 @@ def test_a_template_is_taken_only_from_an_edge_whose_key_was_compared(
     who, consent = consenting_person(trusting_database, "gate")
     wire = sealed_template(who, consent, edge_keys)
     with trusting_database.writing() as db:
+        give_ticket(db, who, consent)
         do_note_edge_state(db, edge_state("edge-2", EdgeKey.make().public_base64), NOW)
     refused = commit(trusting_database, config, event(wire, 1, edge="edge-2"))
     assert (refused.counts["templates_refused"], refused.acks[0].sequence) == (1, 1)

@@ -10,14 +10,13 @@ import pytest
 from core.contract.config import EstateConfig
 from core.contract.envelope import encode
 from core.contract.events import EventAckV1
-from core.contract.lists import ListReceiptV1
 from core.contract.topics import Channel, topic
 from core.ingest.arrivals import Arrival
 from core.ingest.batch import Rulebook
 from core.ingest.committer import Committer
 from core.ingest.control import ControlDesk, Heard
 from core.storage.database import Database
-from tests.core.estates import EPOCH, NOW, EdgeKey, arrival, consenting_person, edge_state, envelope, passage
+from tests.core.estates import EPOCH, NOW, EdgeKey, arrival, edge_state, envelope, passage
 
 _minutes = count()
 
@@ -56,14 +55,3 @@ def test_an_edge_is_told_what_of_its_newest_life_is_committed(
         commit(trusting_database, config, of_life(newer, 1))
         assert says_how_it_is(desk, key) == EventAckV1(edge="edge-1", epoch=newer, sequence=1)
     assert says_how_it_is(desk, edge_keys["edge-2"], "edge-2") is None, "that was another edge"
-
-
-def test_an_edge_whose_list_lacks_something_is_not_told_that_it_is_fresh(
-    desk: ControlDesk, trusting_database: Database, config: EstateConfig, edge_keys: dict[str, EdgeKey]
-) -> None:
-    commit(trusting_database, config, of_life(EPOCH, 1))
-    consenting_person(trusting_database, "gate")
-    assert says_how_it_is(desk, edge_keys["edge-1"]) is None
-    receipt = ListReceiptV1.model_validate({"edge": "edge-1", "version": 1, "at": NOW, "templates": 0})
-    desk.take(topic("test-estate", Channel.LIST_RECEIPT, "edge-1"), receipt.model_dump_json().encode())
-    assert isinstance(says_how_it_is(desk, edge_keys["edge-1"]), EventAckV1)

@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from core.contract.access import estate_access
 from core.contract.config_file import load_config
 from core.contract.envelope import encode
-from core.contract.lists import ListDeltaV1
+from core.contract.lists import LIST_MESSAGES, ListDeltaV1
 from core.contract.topics import Channel
 from core.embedded_broker import EmbeddedBroker
 from core.ingest.connection import SubscriptionRefusedError, subscribe
@@ -123,8 +123,10 @@ def test_states_and_gates_are_kept_and_a_withdrawal_reaches_the_edge_within_two_
     gate = b'{"checkpoint": "gate", "gate": "open", "since": "2026-11-22T08:00:00Z"}'
 
     async def next_ops() -> list[str]:
-        delta = ListDeltaV1.model_validate_json(await asyncio.wait_for(one.deltas.get(), WAIT_S))
-        return ops(opened(delta, key))
+        while True:
+            message = LIST_MESSAGES.validate_json(await asyncio.wait_for(one.deltas.get(), WAIT_S))
+            if isinstance(message, ListDeltaV1):
+                return ops(opened(message, key))
 
     async def scenario() -> float:
         async with running(on_broker(tmp_path, mosquitto, database_url), database) as core, one.connected() as client:

@@ -1,133 +1,211 @@
-"""The relay sends what is missing, once, and again when no receipt comes."""
+"""What the relay sends arrives in the end, whatever happens on the way; and both sides then hold the same."""
 
 from __future__ import annotations
 
 import asyncio
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import delete, update
 
-from core.contract.ids import EstateId
-from core.contract.lists import ListReceiptV1
-from core.lists.receipts import do_note_receipt
-from core.lists.relay import RESEND_S, Relay
+from core.contract.lists import ListDeltaV1, ListMessage, ListSnapshotV1
+from core.lists.steps import RESEND_S
 from core.people.consent.ledger import check_withdraw, do_withdraw_consent
-from core.storage.database import Database
-from tests.core.estates import NOW, PLATES, consenting_person
-from tests.core.lists.test_render import receipt
+from core.people.edges import do_note_edge_state
+from core.storage.schema import EdgeRow, ListChangeRow
+from tests.core.estates import NOW, consenting_person, edge_state, enrol, sealed_template
+from tests.core.lists.line import Carry, Line, half_lost, twice
+from tests.core.lists.model_edge import ModelEdge
 
 
-class Clock:
-    """Monotonic time that a test moves, seconds."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
+def numbers(messages: list[ListMessage]) -> list[tuple[int, int]]:
+    return [(one.first, one.last) for one in messages if isinstance(one, ListDeltaV1)]
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def enrolled(line: Line, *checkpoints: str) -> tuple[str, str]:
+    """Somebody with a template for both edges."""
+    who, consent = consenting_person(line.database, *checkpoints)
+    keys = {name: edge.key for name, edge in line.edges.items()}
+    with line.database.writing() as db:
+        assert enrol(db, sealed_template(who, consent, keys)).refused is None
+    return who, consent
 
 
-@pytest.fixture
-def relay(trusting_database: Database, clock: Clock) -> Relay:
-    one = Relay(trusting_database, EstateId("test-estate"), Ed25519PrivateKey.generate(), PLATES.read, monotonic=clock)
-    one.edge_came_online("edge-1")
-    return one
+def forget_changes(line: Line, up_to: int) -> None:
+    with line.database.writing() as db:
+        db.execute(delete(ListChangeRow).where(ListChangeRow.number <= up_to))
+        db.execute(update(EdgeRow).values(list_floor=up_to))
 
 
-def sends(relay: Relay) -> list[tuple[int, int]]:
-    """(first, last) of what the relay would publish now; counts as sent."""
-    due = relay.due()
-    for one in due:
-        relay.note_sent(one)
-    return [(one.delta.first, one.delta.last) for one in due]
-
-
-def arrives(relay: Relay, database: Database, told: ListReceiptV1) -> None:
-    with database.writing() as db:
-        do_note_receipt(db, told, NOW)
-    relay.receipt_came(told)
-
-
-def test_a_change_is_sent_once_and_again_after_five_seconds_without_a_receipt(
-    relay: Relay, trusting_database: Database, clock: Clock
-) -> None:
-    consenting_person(trusting_database, "gate")
-    assert sends(relay) == [(1, 1)]
-    assert sends(relay) == []
-    clock.now_s += RESEND_S
-    assert sends(relay) == [(1, 1)]
-    arrives(relay, trusting_database, receipt(1))
-    clock.now_s += RESEND_S
-    assert sends(relay) == []
-
-
-def test_a_newer_change_does_not_wait_for_the_receipt_of_an_older_one(
-    relay: Relay, trusting_database: Database
-) -> None:
-    _, consent = consenting_person(trusting_database, "gate")
-    assert sends(relay) == [(1, 1)]
-    with trusting_database.writing() as db:
+def withdraw(line: Line, consent: str) -> None:
+    with line.database.writing() as db:
         do_withdraw_consent(db, check_withdraw(db, consent), "desk-1", NOW)
-    assert sends(relay) == [(2, 2)]
 
 
-def test_nothing_is_sent_to_an_edge_that_is_not_there_and_everything_when_it_comes(
-    relay: Relay, trusting_database: Database
+def test_a_change_is_sent_once_and_again_after_a_while_without_a_receipt(line: Line) -> None:
+    line.settle()
+    consenting_person(line.database, "gate")
+    assert numbers(line.sends()) == [(1, 1)]
+    assert numbers(line.sends()) == []
+    line.clock.now_s += RESEND_S
+    assert numbers(line.sends()) == [(1, 1)]
+
+
+def test_a_newer_change_does_not_wait_for_the_receipt_of_an_older_one(line: Line) -> None:
+    _, consent = consenting_person(line.database, "gate")
+    assert numbers(line.sends()) == [(1, 1)]
+    withdraw(line, consent)
+    assert numbers(line.sends()) == [(2, 2), (1, 1)], "both edges are told of an end"
+
+
+def test_nothing_is_sent_to_an_edge_that_is_not_there_and_everything_when_it_comes(line: Line) -> None:
+    line.settle()
+    line.relay.edge_went_offline("edge-1")
+    who, _ = enrolled(line, "gate")
+    line.settle()
+    assert line.edge.held.subjects == {}
+    line.connect(line.edge)
+    line.settle()
+    assert who in line.edge.held.subjects
+    assert line.in_step()
+
+
+def test_nothing_is_sealed_for_an_edge_nobody_approved_or_that_shows_another_key(line: Line) -> None:
+    stranger = ModelEdge(line.core_key.public_key(), "edge-2")
+    stranger.introduce(line.database, approve=False)
+    consenting_person(line.database, "back")
+    line.settle()
+    assert all(one.edge == "edge-1" for one in line.sent)
+
+
+def test_an_edge_whose_signing_key_nobody_compared_yet_still_hears_of_erasures(line: Line) -> None:
+    _, consent = enrolled(line, "gate")
+    line.settle()
+    with line.database.writing() as db:
+        do_note_edge_state(db, edge_state("edge-1", line.edge.key.public_base64), NOW)
+    withdraw(line, consent)
+    line.settle()
+    assert line.edge.held.templates == {}
+
+
+@pytest.mark.parametrize("way", [twice, half_lost(1), half_lost(2)], ids=["doubled", "half lost", "other half lost"])
+def test_whatever_is_lost_or_doubled_both_sides_end_with_the_same(line: Line, way: Carry) -> None:
+    _, ends = enrolled(line, "gate", "back")
+    stays, _ = enrolled(line, "gate", "back")
+    withdraw(line, ends)
+    line.settle(way)
+    for edge in line.edges.values():
+        line.connect(edge)
+    line.settle()
+    assert line.in_step()
+    for edge in line.edges.values():
+        assert {one.subject for one in edge.held.all()} == {stays}
+
+
+def test_in_step_the_edge_is_told_what_it_comes_to_at_once_and_every_ten_minutes(line: Line) -> None:
+    enrolled(line, "gate")
+    line.settle()
+    first = line.edge.agreed[-1]
+    assert (first.version, first.templates) == (line.edge.version, 1)
+    rolls = len(line.edge.agreed)
+    line.clock.now_s += 601.0
+    line.one_round()
+    assert len(line.edge.agreed) == rolls + 1
+    line.connect(line.edge)
+    line.one_round()
+    assert len(line.edge.agreed) == rolls + 2, "and whenever it connects"
+
+
+def test_an_edge_that_lost_its_mirror_is_told_from_the_beginning(line: Line) -> None:
+    who, _ = enrolled(line, "gate")
+    line.settle()
+    line.edge.lose_mirror()
+    line.connect(line.edge)
+    line.settle()
+    assert who in line.edge.held.subjects
+    assert line.in_step()
+
+
+def test_an_edge_below_the_floor_gets_everything_in_parts_and_goes_on_from_there(
+    line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    relay.edge_went_offline("edge-1")
-    consenting_person(trusting_database, "gate")
-    assert sends(relay) == []
-    arrives(relay, trusting_database, receipt(0))
-    assert sends(relay) == [(1, 1)]
+    people = [enrolled(line, "gate", "door", "back") for _ in range(4)]
+    monkeypatch.setattr("core.lists.snapshot.MAX_CHANGES", 3)
+    forget_changes(line, 5)
+    _, consent = people[0]
+    line.one_round()
+    withdraw(line, consent)
+    line.settle()
+    parts = [one for one in line.sent if isinstance(one, ListSnapshotV1) and one.edge == "edge-1"]
+    assert [(one.part, one.parts) for one in parts] == [(1, 3), (2, 3), (3, 3)]
+    assert {one.version for one in parts} == {8}, "what came while it was sent is left to changes"
+    assert line.in_step()
+    assert {one.subject for one in line.edge.held.all()} == {who for who, _ in people[1:]}
 
 
-def test_a_receipt_that_brings_nothing_new_means_send_again(relay: Relay, trusting_database: Database) -> None:
-    consenting_person(trusting_database, "gate")
-    arrives(relay, trusting_database, receipt(0))
-    assert sends(relay) == [(1, 1)]
-    arrives(relay, trusting_database, receipt(0))
-    assert sends(relay) == [(1, 1)]
-
-
-def test_an_edge_with_a_problem_is_not_flooded(relay: Relay, trusting_database: Database, clock: Clock) -> None:
-    consenting_person(trusting_database, "gate")
-    assert sends(relay) == [(1, 1)]
-    arrives(relay, trusting_database, receipt(0, "can't open the batch"))
-    assert sends(relay) == [(1, 1)]
-    arrives(relay, trusting_database, receipt(0, "can't open the batch"))
-    assert sends(relay) == []
-    clock.now_s += RESEND_S
-    assert sends(relay) == [(1, 1)]
-
-
-def test_a_batch_rendered_before_the_edge_began_anew_does_not_count_as_sent(
-    relay: Relay, trusting_database: Database
+def test_a_snapshot_of_which_a_part_was_lost_is_sent_again_as_a_new_one(
+    line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    consenting_person(trusting_database, "gate")
-    (rendered,) = relay.due()
-    arrives(relay, trusting_database, receipt(0))
-    relay.note_sent(rendered)
-    assert sends(relay) == [(1, 1)]
+    for _ in range(4):
+        enrolled(line, "gate", "back")
+    monkeypatch.setattr("core.lists.snapshot.MAX_CHANGES", 3)
+    forget_changes(line, 5)
+    lost: list[ListMessage] = []
+
+    def one_part_is_lost(message: ListMessage) -> list[ListMessage]:
+        if isinstance(message, ListSnapshotV1) and message.part == 2 and len(lost) < 2:
+            lost.append(message)
+            return []
+        return [message]
+
+    line.settle(one_part_is_lost)
+    assert len(lost) == 2
+    ids = {one.snapshot_id for one in line.sent if isinstance(one, ListSnapshotV1) and one.edge == "edge-1"}
+    assert len(ids) == 2
+    assert line.in_step()
 
 
-def test_after_a_broken_connection_edges_are_served_when_they_speak(relay: Relay, trusting_database: Database) -> None:
-    consenting_person(trusting_database, "gate")
-    assert sends(relay) == [(1, 1)]
-    relay.connection_lost()
-    assert sends(relay) == []
-    relay.edge_came_online("edge-1")
-    assert sends(relay) == [(1, 1)]
+def test_an_edge_that_holds_something_else_under_the_same_number_gets_its_list_whole(line: Line) -> None:
+    who, _ = enrolled(line, "gate", "back")
+    line.settle()
+    line.edge.held.templates.clear()
+    line.connect(line.edge)
+    line.settle()
+    assert any(isinstance(one, ListSnapshotV1) for one in line.sent)
+    assert {one.subject for one in line.edge.held.all()} == {who}
+    assert line.in_step()
 
 
-def test_the_loop_publishes_on_the_edges_own_topic_until_it_is_cancelled(
-    relay: Relay, trusting_database: Database
-) -> None:
-    consenting_person(trusting_database, "gate")
+def test_an_edge_with_a_problem_is_not_flooded(line: Line) -> None:
+    consenting_person(line.database, "gate")
+    assert numbers(line.sends()) == [(1, 1)]
+    stuck = line.edge.receipt().model_copy(update={"problem": "can't open the batch"})
+    line.relay.receipt_came(stuck)
+    assert numbers(line.sends()) == [(1, 1)]
+    line.relay.receipt_came(stuck)
+    assert numbers(line.sends()) == []
+    line.clock.now_s += RESEND_S
+    assert numbers(line.sends()) == [(1, 1)]
+
+
+def test_a_batch_rendered_before_the_edge_began_anew_does_not_count_as_sent(line: Line) -> None:
+    consenting_person(line.database, "gate")
+    (rendered, *_) = line.relay.due()
+    line.connect(line.edge)
+    line.relay.note_sent(rendered)
+    assert numbers(line.sends()) == [(1, 1)]
+
+
+def test_after_a_broken_connection_edges_are_served_when_they_speak(line: Line) -> None:
+    consenting_person(line.database, "gate")
+    assert numbers(line.sends()) == [(1, 1)]
+    line.relay.connection_lost()
+    assert line.sends() == []
+    line.relay.edge_came_online("edge-1")
+    assert numbers(line.sends()) == [(1, 1)]
+
+
+def test_the_loop_publishes_on_the_edges_own_topic_until_it_is_cancelled(line: Line) -> None:
+    consenting_person(line.database, "gate")
 
     async def first_topic() -> str:
         published: asyncio.Queue[str] = asyncio.Queue()
@@ -136,7 +214,7 @@ def test_the_loop_publishes_on_the_edges_own_topic_until_it_is_cancelled(
             assert payload
             published.put_nowait(topic)
 
-        running = asyncio.create_task(relay.run(publish))
+        running = asyncio.create_task(line.relay.run(publish))
         try:
             return await asyncio.wait_for(published.get(), 20)
         finally:

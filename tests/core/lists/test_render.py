@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import base64
 from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy.orm import Session
 
-from core.contract.config import EstateConfig
 from core.contract.ids import EdgeId
-from core.contract.lists import ListReceiptV1
-from core.contract.sealing import SealError
-from core.contract.signed import list_claim, verify_list
+from core.contract.list_opening import ListOpener, ListRefusedError
+from core.contract.lists import ChangeBatch, LockTemplates, PutSubject
+from core.contract.vocabulary import SubjectKind
 from core.lists import render
-from core.lists.places import do_sync_places
-from core.lists.receipts import do_note_receipt
-from core.lists.render import render_batch, render_delta
+from core.lists.changes import ChangeOp, note_change
+from core.lists.render import SnapshotNeededError, render_batch
+from core.lists.sealer import ListSealer
 from core.people.consent.ledger import check_withdraw, do_withdraw_consent
-from core.people.edges import edge
-from core.people.enrolment import do_store_template
-from core.people.subjects import do_remove_subject
+from core.people.plates import PlateUnreadableError
+from core.people.subjects import do_put_sought, do_remove_subject
 from core.people.vehicles import do_put_vehicle, do_remove_vehicle
 from core.storage.database import Database
-from tests.core.estates import NOW, PLATES, EdgeKey, consenting_person, estate_tree, key, sealed_template
-from tests.core.lists.unseal import opened, ops
+from core.storage.schema import CaseRow, ConsentRow, TemplateLockRow, VehicleRow
+from tests.core.estates import NOW, PLATES, EdgeKey, consenting_person, enrol, key, sealed_template
 
 KEY = Ed25519PrivateKey.generate()
+
+
+def ops(batch: ChangeBatch) -> list[str]:
+    return [change.op for change in batch.changes]
 
 
 def batch_of(db: Session, edge_id: str = "edge-1", after: int = 0) -> list[str]:
@@ -40,7 +41,7 @@ def test_an_old_change_never_sends_an_erased_template_again(
 ) -> None:
     who, consent = consenting_person(trusting_database, "gate")
     with trusting_database.writing() as db:
-        do_store_template(db, sealed_template(who, consent, edge_keys), NOW)
+        enrol(db, sealed_template(who, consent, edge_keys))
     with trusting_database.writing() as db:
         assert batch_of(db) == ["put_subject", "put_template"]
         do_withdraw_consent(db, check_withdraw(db, consent), "desk-1", NOW)
@@ -52,15 +53,14 @@ def test_an_old_change_never_sends_an_erased_template_again(
 def test_only_the_edge_it_is_for_can_open_a_delta(trusting_database: Database, edge_keys: dict[str, EdgeKey]) -> None:
     consenting_person(trusting_database, "gate", "back")
     with trusting_database.reading() as db:
-        delta = render_delta(db, edge(db, "edge-1"), 0, KEY, PLATES.read)
-        assert delta is not None
-    sealed = base64.b64decode(delta.sealed_base64)
-    verify_list(list_claim(EdgeId("edge-1"), 1, 1, sealed), delta.signature_base64, KEY.public_key())
-    batch = opened(delta, edge_keys["edge-1"])
-    assert (batch.edge, batch.first, batch.last, delta.first, delta.last) == ("edge-1", 1, 1, 1, 1)
-    assert batch.changes[0].checkpoints == ("gate",)  # type: ignore[union-attr]
-    with pytest.raises(SealError):
-        opened(delta, edge_keys["edge-2"])
+        rendered = render_batch(db, "edge-1", 0, PLATES.read)
+    assert rendered is not None
+    delta = ListSealer.of("edge-1", edge_keys["edge-1"].public_base64, KEY).delta(rendered)
+    own = ListOpener(EdgeId("edge-1"), KEY.public_key(), edge_keys["edge-1"].private)
+    (change,) = own.delta(delta).changes
+    assert change.checkpoints == ("gate",)  # type: ignore[union-attr]
+    with pytest.raises(ListRefusedError, match="another key"):
+        ListOpener(EdgeId("edge-1"), KEY.public_key(), edge_keys["edge-2"].private).delta(delta)
 
 
 def test_a_person_is_told_without_a_name(trusting_database: Database) -> None:
@@ -69,12 +69,6 @@ def test_a_person_is_told_without_a_name(trusting_database: Database) -> None:
         batch = render_batch(db, "edge-1", 0, PLATES.read)
         assert batch is not None
         assert "王小明" not in batch.model_dump_json()
-
-
-def test_nothing_is_sealed_for_an_edge_nobody_approved(known_database: Database) -> None:
-    consenting_person(known_database, "gate")
-    with known_database.reading() as db:
-        assert render_delta(db, edge(db, "edge-1"), 0, KEY, PLATES.read) is None
 
 
 def test_batches_are_bounded_and_follow_each_other(
@@ -109,36 +103,109 @@ def test_a_vehicle_that_was_entered_and_removed_is_only_removed(known_database: 
         assert batch_of(db, "edge-2") == ["no_change", "remove_vehicle"]
 
 
-def test_an_edge_that_lost_its_mirror_is_told_from_the_beginning(trusting_database: Database) -> None:
-    consenting_person(trusting_database, "gate")
+def lock(db: Session, who: str, consent: str) -> None:
+    """As the ledger does when a consent is suspended."""
+    row = db.get(ConsentRow, consent)
+    assert row is not None
+    row.state = "suspended"
+    note_change(db, ["edge-1", "edge-2"], ChangeOp.LOCK_TEMPLATES, who, consent, now=NOW)
+
+
+def test_a_locked_template_is_told_only_together_with_its_lock(
+    trusting_database: Database, edge_keys: dict[str, EdgeKey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who, consent = consenting_person(trusting_database, "gate")
     with trusting_database.writing() as db:
-        assert do_note_receipt(db, receipt(1), NOW).list_acked == 1
-        assert do_note_receipt(db, receipt(0), NOW).list_acked == 0
-        assert batch_of(db, after=0) == ["put_subject"]
+        enrol(db, sealed_template(who, consent, edge_keys))
+        lock(db, who, consent)
+        assert batch_of(db) == ["put_subject", "put_template", "lock_templates"]
+        monkeypatch.setattr(render, "MAX_CHANGES", 2)
+        assert batch_of(db) == ["put_subject"], "the lock does not fit"
+        assert batch_of(db, after=1) == ["put_template", "lock_templates"]
+        monkeypatch.setattr(render, "MAX_CHANGES", 1)
+        with pytest.raises(SnapshotNeededError):
+            batch_of(db, after=1)
 
 
-def test_an_edge_that_is_ahead_of_a_restored_core_is_told_everything_under_higher_numbers(
+def test_a_lock_that_was_told_before_needs_no_telling_again(
     trusting_database: Database, edge_keys: dict[str, EdgeKey]
 ) -> None:
     who, consent = consenting_person(trusting_database, "gate")
     with trusting_database.writing() as db:
-        do_store_template(db, sealed_template(who, consent, edge_keys), NOW)
-        row = do_note_receipt(db, receipt(40), NOW)
-        assert (row.list_acked, row.list_head) == (40, 42)
-        assert batch_of(db, after=40) == ["put_subject", "put_template"]
+        enrol(db, sealed := sealed_template(who, consent, edge_keys))
+        lock(db, who, consent)
+        note_change(db, ["edge-1"], ChangeOp.PUT_TEMPLATE, sealed.template_id, now=NOW)
+        assert batch_of(db, after=3) == ["put_template"]
 
 
-def test_a_checkpoint_that_moves_to_another_edge_takes_its_people_along(trusting_database: Database) -> None:
-    consenting_person(trusting_database, "gate")
-    tree = estate_tree()
-    tree["cameras"][0]["edge"] = "edge-2"
+def test_a_disputed_template_is_locked_alone(trusting_database: Database, edge_keys: dict[str, EdgeKey]) -> None:
+    who, consent = consenting_person(trusting_database, "gate")
     with trusting_database.writing() as db:
-        assert do_sync_places(db, EstateConfig.model_validate(tree), NOW) == {"edge-1", "edge-2"}
-        assert batch_of(db, "edge-1")[-1] == "remove_subject"
-        assert batch_of(db, "edge-2") == ["put_subject"]
-        assert do_sync_places(db, EstateConfig.model_validate(tree), NOW) == frozenset()
+        for _ in range(2):
+            enrol(db, sealed := sealed_template(who, consent, edge_keys))
+        db.add(
+            TemplateLockRow(template_id=sealed.template_id, subject=who, consent_id=consent, reason="disputed", at=NOW)
+        )
+        note_change(db, ["edge-1"], ChangeOp.LOCK_TEMPLATE, sealed.template_id, now=NOW)
+        batch = render_batch(db, "edge-1", 0, PLATES.read)
+    assert batch is not None
+    assert batch.changes[-1] == LockTemplates.model_validate(
+        {"subject": who, "consent": consent, "template_id": sealed.template_id}
+    )
 
 
-def receipt(version: int, problem: str | None = None) -> ListReceiptV1:
-    fields = {"edge": "edge-1", "version": version, "at": NOW, "templates": 0, "problem": problem}
-    return ListReceiptV1.model_validate(fields)
+def sought(db: Session, state: str) -> str:
+    """Somebody missing, with a case in that state."""
+    who = key()
+    do_put_sought(db, who, name="李", checkpoints=["gate"], valid_until=NOW + timedelta(days=30), now=NOW)
+    case = CaseRow(
+        id=key(),
+        kind="missing_person",
+        subject=who,
+        state=state,
+        reason="left home",
+        checkpoints=["gate"],
+        expires_at=NOW + timedelta(days=9),
+        requested_by="desk-1",
+        requested_at=NOW,
+    )
+    db.add(case)
+    db.flush()
+    note_change(db, ["edge-1"], ChangeOp.PUT_SUBJECT, who, now=NOW)
+    return who
+
+
+def test_who_is_sought_is_told_only_while_the_case_is_open_and_not_beyond_its_end(known_database: Database) -> None:
+    with known_database.writing() as db:
+        sought(db, "requested")
+        assert batch_of(db) == ["no_change"]
+        sought(db, "open")
+        batch = render_batch(db, "edge-1", 1, PLATES.read)
+    assert batch is not None
+    (put,) = batch.changes
+    assert isinstance(put, PutSubject)
+    assert (put.kind, put.valid_until) == (SubjectKind.MISSING, NOW + timedelta(days=9))
+
+
+def test_a_plate_nobody_can_read_holds_up_nothing_behind_it(known_database: Database) -> None:
+    _, consent = consenting_person(known_database, "lane")
+
+    def unreadable(_row: VehicleRow) -> str:
+        raise PlateUnreadableError("sealed under another key")
+
+    with known_database.writing() as db:
+        do_put_vehicle(
+            db,
+            key(),
+            plate="京A12345",
+            kind="resident",
+            checkpoints=["lane"],
+            valid_from=NOW,
+            valid_until=None,
+            plates=PLATES,
+            now=NOW,
+        )
+        do_withdraw_consent(db, check_withdraw(db, consent), "desk-1", NOW)
+        batch = render_batch(db, "edge-2", 0, unreadable)
+    assert batch is not None
+    assert ops(batch) == ["put_subject", "no_change", "erase_templates"]

@@ -11,14 +11,13 @@ from core.contract.config import EstateConfig
 from core.contract.ids import new_id
 from core.ingest.arrivals import read
 from core.ingest.batch import Rulebook, commit_batch
-from core.lists.places import do_sync_places
+from core.lists.sync_places import do_sync_places
 from core.people.consent.ledger import check_withdraw, do_withdraw_consent
-from core.people.enrolment import do_store_template
 from core.people.passes import do_issue_pass, do_revoke_pass
 from core.people.subjects import do_put_subject, do_remove_subject
 from core.storage.database import Database
 from core.storage.schema import PassRow, SealedTemplateRow
-from tests.core.estates import NOW, EdgeKey, consenting_person, event, sealed_template
+from tests.core.estates import NOW, EdgeKey, consenting_person, enrol, event, give_ticket, sealed_template
 from tests.core.people.test_people import LATER, SIGNING_KEY
 
 _HEAD_START_S = 0.5
@@ -52,7 +51,7 @@ def test_a_template_is_not_kept_for_an_edge_the_person_leaves_at_that_moment(
 
     def store() -> None:
         with trusting_database.writing() as db:
-            do_store_template(db, arriving, NOW)
+            enrol(db, arriving)
 
     with trusting_database.writing() as moving:
         do_put_subject(
@@ -79,6 +78,9 @@ def test_a_withdrawal_and_a_batch_of_templates_never_block_each_other_for_good(
         read(event(sealed_template(who, consent, key), number), "test-estate")
         for number, (who, consent) in enumerate((stays, withdraws), 1)
     ]
+    with trusting_database.writing() as db:
+        for who, consent in (stays, withdraws):
+            give_ticket(db, who, consent)
 
     def ingest() -> None:
         with trusting_database.writing() as db:
@@ -95,10 +97,10 @@ def test_a_withdrawal_and_a_batch_of_templates_never_block_each_other_for_good(
 def test_two_processes_that_start_together_both_start(database: Database, config: EstateConfig) -> None:
     def start() -> None:
         with database.writing() as db:
-            assert do_sync_places(db, config, NOW) == frozenset()
+            assert do_sync_places(db, config) == frozenset()
 
     with database.writing() as db:
-        assert do_sync_places(db, config, NOW) == {"edge-1", "edge-2"}
+        assert do_sync_places(db, config) == {"edge-1", "edge-2"}
         second = Meanwhile(start)
     second.is_done()
 

@@ -18,10 +18,9 @@ from core.people.disputes import (
     do_release_template,
     suspended_templates,
 )
-from core.people.enrolment import do_store_template
 from core.storage.database import Database
 from core.storage.schema import ListChangeRow, PassageRow
-from tests.core.estates import NOW, EdgeKey, consenting_person, sealed_template
+from tests.core.estates import NOW, EdgeKey, consenting_person, enrol, sealed_template
 
 RULE = DisputeRule(suspend_after=3, within=timedelta(days=7))
 
@@ -50,12 +49,12 @@ def passed(db: Session, subject: str | None, template: str | None, credential: s
 
 
 @pytest.fixture
-def enrolled(known_database: Database, edge_keys: dict[str, EdgeKey]) -> tuple[str, str]:
+def enrolled(trusting_database: Database, edge_keys: dict[str, EdgeKey]) -> tuple[str, str]:
     """Somebody with a template at edge-1: their key, and the template's id."""
-    who, consent = consenting_person(known_database)
+    who, consent = consenting_person(trusting_database)
     message = sealed_template(who, consent, edge_keys)
-    with known_database.writing() as db:
-        assert do_store_template(db, message, NOW).refused is None
+    with trusting_database.writing() as db:
+        assert enrol(db, message).refused is None
     return who, message.template_id
 
 
@@ -69,10 +68,10 @@ def dispute(db: Session, subject: str, template: str, at: datetime = NOW) -> Non
 
 
 def test_a_template_disputed_often_enough_is_suspended_until_somebody_looked(
-    known_database: Database, enrolled: tuple[str, str]
+    trusting_database: Database, enrolled: tuple[str, str]
 ) -> None:
     who, template = enrolled
-    with known_database.writing() as db:
+    with trusting_database.writing() as db:
         for _ in range(2):
             dispute(db, who, template)
         assert suspended_templates(db) == []
@@ -89,19 +88,19 @@ def test_a_template_disputed_often_enough_is_suspended_until_somebody_looked(
             do_release_template(db, template, NOW)
 
 
-def test_disputes_long_apart_suspend_nothing(known_database: Database, enrolled: tuple[str, str]) -> None:
+def test_disputes_long_apart_suspend_nothing(trusting_database: Database, enrolled: tuple[str, str]) -> None:
     who, template = enrolled
-    with known_database.writing() as db:
+    with trusting_database.writing() as db:
         for week in range(6):
             dispute(db, who, template, NOW + timedelta(days=4 * week))
         assert suspended_templates(db) == []
 
 
 def test_one_passage_is_disputed_once_however_often_it_is_said(
-    known_database: Database, enrolled: tuple[str, str]
+    trusting_database: Database, enrolled: tuple[str, str]
 ) -> None:
     who, template = enrolled
-    with known_database.writing() as db:
+    with trusting_database.writing() as db:
         passage = passed(db, who, template)
         said = {do_dispute_passage(db, passage, "guard", RULE, NOW).id for _ in range(5)}
         assert len(said) == 1
@@ -110,12 +109,12 @@ def test_one_passage_is_disputed_once_however_often_it_is_said(
 
 @pytest.mark.parametrize(("subject", "credential"), [(None, "face"), ("somebody", "qr"), ("somebody", "plate")])
 def test_where_nobody_was_recognised_there_is_nothing_to_dispute(
-    known_database: Database, subject: str | None, credential: str
+    trusting_database: Database, subject: str | None, credential: str
 ) -> None:
-    with known_database.writing() as db, pytest.raises(NothingToDisputeError):
+    with trusting_database.writing() as db, pytest.raises(NothingToDisputeError):
         do_dispute_passage(db, passed(db, subject, None, credential), "guard", RULE, NOW)
 
 
-def test_a_passage_nobody_knows_cant_be_disputed(known_database: Database) -> None:
-    with known_database.writing() as db, pytest.raises(NotFoundError, match="no such passage"):
+def test_a_passage_nobody_knows_cant_be_disputed(trusting_database: Database) -> None:
+    with trusting_database.writing() as db, pytest.raises(NotFoundError, match="no such passage"):
         do_dispute_passage(db, new_id(), "guard", RULE, NOW)

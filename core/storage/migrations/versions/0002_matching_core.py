@@ -16,6 +16,7 @@ _TIME = sa.DateTime(timezone=True)
 def upgrade() -> None:
     _consents()
     _lists()
+    _tickets()
     _erasures()
     _disputes()
     _cases()
@@ -44,10 +45,8 @@ def _lists() -> None:
         table.add_column(sa.Column("approved_signing_key_base64", sa.String(length=64), nullable=True))
         table.add_column(sa.Column("list_digest", sa.String(length=64), nullable=True))
         table.add_column(sa.Column("list_floor", sa.BigInteger(), nullable=False, server_default="0"))
-        table.add_column(sa.Column("snapshot_wanted", sa.Boolean(), nullable=False, server_default=sa.false()))
     with op.batch_alter_table("edges") as table:
         table.alter_column("list_floor", existing_type=sa.BigInteger(), server_default=None)
-        table.alter_column("snapshot_wanted", existing_type=sa.Boolean(), server_default=None)
     op.add_column("passages", sa.Column("template_id", sa.String(length=36), nullable=True))
     with op.batch_alter_table("vehicles") as table:
         table.add_column(sa.Column("plate_exact", sa.LargeBinary(length=32), nullable=True))
@@ -56,6 +55,20 @@ def _lists() -> None:
         table.alter_column("plate", existing_type=sa.String(length=16), nullable=True)
         table.create_unique_constraint("vehicles_plate_exact_kind_key", ["plate_exact", "kind"])
     op.create_index("ix_vehicles_plate_folded", "vehicles", ["plate_folded"])
+
+
+def _tickets() -> None:
+    op.create_table(
+        "enrolment_tickets",
+        sa.Column("id", sa.String(length=36), primary_key=True),
+        sa.Column("subject", sa.String(length=36), nullable=False),
+        sa.Column("consent_id", sa.String(length=36), nullable=False),
+        sa.Column("edge_id", sa.String(length=64), nullable=False),
+        sa.Column("expires_at", _TIME, nullable=False),
+        sa.Column("template_id", sa.String(length=36), nullable=True),
+    )
+    op.create_index("enrolment_tickets_by_consent", "enrolment_tickets", ["consent_id", "edge_id"])
+    op.create_index("ix_enrolment_tickets_expires_at", "enrolment_tickets", ["expires_at"])
 
 
 def _erasures() -> None:

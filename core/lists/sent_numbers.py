@@ -1,0 +1,110 @@
+"""The highest number ever sent to each edge, kept beside the database and not in it.
+
+A database that came back from a backup would give out numbers again that edges know with another meaning: an edge
+would skip them, and an old receipt would confirm an erasure that never happened. What this file remembers tells.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import structlog
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.errors import CoreError
+from core.storage.schema import EdgeRow
+
+FILE = "list-numbers.json"
+LOCK_TIMEOUT_S = 5.0
+_NUMBERS = TypeAdapter(dict[str, int])
+
+log = structlog.get_logger()
+
+
+class SentNumbersError(CoreError):
+    """The file can't be read or written; the text says what to do."""
+
+
+class SentNumbers:
+    """The file, shared by the core processes of one state folder."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._path = state_dir / FILE
+        self._known: dict[str, int] = {}
+
+    def read(self) -> dict[str, int]:
+        """Highest number sent, by edge. Raises SentNumbersError."""
+        try:
+            return _NUMBERS.validate_json(self._path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValidationError):
+            raise SentNumbersError(
+                f"{self._path}: can't be read; remove it, and every edge that is ahead of this core gets its list whole"
+            ) from None
+
+    def raise_to(self, numbers: Mapping[str, int]) -> None:
+        """Before anything with these numbers is sent: remember them, durably. Raises SentNumbersError."""
+        if all(number <= self._known.get(edge, 0) for edge, number in numbers.items()):
+            return
+        try:
+            with self._path.with_suffix(".lock").open("w") as lock:
+                _wait_for(lock.fileno())
+                known = self.read()
+                raised = known | {edge: max(number, known.get(edge, 0)) for edge, number in numbers.items()}
+                self._write(raised)
+        except OSError as error:
+            raise SentNumbersError(
+                f"{self._path}: can't be written ({error.strerror}); nothing is sent to edges meanwhile"
+            ) from None
+        self._known = raised
+
+    def _write(self, numbers: dict[str, int]) -> None:
+        draft = self._path.with_suffix(".new")
+        with draft.open("w") as file:
+            json.dump(numbers, file, sort_keys=True)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self._path)
+        folder = os.open(self._path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _wait_for(lock: int) -> None:
+    """Raises BlockingIOError when another process holds the lock for too long."""
+    deadline = time.monotonic() + LOCK_TIMEOUT_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def do_note_restored(db: Session, sent: Mapping[str, int]) -> frozenset[str]:
+    """Edges that were sent numbers this database never gave: it is older than they are. They get their list whole.
+
+    Numbering goes on above everything they were ever sent. Run at every start, before consents are ended again.
+    """
+    rows = select(EdgeRow).order_by(EdgeRow.id).with_for_update().execution_options(populate_existing=True)
+    restored = [row for row in db.scalars(rows).all() if sent.get(row.id, 0) > row.list_head]
+    for row in restored:
+        row.list_acked = 0
+        row.list_head = row.list_floor = sent[row.id] + 1
+    db.flush()
+    if restored:
+        log.warning("lists.database_is_older_than_edges", edges=[row.id for row in restored])
+    return frozenset(row.id for row in restored)

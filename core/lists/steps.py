@@ -1,0 +1,102 @@
+"""What to send an edge next: decided from how far it is, and from what is on its way already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+RESEND_S = 5.0
+MAX_UNCONFIRMED = 2000
+"""Changes on the way to one edge; above it the relay waits for a receipt."""
+ROLL_EVERY_S = 600.0
+ROLL_SPACING_S = 2.0
+"""While change follows change the edge is told at most this often what they come to."""
+PART_SPACING_S = 0.1
+MAX_PART_SPACING_S = 2.0
+SNAPSHOT_TIMEOUT_S = 30.0
+"""A whole snapshot without the receipt it asks for within this time is sent anew, its parts further apart."""
+SNAPSHOT_SPACING_S = 10.0
+"""Between one snapshot that arrived and the next: an edge that asks again and again is not flooded."""
+LONG_LOG = 2000
+"""Changes that an edge which holds nothing would rather get as a snapshot, when that is shorter."""
+
+
+class Step(StrEnum):
+    WAIT = "wait"
+    CHANGES = "changes"
+    NEW_SNAPSHOT = "new_snapshot"
+    NEXT_PART = "next_part"
+    ROLL = "roll"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far an edge is, as the database knows. Changes up to ``floor`` can't be sent one by one.
+
+    shorter_whole: the edge has nothing, and a snapshot is shorter than the changes.
+    """
+
+    head: int
+    acked: int
+    floor: int
+    shorter_whole: bool = False
+
+
+@dataclass(slots=True)
+class Link:
+    """What the relay knows of an edge that is there. Times are monotonic seconds.
+
+    sent: highest number on its way, no receipt for it yet; version: of the last receipt; turn: counts fresh starts,
+    so that a batch rendered before one is not taken for sent after it; rolled: number the last roll was about;
+    parts_left, part_s: of the newest snapshot; awaited: its number, until a receipt reaches it; attempts: snapshots in
+    a row that no receipt followed.
+    """
+
+    sent: int = 0
+    sent_s: float = 0.0
+    version: int | None = None
+    turn: int = 0
+    problem_s: float = float("-inf")
+    rolled: int = -1
+    rolled_s: float = float("-inf")
+    parts_left: int = 0
+    part_s: float = float("-inf")
+    awaited: int | None = None
+    attempts: int = 0
+
+    def start_after(self, version: int) -> None:
+        self.sent = version
+        self.turn += 1
+
+    @property
+    def part_spacing_s(self) -> float:
+        return min(PART_SPACING_S * 2.0**self.attempts, MAX_PART_SPACING_S)
+
+
+def next_step(at: Position, link: Link, now_s: float) -> Step:
+    """What to send now to the edge ``at`` this position.
+
+    A snapshot is never overtaken by changes: they would find an edge that can't apply them yet.
+    """
+    if link.awaited is not None and at.acked < link.awaited:
+        if link.parts_left > 0:
+            return Step.NEXT_PART if now_s - link.part_s >= link.part_spacing_s else Step.WAIT
+        return Step.NEW_SNAPSHOT if now_s - link.part_s >= SNAPSHOT_TIMEOUT_S else Step.WAIT
+    if at.acked < at.floor or at.shorter_whole:
+        return Step.NEW_SNAPSHOT if now_s - link.part_s >= SNAPSHOT_SPACING_S else Step.WAIT
+    after = send_after(at, link, now_s)
+    if after < at.head and after - at.acked < MAX_UNCONFIRMED:
+        return Step.CHANGES
+    if at.acked == at.head and _roll_is_due(at, link, now_s):
+        return Step.ROLL
+    return Step.WAIT
+
+
+def send_after(at: Position, link: Link, now_s: float) -> int:
+    """The number after which changes are sent: again from the last receipt when none came for too long."""
+    return at.acked if now_s - link.sent_s >= RESEND_S else max(link.sent, at.acked)
+
+
+def _roll_is_due(at: Position, link: Link, now_s: float) -> bool:
+    since_s = now_s - link.rolled_s
+    return since_s >= (ROLL_EVERY_S if link.rolled == at.head else ROLL_SPACING_S)

@@ -1,0 +1,81 @@
+"""What is sent next, for every position an edge can be in."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.lists.steps import (
+    MAX_UNCONFIRMED,
+    PART_SPACING_S,
+    RESEND_S,
+    ROLL_EVERY_S,
+    SNAPSHOT_TIMEOUT_S,
+    Link,
+    Position,
+    Step,
+    next_step,
+    send_after,
+)
+
+NOW_S = 1000.0
+
+
+def link(**facts: float | int | None) -> Link:
+    made = Link()
+    for name, value in facts.items():
+        setattr(made, name, value)
+    return made
+
+
+TABLE = [
+    ("a change nobody sent", Position(5, 3, 0), link(), Step.CHANGES),
+    ("on its way", Position(5, 3, 0), link(sent=5, sent_s=NOW_S - 1), Step.WAIT),
+    ("on its way for too long", Position(5, 3, 0), link(sent=5, sent_s=NOW_S - RESEND_S), Step.CHANGES),
+    (
+        "too much on its way",
+        Position(9000, 1, 0),
+        link(sent=1 + MAX_UNCONFIRMED, sent_s=NOW_S - 1),
+        Step.WAIT,
+    ),
+    ("in step and never told so", Position(5, 5, 0), link(), Step.ROLL),
+    ("told so just now", Position(5, 5, 0), link(rolled=5, rolled_s=NOW_S - 60), Step.WAIT),
+    ("told so long ago", Position(5, 5, 0), link(rolled=5, rolled_s=NOW_S - ROLL_EVERY_S), Step.ROLL),
+    ("change after change", Position(6, 6, 0), link(rolled=5, rolled_s=NOW_S - 0.5), Step.WAIT),
+    ("a moment after the last change", Position(6, 6, 0), link(rolled=5, rolled_s=NOW_S - 3), Step.ROLL),
+    ("below the floor", Position(9, 3, 7), link(), Step.NEW_SNAPSHOT),
+    ("just at the floor", Position(9, 7, 7), link(), Step.CHANGES),
+    ("nothing yet, and a long history", Position(9000, 0, 0, shorter_whole=True), link(), Step.NEW_SNAPSHOT),
+    ("more parts to come", Position(9, 3, 9), link(awaited=9, parts_left=2, part_s=NOW_S - 1), Step.NEXT_PART),
+    (
+        "parts not too fast",
+        Position(9, 3, 9),
+        link(awaited=9, parts_left=2, part_s=NOW_S - PART_SPACING_S / 2),
+        Step.WAIT,
+    ),
+    (
+        "slower at the second attempt",
+        Position(9, 3, 9),
+        link(awaited=9, parts_left=2, attempts=2, part_s=NOW_S - 2 * PART_SPACING_S),
+        Step.WAIT,
+    ),
+    ("all parts sent", Position(9, 3, 9), link(awaited=9, part_s=NOW_S - 1), Step.WAIT),
+    (
+        "all parts sent and no receipt",
+        Position(9, 3, 9),
+        link(awaited=9, part_s=NOW_S - SNAPSHOT_TIMEOUT_S),
+        Step.NEW_SNAPSHOT,
+    ),
+    ("changes wait behind a snapshot", Position(12, 3, 9), link(awaited=9, part_s=NOW_S - 1), Step.WAIT),
+    ("and follow it", Position(12, 9, 9), link(awaited=9, part_s=NOW_S - 1), Step.CHANGES),
+    ("asks again and again", Position(13, 12, 13), link(part_s=NOW_S - 1), Step.WAIT),
+]
+
+
+@pytest.mark.parametrize(("at", "before", "step"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+def test_what_is_sent_next(at: Position, before: Link, step: Step) -> None:
+    assert next_step(at, before, NOW_S) is step
+
+
+def test_after_a_silence_sending_starts_at_the_last_receipt() -> None:
+    assert send_after(Position(9, 3, 0), link(sent=7, sent_s=NOW_S - 1), NOW_S) == 7
+    assert send_after(Position(9, 3, 0), link(sent=7, sent_s=NOW_S - RESEND_S), NOW_S) == 3

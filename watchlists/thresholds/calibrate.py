@@ -69,7 +69,7 @@ class Calibrator:
 
     @property
     def tail(self) -> TailFit:
-        """Raises TooFewPeopleError."""
+        """Raises TooFewPeopleError, BadScoresError."""
         if self._tail is None:
             self._tail = fit_tail(searching(self.scores, 1))
         return self._tail
@@ -82,7 +82,10 @@ class Calibrator:
         return Tail(above=fit.above, exceedances=fit.exceedances, share=fit.share, shape=fit.shape, scale=fit.scale)
 
     def choose(self, gallery: int, target: float) -> Chosen:
-        """The threshold for ``target`` in a gallery of ``gallery``, rounded up. Raises TooFewPeopleError."""
+        """The threshold for ``target`` in a gallery of ``gallery``, rounded up.
+
+        Raises TooFewPeopleError, BadScoresError.
+        """
         searches = searching(self.scores, gallery)
         if searches.trials * target >= RULE_OF_THREE:
             cosine = _up(searches.lowest_cosine(target))
@@ -97,7 +100,7 @@ class Calibrator:
 
 
 def calibrate(scores: ScoreSet, wanted: Wanted, *, now: datetime, made_by: str) -> CalibrationV1:
-    """Thresholds for ``wanted`` and for the gallery sizes around it. Raises TooFewPeopleError."""
+    """Thresholds for ``wanted`` and for the gallery sizes around it. Raises TooFewPeopleError, BadScoresError."""
     people = searching(scores, 1).people
     _check_enough(people, wanted.fpir)
     calibrator = Calibrator(scores)

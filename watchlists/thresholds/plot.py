@@ -84,9 +84,11 @@ def _draw(figure: Figure, calibration: CalibrationV1, curves: Curves) -> None:
         fontweight="bold",
         color=_INK,
     )
+    people, own = counts.people_searched, counts.people_searched_mated
     axes.set_title(
-        f"{counts.people_searched:,} people searched for among others, {counts.people_searched_mated:,} among their own; "
-        f"{counts.impostor_comparisons:,} comparisons of different people\nbands: 95 %; dotted: no error seen, so at most",
+        f"{people:,} people searched for among others, {own:,} among their own; "
+        f"{counts.impostor_comparisons:,} comparisons of different people\n"
+        "bands: 95 %; dotted: no error seen, so at most",
         loc="left",
         fontsize=8.5,
         color=_QUIET,

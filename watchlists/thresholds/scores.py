@@ -93,7 +93,7 @@ class ScoreSet:
 def score_set(rows: Comparisons) -> ScoreSet:
     """``rows``, one a search and person. Raises NoImpostorsError."""
     order = np.lexsort((rows.score, rows.gallery_subject, rows.probe, rows.probe_subject))
-    score, mated = rows.score[order], rows.mated[order]
+    score, mated = np.clip(rows.score[order], -1.0, 1.0), rows.mated[order]
     person, gallery, probe = rows.probe_subject[order], rows.gallery_subject[order], rows.probe[order]
     new_search = np.concatenate([[True], (np.diff(person) != 0) | (np.diff(probe) != 0)])
     search = np.cumsum(new_search) - 1

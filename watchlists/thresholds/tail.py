@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import optimize, stats  # type: ignore[import-untyped]
 
-from watchlists.thresholds.errors import TooFewPeopleError
+from watchlists.thresholds.errors import BadScoresError, TooFewPeopleError
 from watchlists.thresholds.file import Rate
 from watchlists.thresholds.rates import CONFIDENCE, Searching
 from watchlists.thresholds.scores import Numbers
@@ -71,7 +71,7 @@ class TailFit:
 
 
 def fit_tail(pairs: Searching) -> TailFit:
-    """The tail of single comparisons (``searching`` with a gallery of 1). Raises TooFewPeopleError."""
+    """The tail of single comparisons (``searching`` with a gallery of 1). Raises TooFewPeopleError, BadScoresError."""
     scores = pairs.scores
     wanted = int(min(EXCEEDANCES, LARGEST_SHARE * len(scores.impostor)))
     if wanted < FEWEST_EXCEEDANCES:
@@ -82,6 +82,10 @@ def fit_tail(pairs: Searching) -> TailFit:
         )
     above = float(scores.impostor[wanted])
     count = int(np.searchsorted(-scores.impostor, -above, side="left"))  # ties with it stay below
+    if count < FEWEST_EXCEEDANCES:
+        raise BadScoresError(
+            f"only {count} scores are above {above:g}, because many are equal: give scores as computed, unrounded"
+        )
     search = scores.impostor_search[:count]
     weight = pairs.weight[search] / scores.compared[search]
     excess = scores.impostor[:count] - above

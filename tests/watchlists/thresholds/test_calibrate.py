@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 from tests.watchlists.thresholds.people import MODEL, NOON, drawn_calibration, drawn_set, people
 from watchlists.thresholds.calibrate import Calibrator, Wanted, calibrate, sizes_around
 from watchlists.thresholds.curves import curves
-from watchlists.thresholds.errors import BadTargetError, NoImpostorsError, TooFewPeopleError
-from watchlists.thresholds.scores import everybody_with_everybody
+from watchlists.thresholds.errors import BadTargetError, NoImpostorsError, ThresholdError, TooFewPeopleError
+from watchlists.thresholds.scores import Comparisons, everybody_with_everybody, score_set
 
 
 @cache
@@ -66,6 +67,27 @@ def test_a_table_never_falls_and_covers_what_was_asked_for(gallery: int) -> None
     assert calibration.chosen.gallery == gallery
     assert all(row.fpir.low <= row.fpir.estimate <= row.fpir.high for row in calibration.identify)
     assert calibration.table().standing(gallery).state == "ok"
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 3), st.floats(0.01, 1.0), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_whatever_was_compared_with_whom_it_is_a_calibration_or_a_sentence(
+    seed: int, digits: int, kept: float, apart: bool
+) -> None:
+    """Rounded scores, pairs left out at random, probes and references of the same people or of others."""
+    draw = np.random.default_rng(seed)
+    probe, gallery = np.divmod(np.arange(310 * 60), 60)
+    gallery += 310 * apart
+    chosen = draw.random(len(probe)) < kept
+    score = np.round(draw.normal(0.1, 0.15, len(probe)).clip(-1, 1), digits)
+    rows = (score[chosen], (probe == gallery)[chosen], probe[chosen], gallery[chosen], np.zeros(chosen.sum(), int))
+    try:
+        calibration = calibrate(
+            score_set(Comparisons(*rows)), Wanted(MODEL, int(draw.integers(1, 300))), now=NOON, made_by="anju test"
+        )
+    except ThresholdError:
+        return
+    assert all(row.fpir.low <= row.fpir.estimate <= row.fpir.high for row in calibration.identify)
 
 
 @given(st.integers(1, 10_000_000))

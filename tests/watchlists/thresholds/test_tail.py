@@ -7,7 +7,7 @@ import pytest
 from scipy import stats  # type: ignore[import-untyped]
 
 from tests.watchlists.thresholds.people import drawn_set
-from watchlists.thresholds.errors import TooFewPeopleError
+from watchlists.thresholds.errors import BadScoresError, TooFewPeopleError
 from watchlists.thresholds.rates import searching
 from watchlists.thresholds.scores import Comparisons, score_set
 from watchlists.thresholds.tail import EXCEEDANCES, TailFit, fit_tail
@@ -58,3 +58,10 @@ def test_no_more_than_the_highest_scores_are_fitted() -> None:
 def test_too_few_comparisons_say_how_many_are_missing() -> None:
     with pytest.raises(TooFewPeopleError, match="7550 more are needed"):
         tail_of(50, seed=1)
+
+
+def test_scores_that_are_all_equal_have_no_tail() -> None:
+    person = np.arange(20_000)
+    scores = score_set(Comparisons(np.full(20_000, 0.5), person < 0, person, person + 20_000, person))
+    with pytest.raises(BadScoresError, match="unrounded"):
+        fit_tail(searching(scores, 1))

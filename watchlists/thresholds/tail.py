@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import optimize, stats  # type: ignore[import-untyped]
+from scipy import optimize, stats
 
 from watchlists.thresholds.errors import BadScoresError, TooFewPeopleError
 from watchlists.thresholds.file import Rate

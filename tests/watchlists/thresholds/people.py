@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special  # type: ignore[import-untyped]
+from scipy import optimize, special
 
 from core.contract.ids import ModelId
 from watchlists.thresholds.calibrate import Wanted, calibrate

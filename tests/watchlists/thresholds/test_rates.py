@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats  # type: ignore[import-untyped]
+from scipy import stats
 
 from tests.watchlists.thresholds.people import drawn_set
 from watchlists.thresholds.errors import BadTargetError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats  # type: ignore[import-untyped]
+from scipy import stats
 
 from tests.watchlists.thresholds.people import drawn_set
 from watchlists.thresholds.errors import BadScoresError, TooFewPeopleError

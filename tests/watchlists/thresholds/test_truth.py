@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats  # type: ignore[import-untyped]
+from scipy import stats
 
 from tests.watchlists.thresholds.people import cosine_of, drawn_set, true_fpir
 from watchlists.thresholds.file import Rate

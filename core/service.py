@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
@@ -15,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from core import live
+from core.cases.cases import do_expire_cases
 from core.contract.base import isoformat
 from core.contract.config_file import LoadedConfig
 from core.ingest.subscriber import Subscriber
@@ -115,14 +117,11 @@ async def _serve(loaded: LoadedConfig, database: Database) -> None:
 async def _keep_house(database: Database, subscriber: Subscriber, consents: ConsentUpkeep, lists: ListUpkeep) -> None:
     """Say regularly that the core lives and what it counted; do what consents and lists ask for; keep rows few."""
     while True:
-        try:
-            await asyncio.to_thread(consents.run, datetime.now(UTC))
-        except (SQLAlchemyError, JournalError) as error:
-            log.warning("consent.upkeep_missed", error=type(error).__name__)
-        try:
-            await asyncio.to_thread(lists.run, datetime.now(UTC))
-        except SQLAlchemyError as error:
-            log.warning("lists.upkeep_missed", error=type(error).__name__)
+        for what, run in (("consent", consents.run), ("lists", lists.run), ("cases", partial(_end_cases, database))):
+            try:
+                await asyncio.to_thread(run, datetime.now(UTC))
+            except (SQLAlchemyError, JournalError) as error:
+                log.warning(f"{what}.upkeep_missed", error=type(error).__name__)
         counts = dict(subscriber.counts) | {f"consent_{name}": number for name, number in consents.counts.items()}
         facts = {"at": isoformat(datetime.now(UTC)), "broker": subscriber.connected, "counts": counts}
         try:
@@ -130,6 +129,13 @@ async def _keep_house(database: Database, subscriber: Subscriber, consents: Cons
         except SQLAlchemyError as error:  # locked, full, away, or another core was faster: the next one will do
             log.warning("core.heartbeat_missed", error=type(error).__name__)
         await asyncio.sleep(HEARTBEAT_S)
+
+
+def _end_cases(database: Database, now: datetime) -> None:
+    with database.writing() as db:
+        ended = do_expire_cases(db, now)
+    if ended:
+        log.info("cases.expired", number=ended)
 
 
 def _upkeep(database: Database, facts: dict[str, Any]) -> None:

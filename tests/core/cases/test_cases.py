@@ -68,7 +68,7 @@ def told(db: Session) -> list[tuple[str, str, str]]:
     return [(row.edge_id, row.op, row.ref) for row in rows]
 
 
-@pytest.mark.parametrize(("state", "event"), product(CaseState, CaseEvent))
+@pytest.mark.parametrize(("state", "event"), list(product(CaseState, CaseEvent)))
 def test_a_case_moves_only_as_the_table_says(state: CaseState, event: CaseEvent) -> None:
     ended = state in {CaseState.CLOSED, CaseState.EXPIRED}
     if ended:

@@ -6,11 +6,12 @@ from collections import Counter
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from core.people.consent.endings import MAX_AT_ONCE, do_purge, do_supersede
 from core.people.consent.machine import ENDED, ConsentEvent, ConsentState
-from core.people.consent.periods import CHINA_TIME, is_under_14, longest
+from core.people.consent.periods import CHINA_TIME, OFFER, is_under_14, longest
+from core.people.consent.queries import STANDING_VALUES
 from core.people.consent.transitions import Act, do_erase, do_move
 from core.people.consent.words import GivenBy, Scope
 from core.people.notices import current_notice
@@ -26,8 +27,8 @@ def do_due_transitions(db: Session, now: datetime, limit: int = MAX_AT_ONCE) -> 
     Rows another transaction holds are passed over: they are as due a minute later.
     """
     done: Counter[str] = Counter()
-    _date_undated(db, limit)
-    for event, state, condition in _due(now):
+    _date_undated(db, now, limit)
+    for event, state, condition, reason in _due(now):
         query = (
             select(ConsentRow)
             .join(SubjectRow, SubjectRow.key == ConsentRow.subject)
@@ -38,7 +39,7 @@ def do_due_transitions(db: Session, now: datetime, limit: int = MAX_AT_ONCE) -> 
             .execution_options(populate_existing=True)
         )
         for row in db.scalars(query).all():
-            do_move(db, row, event, Act(now))
+            do_move(db, row, event, Act(now, reason=reason))
             done[event.value] += 1
     for scope in Scope:
         done[_E.PURPOSE_CHANGE.value] += do_supersede(db, current_notice(scope), Act(now), limit)
@@ -47,7 +48,7 @@ def do_due_transitions(db: Session, now: datetime, limit: int = MAX_AT_ONCE) -> 
     return +done
 
 
-def _due(now: datetime) -> list[tuple[ConsentEvent, ConsentState, ColumnElement[bool]]]:
+def _due(now: datetime) -> list[tuple[ConsentEvent, ConsentState, ColumnElement[bool], str | None]]:
     over = SubjectRow.valid_until <= now
     late = ConsentRow.deadline_at <= now
     past_end = or_(ConsentRow.expires_at <= now, over)
@@ -56,17 +57,27 @@ def _due(now: datetime) -> list[tuple[ConsentEvent, ConsentState, ColumnElement[
         ConsentRow.scope != Scope.FACE_MISSING_PERSON.value,
         SubjectRow.turns_14_on <= now.astimezone(CHINA_TIME).date(),
     )
+    access = aliased(ConsentRow)
+    nothing_to_store = and_(
+        ConsentRow.scope == Scope.FACE_SITE_SERVER.value,
+        ~exists().where(
+            access.subject == ConsentRow.subject,
+            access.scope == Scope.FACE_ACCESS.value,
+            access.state.in_(STANDING_VALUES),
+        ),
+    )
     return [
-        (_E.EXPIRE_OFFER, _S.NOTICED, late),
-        (_E.DEADLINE, _S.SUSPENDED, or_(late, past_end)),
-        (_E.DEADLINE, _S.RECONSENT_DUE, or_(late, over)),
-        (_E.EXPIRE, _S.ACTIVE, past_end),
-        (_E.TURN14, _S.ACTIVE, guardians_word),
+        (_E.EXPIRE_OFFER, _S.NOTICED, late, None),
+        (_E.DEADLINE, _S.SUSPENDED, or_(late, past_end), None),
+        (_E.DEADLINE, _S.RECONSENT_DUE, or_(late, over), None),
+        (_E.EXPIRE, _S.ACTIVE, past_end, None),
+        (_E.TURN14, _S.ACTIVE, guardians_word, None),
+        (_E.WITHDRAW, _S.ACTIVE, nothing_to_store, "access_ended"),
     ]
 
 
-def _date_undated(db: Session, limit: int) -> None:
-    """Consents recorded before consents had an end get the one they would have got."""
+def _date_undated(db: Session, now: datetime, limit: int) -> None:
+    """Consents recorded before consents had an end get the one they would have got, but time enough to be renewed."""
     undated = (
         select(ConsentRow, SubjectRow.turns_14_on)
         .join(SubjectRow, SubjectRow.key == ConsentRow.subject)
@@ -77,7 +88,8 @@ def _date_undated(db: Session, limit: int) -> None:
     )
     for row, turns_14_on in db.execute(undated).all():
         granted = row.granted_at or row.state_since
-        row.expires_at = granted + longest(Scope(row.scope), minor=is_under_14(turns_14_on, granted))
+        would_have = granted + longest(Scope(row.scope), minor=is_under_14(turns_14_on, granted))
+        row.expires_at = max(would_have, now + OFFER)
     db.flush()
 
 

@@ -17,7 +17,7 @@ from core.people.consent.guardians import Guardian, check_giver
 from core.people.consent.machine import OVER, STANDING, ConsentEvent, ConsentState, next_state
 from core.people.consent.periods import NO_PROMPT_AFTER_DECLINE, is_under_14, longest
 from core.people.consent.queries import consent as find_consent
-from core.people.consent.queries import newest_consent
+from core.people.consent.queries import newest_consent, standing_consent
 from core.people.consent.transitions import Act, do_move
 from core.people.consent.words import Channel, GivenBy, Scope, SuspendReason
 from core.people.notices import LOCALES, Notice, current_notice
@@ -96,13 +96,15 @@ def do_grant(
     """Record consent on the words that were shown: one act, one purpose, one end.
 
     The caller holds the locks on the person and the row. Raises GuardianNeededError, GuardianDetailsError,
-    InvalidError (a search without an end), IllegalTransitionError.
+    InvalidError (a search without an end), ConflictError (nothing for a server to keep), IllegalTransitionError.
     """
     next_state(ConsentState(consent.state), _E.GRANT)
     subject, scope = check_person(db, consent.subject), Scope(consent.scope)
     guardian = check_giver(subject, scope, given_by, guardian, act.at)
     if scope is Scope.FACE_MISSING_PERSON and expires_at is None:
         raise InvalidError("a consent to look for somebody needs an end: give 'expires_at'")
+    if scope is Scope.FACE_SITE_SERVER and standing_consent(db, consent.subject) is None:
+        raise ConflictError("the server has nothing to keep: consent to face.access comes first, by an act of its own")
     if expires_at is not None and expires_at <= act.at:
         raise InvalidError("'expires_at' must be later than now")
     at_most = act.at + longest(scope, minor=is_under_14(subject.turns_14_on, act.at))

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from core.people.consent.endings import do_end
 from core.people.consent.machine import OVER, ConsentEvent, ConsentState
-from core.people.consent.transitions import Act
+from core.people.consent.transitions import Act, do_move
 from core.people.subjects import do_remove_subject
 from core.people.tombstones import Read, Tombstone, TombstoneJournal
 from core.storage.database import Database
@@ -20,6 +20,11 @@ from core.storage.schema import ConsentRow, SubjectRow
 _CHUNK = 500
 _REASON = "restored"
 _OVER_VALUES = sorted(OVER)
+_WAY_TO_STANDING = {
+    ConsentState.NONE: ConsentEvent.NOTICE_SHOWN,
+    ConsentState.NOTICED: ConsentEvent.GRANT,
+    ConsentState.DECLINED: ConsentEvent.SUBJECT_REOPENS,
+}
 log = structlog.get_logger()
 
 
@@ -68,8 +73,17 @@ def _end_consents(db: Session, tombstones: Sequence[Tombstone], now: datetime) -
         .with_for_update()
         .execution_options(populate_existing=True)
     )
-    act = Act(now, reason=_REASON)
-    return sum(do_end(db, row, why[row.id], act) for row in db.scalars(query).all())
+    rows = db.scalars(query).all()
+    for row in rows:
+        _end(db, row, why[row.id], Act(now, reason=_REASON))
+    return len(rows)
+
+
+def _end(db: Session, row: ConsentRow, why: ConsentEvent, act: Act) -> None:
+    """What ended had been given, also where the backup is older than that: its id must never stand again."""
+    while (state := ConsentState(row.state)) in _WAY_TO_STANDING:
+        do_move(db, row, _WAY_TO_STANDING[state], act)
+    do_end(db, row, why, act)
 
 
 def _returned_people(database: Database, tombstones: Sequence[Tombstone]) -> list[str]:

@@ -10,8 +10,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from core.contract.base import isoformat
-from core.lists.changes import ChangeOp, all_edges, note_change
-from core.lists.places import edges_at
+from core.lists.changes import ChangeOp, all_edges, lock_edges, note_change
+from core.lists.recipients import allowed_edges
 from core.people.consent.machine import ENDED, MEANING, ConsentEvent, ConsentState, Templates, next_state
 from core.people.consent.periods import OFFER, RECONSENT_GRACE, SUSPENDED_AT_MOST
 from core.people.consent.words import Channel, Scope
@@ -85,11 +85,12 @@ def do_erase(db: Session, consent: ConsentRow, now: datetime) -> None:
 
 
 def _forget_at_site_server(db: Session, consent: ConsentRow, now: datetime) -> None:
-    """Take the person's templates from edges that hold them for storage only: at none of the person's checkpoints."""
+    """Take the person's templates from edges that may hold them with this consent only."""
     subject = db.get(SubjectRow, consent.subject)
-    at_checkpoints = edges_at(db, subject.checkpoints) if subject is not None else set()
+    allowed = allowed_edges(db, subject) if subject is not None else frozenset()
+    lock_edges(db, all_edges(db))  # all of them, in one order, before one of them
     held = select(SealedTemplateRow).where(
-        SealedTemplateRow.subject == consent.subject, SealedTemplateRow.edge_id.not_in(at_checkpoints)
+        SealedTemplateRow.subject == consent.subject, SealedTemplateRow.edge_id.not_in(allowed)
     )
     for row in db.scalars(held.order_by(SealedTemplateRow.edge_id, SealedTemplateRow.template_id)).all():
         note_change(db, [row.edge_id], ChangeOp.ERASE_TEMPLATE, row.template_id, now=now)

@@ -110,19 +110,18 @@ class Tuning:
     """Sizes that trade speed for memory and background work; none of them changes an answer.
 
     flat_limit: galleries up to this stay float32; fresh_rows: templates that wait in float32 before they are coded;
-    segment_rows: most rows of one coded segment; load_rows: rows per buffer while loading; first_look: candidates per
-    scan at first; fan_out: segments of a size that are merged into one; dead_share: share of erased rows from which a
-    segment is written anew; sigmas: how many standard deviations of the scan's error the certificate allows for: 6.5
-    leaves less than 1e-10 for each person who reaches the threshold to be overlooked (see ``codes``);
-    seed: of the rotation, None: drawn anew, so that no data can be made to fit it.
+    segment_rows: most rows of one coded segment; load_rows: rows per buffer while loading; first_look: least candidates
+    per scan; fan_out: segments of a size that are merged into one; dead_share: share of erased rows from which a
+    segment is written anew; overlooked: at most how probable it may be that a template which decides an answer is
+    overlooked (see ``codes``); seed: of the rotation, None: drawn anew, so that no data can be made to fit it.
     """
 
     flat_limit: int = 4096
     fresh_rows: int = 1024
-    segment_rows: int = 1 << 18
+    segment_rows: int = 1 << 20
     load_rows: int = 1 << 16
     first_look: int = 64
     fan_out: int = 4
     dead_share: float = 0.2
-    sigmas: float = 6.5
+    overlooked: float = 1e-9
     seed: int | None = field(default=None, repr=False)

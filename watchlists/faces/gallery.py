@@ -81,7 +81,7 @@ class Gallery:
                 ids = Columns(block.template_ids[part], block.subjects[part], block.consents[part])
                 self._append(views, ids, vectors[part], np.where(block.locked[part], LOCKED, 0).astype(np.uint8), size)
                 added = len(ids.templates)
-                self._catch_up(views, views[-1].count - added)
+                self._catch_up(views, added)
                 self._publish(views, [])
                 done += added
 
@@ -178,17 +178,22 @@ class Gallery:
         assert isinstance(segment, FlatSegment)
         segment.write(last.count, ids, vectors)
         views[-1] = View.of(segment, np.concatenate([last.marks, marks]))
+        if views[-1].count == segment.capacity:
+            # The last view is left alone by those who code: a full one need not wait for the next template.
+            views.append(self._room(capacity))
 
-    def _catch_up(self, views: list[View], start: int) -> None:
-        """Carry out on the last view's rows from ``start`` what happened to the gallery since the load began."""
+    def _catch_up(self, views: list[View], added: int) -> None:
+        """Carry out on the ``added`` last rows what happened to the gallery since the load began."""
+        at = len(views) - (1 if views[-1].count else 2)
+        start = views[at].count - added
         for change in self._since_load:
-            last = views[-1]
+            view = views[at]
             outdated = Selection(templates=frozenset(template.template_id for template in change.enrol))
-            erased = np.concatenate([last.rows(change.erase), last.rows(outdated)])
-            last = last.with_marks(erased[erased >= start], add=ERASED)
-            locked, unlocked = last.rows(change.lock), last.rows(change.unlock)
-            last = last.with_marks(locked[locked >= start], add=LOCKED)
-            views[-1] = last.with_marks(unlocked[unlocked >= start], take=LOCKED)
+            erased = np.concatenate([view.rows(change.erase), view.rows(outdated)])
+            view = view.with_marks(erased[erased >= start], add=ERASED)
+            locked, unlocked = view.rows(change.lock), view.rows(change.unlock)
+            view = view.with_marks(locked[locked >= start], add=LOCKED)
+            views[at] = view.with_marks(unlocked[unlocked >= start], take=LOCKED)
 
     def _publish(self, views: Sequence[View], wipes: _Wipes) -> None:
         old = self.snapshot

@@ -26,10 +26,10 @@ from watchlists.errors import (
     WrongThresholdError,
 )
 from watchlists.faces.change import Change, Entry, Match, Memory, Selection, State, Tuning
-from watchlists.faces.codes import Codec
+from watchlists.faces.codes import ROUNDING, Codec, bounds
 from watchlists.faces.gallery import Gallery
 from watchlists.faces.ids import to_text
-from watchlists.faces.segments import FlatSegment, Probes
+from watchlists.faces.segments import FlatSegment
 from watchlists.faces.settle import Answer, Candidate, settle
 from watchlists.faces.snapshot import Found, Snapshot
 from watchlists.faces.template import UNIT_TOLERANCE, Float, Template, TemplateBlock, check_vectors
@@ -63,7 +63,7 @@ class FaceIndex:
         self.model = model
         self.dimension = dimension
         self._exact = _Exact(exact, dimension)
-        self._codec = Codec(dimension, tuning.sigmas, tuning.seed)
+        self._codec = Codec(dimension, tuning.overlooked, tuning.seed)
         self._gallery = Gallery(dimension, tuning)
         self._upkeep = Upkeep(self._gallery, self._codec, keep_originals=exact is None)
         self._closed = False
@@ -151,16 +151,15 @@ class FaceIndex:
             return []
         plain = [self._checked_probes(model, probes) for probes in people]
         snapshot = self._gallery.snapshot
-        every = self._probes(snapshot, np.concatenate(plain) if len(plain) > 1 else plain[0])
-        found = snapshot.reaching(every, threshold)
         if len(plain) == 1:
-            return [self._answer(_Person(self._exact, snapshot, every, found, threshold), margin, admits)]
+            found = snapshot.reaching(plain[0], threshold)
+            return [self._answer(_Person(self._exact, snapshot, plain[0], found, threshold), margin, admits)]
+        found = snapshot.reaching(np.concatenate(plain), threshold)
         answers = []
         stop = 0
         for probes in plain:
             start, stop = stop, stop + len(probes)
-            own = Probes(every.plain[start:stop], every.turned[start:stop])
-            person = _Person(self._exact, snapshot, own, _between(found, start, stop), threshold)
+            person = _Person(self._exact, snapshot, probes, _between(found, start, stop), threshold)
             answers.append(self._answer(person, margin, admits))
         return answers
 
@@ -224,13 +223,14 @@ class FaceIndex:
         def admitted(raw: bytes) -> bool:
             return admits is None or admits(SubjectKey(to_text(raw)))
 
-        while True:
+        while person.anybody:
             try:
                 answer = settle(person.threshold, margin, person.reaching, admitted, person.exactly)
             except _GoneError:
                 # The store lost a template while this search went on: as if it had been erased before.
                 continue
             return None if answer is None else self._match(answer, person.snapshot.open)
+        return None
 
     def _match(self, answer: Answer, searched: int) -> Match:
         return Match(
@@ -244,10 +244,6 @@ class FaceIndex:
             searched,
         )
 
-    def _probes(self, snapshot: Snapshot, plain: Float) -> Probes:
-        coded = any(not isinstance(view.segment, FlatSegment) for view in snapshot.views)
-        return Probes(plain, self._codec.turn(plain) if coded else plain)
-
     def _checked_probes(self, model: ModelId, probes: Float) -> Float:
         """``probes``, contiguous and of length 1 as exactly as float32 can."""
         if model != self.model:
@@ -257,7 +253,7 @@ class FaceIndex:
                 f"probes are float32 (n, {self.dimension}) with n at least 1, not {probes.dtype} {probes.shape}"
             )
         squares = np.vecdot(probes, probes)
-        if not (np.abs(squares - 1) < _SURELY_UNIT).all():
+        if not all(abs(square - 1) < _SURELY_UNIT for square in squares.tolist()):
             check_vectors(probes)
         return np.ascontiguousarray(probes / np.sqrt(squares)[:, None])
 
@@ -318,7 +314,7 @@ class _Exact:
             else:
                 vectors[number] = held[0]
         if missing:
-            ids = [TemplateId(to_text(snapshot.template_at(*places[number]))) for number in missing]
+            ids = [TemplateId(to_text(snapshot.ids_at(*places[number])[1])) for number in missing]
             vectors[missing] = self._fetched(ids)
         exact = vectors.astype(np.float64)
         scores = (exact @ plain.T.astype(np.float64)).max(axis=1) / np.linalg.norm(exact, axis=1)
@@ -338,7 +334,7 @@ class _Exact:
 class _Person:
     """What ``settle`` asks about one person."""
 
-    def __init__(self, exact: _Exact, snapshot: Snapshot, probes: Probes, found: Found, threshold: float) -> None:
+    def __init__(self, exact: _Exact, snapshot: Snapshot, probes: Float, found: Found, threshold: float) -> None:
         self.snapshot = snapshot
         self.threshold = threshold
         self._exact = exact
@@ -348,32 +344,31 @@ class _Person:
         self._known: dict[tuple[int, int], float] = {}
         self._gone: set[tuple[int, int]] = set()
 
+    @property
+    def anybody(self) -> bool:
+        """False when nobody can reach the threshold: most people a gate sees are unknown, and answered here."""
+        return len(self._found.row) > 0
+
     def reaching(self, level: float) -> Iterator[Candidate]:
+        """Highest limit first. Of a template that several probes came near, the nearest counts."""
         if level < self._level:
             self._found, self._level = self.snapshot.reaching(self._probes, level), level
         found = self._found
-        best: dict[tuple[int, int], Candidate] = {}
-        for at in np.argsort(-found.high, kind="stable").tolist():
+        limits = found.cosine + found.angle + np.float32(ROUNDING)
+        seen: set[tuple[int, int]] = set()
+        for at in np.argsort(-limits).tolist() if len(limits) > 1 else range(len(limits)):
             place = int(found.view[at]), int(found.row[at])
-            if place in self._gone:
+            if place in seen or place in self._gone:
                 continue
-            if place in best:
-                # Another probe of the same person: its cosine may be higher where the bounds overlap.
-                best[place].low = max(best[place].low, float(found.low[at]))
-                continue
-            best[place] = Candidate(
-                place,
-                self.snapshot.subject_at(*place),
-                self.snapshot.template_at(*place),
-                float(found.low[at]),
-                float(found.high[at]),
-            )
-            yield best[place]
+            cosine, angle = float(found.cosine[at]), float(found.angle[at])
+            low, high = bounds(cosine, angle) if angle else (cosine, cosine)
+            seen.add(place)
+            yield Candidate(place, *self.snapshot.ids_at(*place), low, high, float(limits[at]))
 
     def exactly(self, candidates: Sequence[Candidate]) -> list[float]:
         places = [one.place for one in candidates if one.place not in self._known]
         if places:
-            scores = self._exact.scores(self.snapshot, self._probes.plain, places)
+            scores = self._exact.scores(self.snapshot, self._probes, places)
             self._known |= {place: score for place, score in zip(places, scores, strict=True) if score is not None}
             gone = [place for place in places if place not in self._known]
             if gone:
@@ -385,4 +380,4 @@ class _Person:
 def _between(found: Found, start: int, stop: int) -> Found:
     """What was found for the probes from ``start``, numbered from 0."""
     own = np.flatnonzero((found.probe >= start) & (found.probe < stop))
-    return Found(found.probe[own] - start, found.view[own], found.row[own], found.low[own], found.high[own])
+    return Found(found.probe[own] - start, found.view[own], found.row[own], found.cosine[own], found.angle[own])

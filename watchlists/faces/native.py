@@ -28,14 +28,16 @@ def one_thread() -> Iterator[None]:
         faiss.omp_set_num_threads(before)
 
 
-def products(vector: Float, rows: Float) -> Float:
-    """Inner products of ``vector`` (d,) with each of ``rows`` (n, d), both contiguous: float32 (n,).
+def products(vectors: Float, rows: Float) -> Float:
+    """Inner products of each of ``vectors`` (m, d) with each of ``rows`` (n, d), both contiguous: float32 (m, n).
 
-    Not ``rows @ vector``: the BLAS behind it takes all cores for more than a few dozen rows.
+    Not ``vectors @ rows.T``: the BLAS behind it takes all cores for more than a few dozen rows.
     """
-    out = np.empty(len(rows), np.float32)
+    out = np.empty((len(vectors), len(rows)), np.float32)
     if len(rows):
-        faiss.fvec_inner_products_ny(
-            faiss.swig_ptr(out), faiss.swig_ptr(vector), faiss.swig_ptr(rows), rows.shape[1], len(rows)
-        )
+        every = faiss.swig_ptr(rows)
+        for number in range(len(vectors)):
+            faiss.fvec_inner_products_ny(
+                faiss.swig_ptr(out[number]), faiss.swig_ptr(vectors[number]), every, rows.shape[1], len(rows)
+            )
     return out

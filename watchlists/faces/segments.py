@@ -13,9 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from watchlists.faces.change import Memory
-from watchlists.faces.codes import Codec, RefineCodes, ScanCodes
+from watchlists.faces.codes import ROUNDING, Codec, RefineCodes, ScanCodes
 from watchlists.faces.ids import Lookup, Rows, scan
-from watchlists.faces.native import one_thread, products
+from watchlists.faces.native import products
 from watchlists.faces.template import Float, Ids
 
 Marks = npt.NDArray[np.uint8]
@@ -23,6 +23,7 @@ Marks = npt.NDArray[np.uint8]
 ERASED, LOCKED = 1, 2
 _CHUNK = 4096
 _DEEPER = 8
+_MUCH_LESS = 16
 _WORTH_SCANNING = 8
 """Whoever asks for more than one row in so many is served sooner by looking at all."""
 
@@ -31,21 +32,17 @@ _WORTH_SCANNING = 8
 class Hits:
     """Rows that may reach a cosine with a probe, none that does is left out.
 
-    probe, row: int64 (n,); low, high: float32 (n,), bounds of the cosine, equal where it is known.
+    probe, row: int64 (n,); cosine: float32 (n,), with the row's vector or with its code; angle: float32 (n,), how far
+    code and vector may lie apart, 0 where the cosine is exact.
     """
 
     probe: npt.NDArray[np.int64]
     row: Rows
-    low: Float
-    high: Float
+    cosine: Float
+    angle: Float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Probes:
-    """Probes as given, float32 (n, d) of length 1, and in the coordinates of the codes."""
-
-    plain: Float
-    turned: Float
+_NONE = Hits(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.float32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +74,7 @@ class Segment(Protocol):
 
     ids: Columns
 
-    def reaching(self, probes: Probes, level: float, marks: Marks, count: int) -> Hits: ...
+    def reaching(self, probes: Float, level: float, marks: Marks, count: int) -> Hits: ...
     def rows_of_template(self, template: bytes, count: int) -> Rows: ...
     def rows_of_subject(self, subject: bytes, count: int) -> Rows: ...
     def vectors(self, rows: Rows) -> Float | None: ...
@@ -106,15 +103,12 @@ class FlatSegment:
         )
         self.stored[rows] = vectors
 
-    def reaching(self, probes: Probes, level: float, marks: Marks, count: int) -> Hits:
-        found = []
-        for number, probe in enumerate(probes.plain):
-            scores = products(probe, self.stored[:count])
-            rows = np.flatnonzero(scores >= level)
-            rows = rows[marks[rows] == 0]
-            found.append((np.full(len(rows), number, np.int64), rows, scores[rows]))
-        probe_of, row, score = (np.concatenate(part) for part in zip(*found, strict=True))
-        return Hits(probe_of, row, score, score)
+    def reaching(self, probes: Float, level: float, marks: Marks, count: int) -> Hits:
+        scores = products(probes, self.stored[:count])
+        probe_of, row = np.nonzero(scores >= np.float32(level - ROUNDING))
+        keep = marks[row] == 0
+        probe_of, row = probe_of[keep], row[keep]
+        return Hits(probe_of, row, scores[probe_of, row], np.zeros(len(row), np.float32))
 
     def rows_of_template(self, template: bytes, count: int) -> Rows:
         return scan(self.ids.templates[:count], template)
@@ -140,27 +134,36 @@ class CodedSegment:
         self.refine = refine
         self.originals = originals
         self._codec = codec
+        self._first_look = look
         self._look = look
-        self._widest_angle = float(refine.angles.max())
         self._scan: ScanCodes = codec.scan_codes(refine)
         self._templates = Lookup(ids.templates)
         self._subjects = Lookup(ids.subjects)
 
-    def reaching(self, probes: Probes, level: float, marks: Marks, count: int) -> Hits:
-        probe_of, row = self._scanned(probes, level, count)
+    def reaching(self, probes: Float, level: float, marks: Marks, count: int) -> Hits:
+        asked = self._scan.query(probes, level)
+        if asked is None:
+            turned = self._codec.turn(probes)
+            probe_of, row = np.divmod(np.arange(len(probes) * count), count)
+        else:
+            query, least = asked
+            probe_of, row = self._scanned(query, least, count)
+            if not len(row):
+                return _NONE
+            turned = query[:, self._scan.layout.places]
         keep = marks[row] == 0
         probe_of, row = probe_of[keep], row[keep]
         if len(row) <= _CHUNK:
-            return self._bounded(probes, level, probe_of, row)
+            return self._bounded(turned, level, probe_of, row)
         parts = [
-            self._bounded(probes, level, probe_of[start : start + _CHUNK], row[start : start + _CHUNK])
+            self._bounded(turned, level, probe_of[start : start + _CHUNK], row[start : start + _CHUNK])
             for start in range(0, len(row), _CHUNK)
         ]
         return Hits(
             np.concatenate([part.probe for part in parts]),
             np.concatenate([part.row for part in parts]),
-            np.concatenate([part.low for part in parts]),
-            np.concatenate([part.high for part in parts]),
+            np.concatenate([part.cosine for part in parts]),
+            np.concatenate([part.angle for part in parts]),
         )
 
     def rows_of_template(self, template: bytes, count: int) -> Rows:  # noqa: ARG002 - all rows, always
@@ -175,7 +178,7 @@ class CodedSegment:
     def wipe(self, rows: Rows) -> None:
         """Nothing of the vectors of ``rows`` is left. Nobody may be looking at them any more."""
         self.refine.codes[rows] = 0
-        self.refine.angles[rows] = 0
+        self.refine.shapes[rows] = 0
         if self.originals is not None:
             self.originals[rows] = 0
         for row in rows.tolist():
@@ -186,36 +189,42 @@ class CodedSegment:
             0,
             vectors=0 if self.originals is None else self.originals.nbytes,
             scan_codes=self._scan.nbytes,
-            refine_codes=self.refine.codes.nbytes + self.refine.angles.nbytes,
+            refine_codes=self.refine.nbytes,
             ids=self.ids.nbytes,
             lookups=self._templates.nbytes + self._subjects.nbytes,
         )
 
-    def _scanned(self, probes: Probes, level: float, count: int) -> tuple[npt.NDArray[np.int64], Rows]:
-        """Probe and row of everything that may reach ``level``, and of some that don't."""
-        asked = self._codec.query(probes.turned, level, self._scan, self._widest_angle)
-        waiting = np.arange(len(probes.turned))
-        found_probes, found_rows = [], []
+    def _scanned(self, query: Float, least: float, count: int) -> tuple[npt.NDArray[np.int64], Rows]:
+        """Probe and row of everything with a score of ``least`` or more, and of some with less."""
         look = min(self._look, count)
         deepest = max(look, count // _WORTH_SCANNING)
-        while asked is not None and len(waiting) and look <= deepest:
-            query, least = asked
-            with one_thread():
-                scores, rows = self._scan.index.search(query[waiting], look)
+        most = 0
+        waiting = np.arange(len(query))
+        found: list[tuple[npt.NDArray[np.int64], Rows]] = []
+        while len(waiting) and look <= deepest:
+            scores, rows = self._scan.best(query if len(waiting) == len(query) else query[waiting], look)
             enough = scores >= least
             # A list that ends with somebody who may reach the level, or with nobody, need not be all.
             short = (enough[:, -1] & (look < count)) | (rows[:, -1] < 0)
-            enough[short] = False
+            if short.any():
+                enough[short] = False
+                # Remembered, so that the next search need not ask twice.
+                self._look = min(look * _DEEPER, deepest)
             which, place = np.nonzero(enough)
-            found_probes.append(waiting[which])
-            found_rows.append(rows[which, place])
+            found.append((waiting[which], rows[which, place]))
+            most = max(most, len(which))
             waiting = waiting[short]
             look *= _DEEPER
-        found_probes.append(np.repeat(waiting, count))
-        found_rows.append(np.tile(np.arange(count), len(waiting)))
-        return np.concatenate(found_probes), np.concatenate(found_rows)
+        if most < self._look // _MUCH_LESS:
+            self._look = max(self._look // 2, self._first_look)
+        if len(waiting):
+            found.append((np.repeat(waiting, count), np.tile(np.arange(count), len(waiting))))
+        if len(found) == 1:
+            return found[0]
+        return np.concatenate([probe for probe, _ in found]), np.concatenate([row for _, row in found])
 
-    def _bounded(self, probes: Probes, level: float, probe_of: npt.NDArray[np.int64], row: Rows) -> Hits:
-        low, high = self.refine.bounds(probes.turned[probe_of], row)
-        keep = high >= level
-        return Hits(probe_of[keep], row[keep], low[keep], high[keep])
+    def _bounded(self, turned: Float, level: float, probe_of: npt.NDArray[np.int64], row: Rows) -> Hits:
+        cosines, angles = self.refine.cosines(turned[0] if len(turned) == 1 else turned[probe_of], row)
+        # No cosine changes by more than the angle.
+        keep = cosines + angles >= level - ROUNDING
+        return Hits(probe_of[keep], row[keep], cosines[keep], angles[keep])

@@ -10,13 +10,17 @@ from watchlists.faces.change import NO_RUNNER_UP_MARGIN
 
 @dataclass(slots=True)
 class Candidate:
-    """A template that may reach a cosine: where it is, whose, which (breaks ties too), and bounds of its cosine."""
+    """A template that may reach a cosine: where it is, whose, which (breaks ties too), and bounds of its cosine.
+
+    limit: a coarser upper bound, by which candidates are ordered.
+    """
 
     place: tuple[int, int]
     subject: bytes
     template: bytes
     low: float
     high: float
+    limit: float
 
     @property
     def middle(self) -> float:
@@ -43,7 +47,7 @@ Reaching = Callable[[float], Iterator[Candidate]]
 def settle(threshold: float, margin: float, reaching: Reaching, admits: Admits, exactly: Exactly) -> Answer | None:
     """The admitted subject with the highest cosine if that is at least ``threshold``, else None.
 
-    reaching: everybody who may reach a cosine, none missing, highest upper bound first. admits: asked once per subject,
+    reaching: everybody who may reach a cosine, none missing, highest limit first. admits: asked once per subject,
     only about those who may be the best or the runner-up. exactly: exact cosines of candidates.
     """
     asked: dict[bytes, bool] = {}
@@ -77,9 +81,9 @@ def _contenders(candidates: Iterable[Candidate], least: float, counts: Callable[
     """Those of ``candidates`` that count and may be the best of those that do."""
     found: list[Candidate] = []
     for one in candidates:
-        if one.high < least:
+        if one.limit < least:
             break
-        if counts(one):
+        if one.high >= least and counts(one):
             found.append(one)
             least = max(least, one.low)
     return [one for one in found if one.high >= least]

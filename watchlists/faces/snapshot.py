@@ -12,7 +12,7 @@ import numpy.typing as npt
 from core.contract.ids import ConsentId, SubjectKey, TemplateId
 from watchlists.faces.change import Entry, Memory, Selection
 from watchlists.faces.ids import Rows, to_bytes, to_text
-from watchlists.faces.segments import ERASED, LOCKED, Marks, Probes, Segment
+from watchlists.faces.segments import ERASED, LOCKED, Marks, Segment
 from watchlists.faces.template import Float
 
 
@@ -55,13 +55,17 @@ class View:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """Rows of a snapshot that may reach a cosine. Parallel arrays: probe, view, row, low, high (see ``Hits``)."""
+    """Rows of a snapshot that may reach a cosine. Parallel arrays: probe, view, row, cosine, angle (see ``Hits``)."""
 
     probe: npt.NDArray[np.int64]
     view: npt.NDArray[np.int64]
     row: Rows
-    low: Float
-    high: Float
+    cosine: Float
+    angle: Float
+
+
+_NOWHERE = np.zeros(0, np.int64)
+_NOBODY = Found(_NOWHERE, _NOWHERE, _NOWHERE, np.zeros(0, np.float32), np.zeros(0, np.float32))
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
@@ -78,25 +82,23 @@ class Snapshot:
     def open(self) -> int:
         return sum(view.open for view in self.views)
 
-    def reaching(self, probes: Probes, level: float) -> Found:
-        """Everything open that may have a cosine of ``level`` or more with one of ``probes``, and little else."""
+    def reaching(self, probes: Float, level: float) -> Found:
+        """Everything open that may have a cosine of ``level`` with one of ``probes`` (n, d) or more, little else."""
         parts = []
         for number, view in enumerate(self.views):
             if view.open:
                 hits = view.segment.reaching(probes, level, view.marks, view.count)
-                parts.append((hits.probe, np.full(len(hits.row), number, np.int64), hits.row, hits.low, hits.high))
-        if len(parts) == 1:
-            return Found(*parts[0])
+                if len(hits.row):
+                    views = np.full(len(hits.row), number, np.int64)
+                    parts.append((hits.probe, views, hits.row, hits.cosine, hits.angle))
         if not parts:
-            nowhere, never = np.zeros(0, np.int64), np.zeros(0, np.float32)
-            return Found(nowhere, nowhere, nowhere, never, never)
-        return Found(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+            return _NOBODY
+        return Found(*(parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))))
 
-    def subject_at(self, view: int, row: int) -> bytes:
-        return bytes(self.views[view].segment.ids.subjects[row])
-
-    def template_at(self, view: int, row: int) -> bytes:
-        return bytes(self.views[view].segment.ids.templates[row])
+    def ids_at(self, view: int, row: int) -> tuple[bytes, bytes]:
+        """Subject and template."""
+        ids = self.views[view].segment.ids
+        return ids.subjects[row].tobytes(), ids.templates[row].tobytes()
 
     def open_rows_of(self, subject: SubjectKey) -> list[tuple[int, int]]:
         """View and row of each template of ``subject`` that may be found."""

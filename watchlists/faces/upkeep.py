@@ -27,6 +27,7 @@ _FEW_ROWS = 64
 _WIPE_PAUSE_S = 0.02
 _LONGEST_WIPE_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 600.0
+_POLL_S = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def rewrite(job: Job, views: Sequence[View], codec: Codec, tuning: Tuning, *, ke
     else:
         parts = [_refined(source, rows, codec) for source, rows in zip(sources, kept, strict=True)]
         refine = RefineCodes(
-            np.concatenate([part.codes for part in parts]), np.concatenate([part.angles for part in parts])
+            np.concatenate([part.codes for part in parts]), np.concatenate([part.shapes for part in parts])
         )
         originals = _vectors(sources, kept) if keep_originals else None
         segment = CodedSegment(codec, ids, refine, originals, tuning.first_look)
@@ -102,7 +103,7 @@ def _vectors(sources: Sequence[View], kept: Sequence[Rows]) -> np.ndarray:
 
 def _refined(source: View, rows: Rows, codec: Codec) -> RefineCodes:
     if isinstance(source.segment, CodedSegment):
-        return RefineCodes(source.segment.refine.codes[rows], source.segment.refine.angles[rows])
+        return RefineCodes(source.segment.refine.codes[rows], source.segment.refine.shapes[rows])
     vectors = source.segment.vectors(rows)
     assert vectors is not None
     return codec.refine_codes(vectors)
@@ -118,7 +119,7 @@ class Upkeep:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
-        self._not_before = 0.0
+        self._resting = False
         self.failures = 0
         self.last_failure: str | None = None
 
@@ -131,15 +132,15 @@ class Upkeep:
             self._thread.start()
 
     def settled(self, timeout_s: float) -> bool:
-        """Wait until nothing is left to do or to retry; False when there still is after ``timeout_s``."""
+        """Wait until nothing is left to do, or what is left rests until a retry; False when it took ``timeout_s``."""
         deadline = time.monotonic() + timeout_s
-        while time.monotonic() < deadline:
+        self.wake()
+        while self._thread is not None and not self._resting:
+            if time.monotonic() >= deadline:
+                return False
+            self._stop.wait(_POLL_S)
             self.wake()
-            thread = self._thread
-            if thread is None:
-                return True
-            thread.join(max(deadline - time.monotonic(), 0))
-        return self._thread is None
+        return True
 
     def close(self, timeout_s: float) -> None:
         self._stop.set()
@@ -148,7 +149,7 @@ class Upkeep:
             thread.join(timeout_s)
 
     def _has_work(self) -> bool:
-        return self._gallery.has_to_wipe or (time.monotonic() >= self._not_before and self._next() is not None)
+        return self._gallery.has_to_wipe or self._next() is not None
 
     def _next(self) -> Job | None:
         gallery = self._gallery
@@ -158,16 +159,18 @@ class Upkeep:
         pause_s = _WIPE_PAUSE_S
         while True:
             try:
-                wiped = self._gallery.wipe()
-                worked = time.monotonic() >= self._not_before and self._work()
+                self._gallery.wipe()
+                worked = self._work()
             except Exception as error:  # noqa: BLE001 - the thread's outermost loop: said, counted, tried again later
-                self._failed(error)
-                wiped, worked = True, False
+                self._rest(error)
+                worked = False
             with self._lock:
-                if self._stop.is_set() or (wiped and not worked and not self._has_work()):
+                if self._stop.is_set() or not (worked or self._has_work()):
                     self._thread = None
                     return
-            if not worked:
+            if worked:
+                pause_s = _WIPE_PAUSE_S
+            else:
                 # A search that began before an erasure still goes on.
                 self._stop.wait(pause_s)
                 pause_s = min(pause_s * 2, _LONGEST_WIPE_PAUSE_S)
@@ -181,10 +184,12 @@ class Upkeep:
         self._gallery.install(rewritten)
         return True
 
-    def _failed(self, error: Exception) -> None:
+    def _rest(self, error: Exception) -> None:
         self.failures += 1
         self.last_failure = type(error).__name__
         pause_s = min(2.0**self.failures, _LONGEST_PAUSE_S)
-        self._not_before = time.monotonic() + pause_s
         # No text of the error: it may quote what it could not handle.
         log.error("faces.upkeep_failed", error=self.last_failure, failures=self.failures, retry_in_s=pause_s)
+        self._resting = True
+        self._stop.wait(pause_s)
+        self._resting = False

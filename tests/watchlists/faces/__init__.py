@@ -1,0 +1,1 @@
+"""The face index: as exact as comparing everybody, whatever happens meanwhile."""

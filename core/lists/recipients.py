@@ -13,11 +13,11 @@ from core.contract.config import EstateConfig
 from core.contract.ids import EdgeId
 from core.contract.signed import Recipient
 from core.lists.places import FACE_KINDS
+from core.people.consent.machine import ConsentState
+from core.people.consent.words import Scope
 from core.storage.schema import ConsentRow, EdgeRow, PlaceRow, SealedTemplateRow, SettingRow, SubjectRow
 
 MAX_RECIPIENTS = 64
-SITE_SERVER_SCOPE = "face.site_server"
-"""Consent to be held on the site's server, apart from the gates; nobody's default."""
 _PAGE = 500
 _SITE_SERVERS = "lists.site_servers"
 
@@ -63,8 +63,12 @@ def consents_to_site_server(db: Session, subjects: Collection[str]) -> frozenset
     """Those of ``subjects`` who want the site's server to hold their templates."""
     if not subjects:
         return frozenset()
-    active = (ConsentRow.scope == SITE_SERVER_SCOPE, ConsentRow.state == "active", ConsentRow.subject.in_(subjects))
-    return frozenset(db.scalars(select(ConsentRow.subject).where(*active)))
+    agreed = select(ConsentRow.subject).where(
+        ConsentRow.scope == Scope.FACE_SITE_SERVER.value,
+        ConsentRow.state == ConsentState.ACTIVE.value,
+        ConsentRow.subject.in_(subjects),
+    )
+    return frozenset(db.scalars(agreed))
 
 
 def allowed_edges(db: Session, subject: SubjectRow) -> frozenset[str]:

@@ -80,6 +80,7 @@ class Relay:
         self._links: dict[str, Link] = {}
         self._snapshots: dict[str, tuple[Link, Snapshot]] = {}
         self._rolls = Rolls(monotonic)
+        self._silent_until_s = float("-inf")
 
     def edge_came_online(self, edge: str) -> None:
         """Whatever was on its way to this edge may be lost: start from its last receipt."""
@@ -135,7 +136,7 @@ class Relay:
 
     def due(self) -> list[Due]:
         """What should be sent now: at most one message per edge. May run in another thread, one at a time."""
-        links = dict(self._links)
+        links = dict(self._links) if self._monotonic() >= self._silent_until_s else {}
         self._drop_snapshots(keep=links)
         due: list[Due] = []
         with one_view(self._database) as db:
@@ -145,6 +146,7 @@ class Relay:
                     message = self._next_message(db, row, link)
                 except CoreError as error:  # one edge's list can't be made: the others go on
                     log.warning("list.not_made", edge=row.id, problem=str(error))
+                    link.part_s = self._monotonic()  # not tried again at once
                     continue
                 if message is not None:
                     due.append(Due(message, link, turn))
@@ -154,6 +156,8 @@ class Relay:
             self._sent_numbers.raise_to({one.message.edge: _number(one.message) for one in due})
         except CoreError as error:
             log.warning("list.nothing_sent", problem=str(error))
+            self._silent_until_s = self._monotonic() + RESEND_S
+            self._drop_snapshots(keep={})  # a part of each is lost
             return []
         return due
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from core.lists.changes import ChangeOp, lock_edges, note_change
 from core.lists.recipients import Recipients, consents_to_site_server
 from core.lists.told import template_is_locked
+from core.people.consent.machine import ConsentState
 from core.storage.schema import ConsentRow, EdgeRow, SealedTemplateRow, SubjectRow
 
 PEOPLE_PER_ROUND = 2_000
@@ -110,7 +111,9 @@ def misplaced(db: Session, people: Sequence[str]) -> list[Misplaced]:
         select(SealedTemplateRow.template_id, SealedTemplateRow.edge_id, SubjectRow.key, SubjectRow.checkpoints)
         .join(ConsentRow, ConsentRow.id == SealedTemplateRow.consent_id)
         .join(SubjectRow, SubjectRow.key == SealedTemplateRow.subject)
-        .where(SealedTemplateRow.subject.in_(people), ConsentRow.state == "active", ~template_is_locked())
+        .where(
+            SealedTemplateRow.subject.in_(people), ConsentRow.state == ConsentState.ACTIVE.value, ~template_is_locked()
+        )
     )
     held: dict[str, set[str]] = {}
     allowed: dict[str, frozenset[str]] = {}

@@ -9,14 +9,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
+from core.cases.machine import CaseState
 from core.contract.vocabulary import SubjectKind, VehicleKind
+from core.people.consent.machine import LOCKED, STANDING
 from core.storage.database import Database
 from core.storage.schema import CaseRow, ConsentRow, SealedTemplateRow, SubjectRow, TemplateLockRow, VehicleRow
 
-LOCKING_STATES = ("suspended", "reconsent_due")
+LOCKING_STATES = frozenset(state.value for state in LOCKED)
 """A consent's templates are kept in these states, and found by nobody."""
-KEEPING_STATES = ("active", *LOCKING_STATES)
-_OPEN = "open"
+KEEPING_STATES = frozenset(state.value for state in STANDING)
 
 
 @contextmanager
@@ -53,13 +54,13 @@ def told_templates(edge: str, *columns: Any) -> Select[Any]:
 
 
 def has_open_case(about: ColumnElement[bool]) -> ColumnElement[bool]:
-    return exists().where(about, CaseRow.state == _OPEN)
+    return exists().where(about, CaseRow.state == CaseState.OPEN.value)
 
 
 def open_cases(db: Session, keys: set[str]) -> dict[str, CaseRow]:
     """The open cases about any of these subjects and vehicles, by subject or vehicle."""
     about = or_(CaseRow.subject.in_(keys), CaseRow.vehicle.in_(keys))
-    rows = db.scalars(select(CaseRow).where(about, CaseRow.state == _OPEN)) if keys else ()
+    rows = db.scalars(select(CaseRow).where(about, CaseRow.state == CaseState.OPEN.value)) if keys else ()
     return {row.subject or row.vehicle or "": row for row in rows}
 
 

@@ -49,6 +49,7 @@ async def running(loaded: LoadedConfig, database: Database) -> AsyncIterator[Sub
     """A connected subscriber of this process."""
     with database.writing() as db:
         do_sync_places(db, loaded.config)
+    loaded.prepare_state_dir()
     numbers = SentNumbers(loaded.state_dir)
     subscriber = Subscriber(
         loaded, database, Relay(database, loaded.config.estate.id, Ed25519PrivateKey.generate(), PLATES.read, numbers)

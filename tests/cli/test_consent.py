@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,43 +9,18 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from cli.main import main
 from core.contract.config_file import load_config
-from core.service import opened, prepare
+from core.service import opened
 from core.storage.database import Database
 from core.storage.schema import ConsentRow, EdgeRow, ErasureRow
-from tests.core.estates import estate_tree
+from tests.cli.desk import Desk, set_up
 from tests.core.people.consent.people import keep_template, templates
 
 MOTHER = ("--guardian", "file-2026-17", "--relation", "parent", "--guardian-evidence", "birth_certificate")
 
 
-class Desk:
-    """Somebody at the core's machine."""
-
-    def __init__(self, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self.config = config
-        self._capsys = capsys
-
-    def run(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit code, standard output, standard error of `anju ...`."""
-        self._capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([*arguments, "--config", str(self.config)])
-        told = self._capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        assert "Traceback" not in told.err
-        return ended.value.code, told.out, told.err
-
-    def json(self, *arguments: str) -> Any:
-        code, out, err = self.run(*arguments, "--json")
-        assert code == 0, (out, err)
-        return json.loads(out)
-
-    def refusal(self, *arguments: str) -> str:
-        code, out, err = self.run(*arguments)
-        assert (code, out) == (1, "")
-        return err
+class ConsentDesk(Desk):
+    """Somebody who records people and their consent."""
 
     def person(self, *more: str) -> str:
         key: str = self.json("people", "add", "王小明", "--checkpoint", "gate", *more)["key"]
@@ -57,26 +31,23 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
-    path = tmp_path / "estate.yaml"
-    path.write_text(json.dumps(estate_tree()))
-    prepare(load_config(path))
-    return Desk(path, capsys)
+def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> ConsentDesk:
+    return ConsentDesk(set_up(tmp_path), capsys)
 
 
 @pytest.fixture
-def database(desk: Desk) -> Any:
+def database(desk: ConsentDesk) -> Any:
     with opened(load_config(desk.config)) as found:
         yield found
 
 
-def test_the_notice_is_shown_in_the_language_asked_for(desk: Desk) -> None:
+def test_the_notice_is_shown_in_the_language_asked_for(desk: ConsentDesk) -> None:
     assert desk.run("consent", "notice")[1].startswith("# 刷脸通行告知书")
     assert desk.run("consent", "notice", "--locale", "en")[1].startswith("# Notice: passing with your face")
     assert desk.json("consent", "notice", "--scope", "face.site_server")["version"] == "site-server-1"
 
 
-def test_shown_declined_left_alone_and_reopened(desk: Desk) -> None:
+def test_shown_declined_left_alone_and_reopened(desk: ConsentDesk) -> None:
     who = desk.person()
     assert desk.consent("notice", who)["consent"]["state"] == "noticed"
     assert desk.consent("decline", who)["state"] == "declined"
@@ -87,7 +58,7 @@ def test_shown_declined_left_alone_and_reopened(desk: Desk) -> None:
     assert [entry["event"] for entry in given["events"]] == ["notice_shown", "decline", "subject_reopens", "grant"]
 
 
-def test_suspended_resumed_withdrawn_in_one_step_each(desk: Desk) -> None:
+def test_suspended_resumed_withdrawn_in_one_step_each(desk: ConsentDesk) -> None:
     who = desk.person()
     desk.consent("give", who, "--notice-shown")
     assert desk.consent("suspend", who, "--reason", "security_incident")["state"] == "suspended"
@@ -98,7 +69,7 @@ def test_suspended_resumed_withdrawn_in_one_step_each(desk: Desk) -> None:
     assert [one["state"] for one in desk.consent("show", who)] == ["withdrawn"]
 
 
-def test_for_a_child_a_guardian_has_to_consent_and_say_who_they_are(desk: Desk) -> None:
+def test_for_a_child_a_guardian_has_to_consent_and_say_who_they_are(desk: ConsentDesk) -> None:
     born = date(datetime.now(UTC).year - 8, 1, 1).isoformat()
     child = desk.person("--born", born)
     assert "under 14" in desk.refusal("consent", "give", "--subject", child, "--notice-shown")
@@ -111,7 +82,7 @@ def test_for_a_child_a_guardian_has_to_consent_and_say_who_they_are(desk: Desk) 
     assert "no day" in desk.refusal("people", "add", "王", "--checkpoint", "gate", "--born", "4.5.2016")
 
 
-def test_a_missing_person_needs_an_end(desk: Desk) -> None:
+def test_a_missing_person_needs_an_end(desk: ConsentDesk) -> None:
     who = desk.person()
     scope = ("--scope", "face.missing_person", "--notice-shown", *MOTHER)
     assert "needs an end" in desk.refusal("consent", "give", "--subject", who, *scope)
@@ -119,7 +90,7 @@ def test_a_missing_person_needs_an_end(desk: Desk) -> None:
     assert desk.consent("give", who, *scope, "--until", until)["expires_at"] == until
 
 
-def test_a_record_can_be_handed_out_with_the_words_and_the_proofs(desk: Desk, database: Database) -> None:
+def test_a_record_can_be_handed_out_with_the_words_and_the_proofs(desk: ConsentDesk, database: Database) -> None:
     who = desk.person()
     with database.writing() as db:
         db.execute(update(EdgeRow).values(approved_key_base64="a" * 44))
@@ -140,7 +111,7 @@ def test_a_record_can_be_handed_out_with_the_words_and_the_proofs(desk: Desk, da
     assert "nobody has that id" in desk.refusal("consent", "receipts", "00000000-0000-7000-8000-000000000000")
 
 
-def test_check_says_and_mends_a_template_without_a_consent(desk: Desk, database: Database) -> None:
+def test_check_says_and_mends_a_template_without_a_consent(desk: ConsentDesk, database: Database) -> None:
     consent = desk.consent("give", desk.person(), "--notice-shown")["id"]
     assert desk.json("consent", "check") == {"ok": True, "erased": []}
     with database.writing() as db:
@@ -155,7 +126,7 @@ def test_check_says_and_mends_a_template_without_a_consent(desk: Desk, database:
     assert desk.run("consent", "check")[:2] == (0, "every template has a consent that stands\n")
 
 
-def test_due_does_what_time_asks_for_and_says_what_comes_next(desk: Desk, database: Database) -> None:
+def test_due_does_what_time_asks_for_and_says_what_comes_next(desk: ConsentDesk, database: Database) -> None:
     who = desk.person()
     desk.consent("notice", who)
     first = desk.json("consent", "due")

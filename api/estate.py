@@ -10,9 +10,10 @@ from api import schemas
 from core.contract.config import EstateConfig
 from core.contract.events import CameraHealth, EdgeStateV1
 from core.contract.ids import CameraId
-from core.contract.sealing import fingerprint, parse_public_key
 from core.contract.vocabulary import CameraState, GateState
+from core.lists.erasures import unconfirmed
 from core.passages import list_gates
+from core.people.edges import approved_fingerprint, shown_fingerprint
 from core.storage.schema import EdgeRow
 
 MAX_EDGES = 1000
@@ -37,13 +38,30 @@ def describe_edge(edge: EdgeRow) -> schemas.Edge:
     return schemas.Edge(
         id=edge.id,
         online=edge.online,
-        fingerprint=_fingerprint(edge.key_base64),
-        approved_fingerprint=_fingerprint(edge.approved_key_base64),
+        fingerprint=shown_fingerprint(edge),
+        approved_fingerprint=approved_fingerprint(edge),
         approved_at=edge.approved_at,
         state_at=edge.state_at,
         outbox_rows=state.outbox_rows if state else 0,
         enrol_url=state.enrol_url if state else None,
     )
+
+
+def list_states(db: Session) -> list[schemas.ListState]:
+    """How far each edge's list is, and what it has not proved to have erased."""
+    owed = {one.edge: one for one in unconfirmed(db)}
+    return [
+        schemas.ListState(
+            edge=row.id,
+            head=row.list_head,
+            acked=row.list_acked,
+            acked_at=row.list_acked_at,
+            problem=row.list_problem,
+            unconfirmed_erasures=owed[row.id].count if row.id in owed else 0,
+            unconfirmed_since=owed[row.id].since if row.id in owed else None,
+        )
+        for row in edge_rows(db)
+    ]
 
 
 def list_checkpoints(db: Session, config: EstateConfig) -> list[schemas.Checkpoint]:
@@ -113,12 +131,3 @@ def _camera(camera: CameraId, online: bool, said: CameraHealth | None) -> schema
         missed_passes=said.missed_passes,
         detail=said.detail,
     )
-
-
-def _fingerprint(key_base64: str | None) -> str | None:
-    if key_base64 is None:
-        return None
-    try:
-        return fingerprint(parse_public_key(key_base64))
-    except ValueError:
-        return None

@@ -158,13 +158,19 @@ class EdgeApproval(Body):
 
 
 class ListState(Answer):
-    """Changes made for an edge (``head``) and confirmed by it (``acked``); equal: the edge knows everything."""
+    """Changes made for an edge (``head``) and confirmed by it (``acked``); equal: the edge knows everything.
+
+    ``unconfirmed_erasures``: ended consents of which it has not proved yet, by a signed receipt, that it erased what
+    rested on them; ``unconfirmed_since``: when the oldest of them was asked for.
+    """
 
     edge: SlugText
     head: Annotated[int, Field(ge=0)]
     acked: Annotated[int, Field(ge=0)]
     acked_at: AwareDatetime | None
     problem: str | None
+    unconfirmed_erasures: Annotated[int, Field(ge=0)] = 0
+    unconfirmed_since: AwareDatetime | None = None
 
 
 class Lists(Answer):

@@ -33,6 +33,7 @@ from core.contract.ids import new_id
 from core.contract.vocabulary import SubjectKind, VehicleKind
 from core.errors import ConflictError, CoreError, InvalidError
 from core.keys import load_or_create_signing_key
+from core.lists.erasures import unconfirmed
 from core.lists.places import face_edges_at
 from core.people import edges, enrolment, passes, subjects, vehicles
 from core.people.consent.queries import newest_consent
@@ -236,10 +237,21 @@ def vehicle_remove(key: Annotated[str, typer.Argument()], config: ConfigOption, 
 
 @edge_app.command("list")
 def edge_list(config: ConfigOption, as_json: AsJson = False) -> None:
-    """Edges: who is there, whose key waits to be compared, how far their lists are."""
+    """Edges: who is there, whose keys wait to be compared, how far their lists are, what they have not proved to have
+    erased."""
     with reading(config) as (_, db):
-        rows = [edges.edge_payload(row) for row in edges.list_edges(db)]
-    columns = ("id", "online", "approved", "pending_fingerprint", "list_head", "list_acked", "list_problem")
+        owed = {one.edge: one.count for one in unconfirmed(db)}
+        rows = [edges.edge_payload(row) | {"unconfirmed": owed.get(row.id, 0)} for row in edges.list_edges(db)]
+    columns = (
+        "id",
+        "online",
+        "approved",
+        "pending_fingerprint",
+        "list_head",
+        "list_acked",
+        "unconfirmed",
+        "list_problem",
+    )
     tell_table(rows, columns, as_json=as_json)
 
 

@@ -110,7 +110,7 @@ def people(request: Request, who: PeopleReader, context: Context) -> Response:
             places=_places(context),
             edges=[estate.describe_edge(row) for row in rows],
             trusted={row.id: edge_people.is_trusted(row) for row in rows},
-            lists={row.id: (row.list_acked, row.list_head) for row in rows},
+            lists={one.edge: one for one in estate.list_states(db)},
             enrolling=enrolling,
             face_notice=notice(),
             relations=list(Relation),

@@ -38,16 +38,7 @@ def put_approval(
 
 @router.get("/lists")
 def get_lists(_who: Watcher, context: Context) -> schemas.Lists:
-    """How far each edge has followed: a withdrawal is in force everywhere once acked has reached head."""
+    """How far each edge has followed: a withdrawal is in force everywhere once acked has reached head, and proved once
+    nothing is unconfirmed."""
     with context.database.reading() as db:
-        states = [
-            schemas.ListState(
-                edge=row.id,
-                head=row.list_head,
-                acked=row.list_acked,
-                acked_at=row.list_acked_at,
-                problem=row.list_problem,
-            )
-            for row in estate.edge_rows(db)
-        ]
-        return schemas.Lists(lists=states)
+        return schemas.Lists(lists=estate.list_states(db))

@@ -15,6 +15,7 @@ from api.permissions import Role
 from core.contract.ids import new_id
 from core.contract.signed import verify_pass, verify_ticket
 from core.people.edges import do_approve_edge
+from core.people.notices import notice
 from core.people.vehicles import do_put_vehicle
 from tests.api.houses import House, jpeg, new_picture_id, now, picture_of
 from tests.api.serving import Served
@@ -141,6 +142,18 @@ def test_a_withdrawal_is_a_change_every_edge_must_confirm(admin: Client) -> None
     after = admin.get("/api/v1/lists").json()["lists"]
     assert {one["edge"]: one["head"] - before[one["edge"]] for one in after} == {"edge-1": 1, "edge-2": 1}
     assert all(one["acked"] < one["head"] for one in after)
+
+
+def test_an_erasure_an_edge_has_not_proved_stays_visible(admin: Client, house: House) -> None:
+    with house.database.writing() as db:
+        do_approve_edge(db, "edge-1", house.edge_key.fingerprint, now())
+    path = f"/api/v1/subjects/{key()}"
+    admin.put(path, json=person())
+    consent = admin.post(f"{path}/consents", json={"notice_version": notice().version}).json()["id"]
+    admin.post(f"/api/v1/consents/{consent}/withdrawal")
+    states = {one["edge"]: one for one in admin.get("/api/v1/lists").json()["lists"]}
+    assert (states["edge-1"]["unconfirmed_erasures"], states["edge-2"]["unconfirmed_erasures"]) == (1, 0)
+    assert states["edge-1"]["unconfirmed_since"] is not None
 
 
 def test_a_ticket_names_subject_consent_and_edge_and_leads_to_the_edge(

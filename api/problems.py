@@ -17,11 +17,13 @@ from api.pages.render import render
 from core.alerts import AlreadyAcknowledgedError
 from core.contract.base import isoformat
 from core.errors import ConflictError, CoreError, InvalidError, NotFoundError
+from core.people.tombstones import JournalError
 
 _REFUSALS: dict[type[CoreError], tuple[int, str]] = {
     NotFoundError: (404, "not-found"),
     ConflictError: (409, "conflict"),
     InvalidError: (422, "invalid"),
+    JournalError: (503, "not-ready"),
 }
 MEDIA_TYPE = "application/problem+json"
 _PAGE_WORDS = {403: "problem.forbidden", 404: "problem.not_found", 503: "problem.not_ready"}

@@ -15,6 +15,7 @@ from core.people.consent.transitions import Act
 from core.people.consent.words import FACE_ACCESS, SuspendReason
 from core.people.notices import notice
 from core.people.subjects import subject
+from core.people.tombstones import JournalError
 from tests.api.houses import House
 from tests.api.serving import Served
 
@@ -84,3 +85,17 @@ def test_another_purpose_is_another_consent_and_does_not_hide_the_first(admin: C
     assert (status, storing["scope"]) == (201, "face.site_server")
     shown = admin.get("/api/v1/subjects").json()["subjects"][0]["consent"]
     assert shown["scope"] == "face.access"
+
+
+def test_an_end_that_can_not_be_written_down_is_refused_and_nothing_is_half_done(admin: Client, house: House) -> None:
+    who = person(admin)
+    consent = give(admin, who)[1]["id"]
+
+    def full(_: object) -> None:
+        raise JournalError("tombstones.jsonl: can't be written (No space left on device), so nothing was ended")
+
+    house.database.before_commit(full)
+    answer = admin.post(f"/api/v1/consents/{consent}/withdrawal")
+    assert (answer.status_code, "nothing was ended" in answer.json()["detail"]) == (503, True)
+    shown = admin.get("/api/v1/subjects").json()["subjects"][0]["consent"]
+    assert shown["state"] == "active"

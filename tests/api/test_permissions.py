@@ -26,7 +26,9 @@ PUBLIC = {
     ("GET", "/api/v1/openapi.json"),
 }
 UUID = "0198c5f0-0000-7000-8000-000000000000"
-FILLED = {"alert_id": UUID, "picture_id": UUID, "key": UUID, "consent_id": UUID, "pass_id": UUID, "edge_id": "edge-1"}
+FILLED = dict.fromkeys(("alert_id", "picture_id", "passage_id", "key", "consent_id", "pass_id"), UUID) | {
+    "edge_id": "edge-1"
+}
 
 
 def permissions_of(dependant: Dependant) -> set[Permission]:

@@ -38,6 +38,7 @@ from watchlists.faces.upkeep import Upkeep
 _SURELY_UNIT = 1.9 * UNIT_TOLERANCE
 """How far from 1 the square of a length may be that needs no closer look."""
 _CLOSE_TIMEOUT_S = 30.0
+_FIRST = np.zeros(1, np.int64)
 
 
 class ExactVectors(Protocol):
@@ -153,6 +154,8 @@ class FaceIndex:
         snapshot = self._gallery.snapshot
         if len(plain) == 1:
             found = snapshot.reaching(plain[0], threshold)
+            if not len(found.row):  # what most people a gate sees are: nobody it knows
+                return [None]
             return [self._answer(_Person(self._exact, snapshot, plain[0], found, threshold), margin, admits)]
         found = snapshot.reaching(np.concatenate(plain), threshold)
         answers = []
@@ -223,14 +226,13 @@ class FaceIndex:
         def admitted(raw: bytes) -> bool:
             return admits is None or admits(SubjectKey(to_text(raw)))
 
-        while person.anybody:
+        while True:
             try:
                 answer = settle(person.threshold, margin, person.reaching, admitted, person.exactly)
             except _GoneError:
                 # The store lost a template while this search went on: as if it had been erased before.
                 continue
             return None if answer is None else self._match(answer, person.snapshot.open)
-        return None
 
     def _match(self, answer: Answer, searched: int) -> Match:
         return Match(
@@ -339,42 +341,53 @@ class _Person:
         self.threshold = threshold
         self._exact = exact
         self._probes = probes
-        self._found = found
         self._level = threshold
-        self._known: dict[tuple[int, int], float] = {}
         self._gone: set[tuple[int, int]] = set()
-
-    @property
-    def anybody(self) -> bool:
-        """False when nobody can reach the threshold: most people a gate sees are unknown, and answered here."""
-        return len(self._found.row) > 0
+        self._made: list[Candidate] = []
+        self._rest = self._candidates(found)
 
     def reaching(self, level: float) -> Iterator[Candidate]:
-        """Highest limit first. Of a template that several probes came near, the nearest counts."""
         if level < self._level:
-            self._found, self._level = self.snapshot.reaching(self._probes, level), level
-        found = self._found
+            self._restart(level)
+        at = 0
+        while at < len(self._made) or self._make_one():
+            yield self._made[at]
+            at += 1
+
+    def exactly(self, candidates: Sequence[Candidate]) -> list[float]:
+        places = [one.place for one in candidates]
+        scores = self._exact.scores(self.snapshot, self._probes, places)
+        known = [score for score in scores if score is not None]
+        if len(known) < len(scores):
+            self._gone.update(place for place, score in zip(places, scores, strict=True) if score is None)
+            self._restart(self._level)
+            raise _GoneError
+        return known
+
+    def _restart(self, level: float) -> None:
+        self._level = level
+        self._made = []
+        self._rest = self._candidates(self.snapshot.reaching(self._probes, level))
+
+    def _make_one(self) -> bool:
+        for one in self._rest:
+            self._made.append(one)
+            return True
+        return False
+
+    def _candidates(self, found: Found) -> Iterator[Candidate]:
+        """Highest limit first. Of a template that several probes came near, the nearest counts."""
         limits = found.cosine + found.angle + np.float32(ROUNDING)
+        order = _FIRST if len(limits) == 1 else np.argsort(-limits)
         seen: set[tuple[int, int]] = set()
-        for at in np.argsort(-limits).tolist() if len(limits) > 1 else range(len(limits)):
+        for at in order:
             place = int(found.view[at]), int(found.row[at])
             if place in seen or place in self._gone:
                 continue
+            seen.add(place)
             cosine, angle = float(found.cosine[at]), float(found.angle[at])
             low, high = bounds(cosine, angle) if angle else (cosine, cosine)
-            seen.add(place)
             yield Candidate(place, *self.snapshot.ids_at(*place), low, high, float(limits[at]))
-
-    def exactly(self, candidates: Sequence[Candidate]) -> list[float]:
-        places = [one.place for one in candidates if one.place not in self._known]
-        if places:
-            scores = self._exact.scores(self.snapshot, self._probes, places)
-            self._known |= {place: score for place, score in zip(places, scores, strict=True) if score is not None}
-            gone = [place for place in places if place not in self._known]
-            if gone:
-                self._gone.update(gone)
-                raise _GoneError
-        return [self._known[one.place] for one in candidates]
 
 
 def _between(found: Found, start: int, stop: int) -> Found:

@@ -42,7 +42,7 @@ class Hits:
     angle: Float
 
 
-_NONE = Hits(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.float32))
+NO_HITS = Hits(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.float32))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,10 +149,11 @@ class CodedSegment:
             query, least = asked
             probe_of, row = self._scanned(query, least, count)
             if not len(row):
-                return _NONE
+                return NO_HITS
             turned = query[:, self._scan.layout.places]
-        keep = marks[row] == 0
-        probe_of, row = probe_of[keep], row[keep]
+        if (marked := marks[row]).any():
+            keep = np.flatnonzero(marked == 0)
+            probe_of, row = probe_of[keep], row[keep]
         if len(row) <= _CHUNK:
             return self._bounded(turned, level, probe_of, row)
         parts = [
@@ -197,34 +198,45 @@ class CodedSegment:
     def _scanned(self, query: Float, least: float, count: int) -> tuple[npt.NDArray[np.int64], Rows]:
         """Probe and row of everything with a score of ``least`` or more, and of some with less."""
         look = min(self._look, count)
-        deepest = max(look, count // _WORTH_SCANNING)
-        most = 0
+        if len(query) > 1:
+            return self._scanned_deeper(query, least, count, look)
+        scores, rows = self._scan.best(query, look)
+        many = int(np.count_nonzero(scores >= least))
+        if many == look or rows[0, -1] < 0:
+            return self._scanned_deeper(query, least, count, look if look == count else look * _DEEPER)
+        self._remember(many)
+        return np.zeros(many, np.int64), rows[0, :many]
+
+    def _scanned_deeper(self, query: Float, least: float, count: int, look: int) -> tuple[npt.NDArray[np.int64], Rows]:
+        """The same, looking at ``look`` rows for each probe, and at ever more for those for whom it is not enough."""
         waiting = np.arange(len(query))
         found: list[tuple[npt.NDArray[np.int64], Rows]] = []
-        while len(waiting) and look <= deepest:
-            scores, rows = self._scan.best(query if len(waiting) == len(query) else query[waiting], look)
+        while len(waiting) and look <= max(self._first_look, count // _WORTH_SCANNING):
+            scores, rows = self._scan.best(query[waiting], look)
             enough = scores >= least
             # A list that ends with somebody who may reach the level, or with nobody, need not be all.
             short = (enough[:, -1] & (look < count)) | (rows[:, -1] < 0)
-            if short.any():
-                enough[short] = False
-                # Remembered, so that the next search need not ask twice.
-                self._look = min(look * _DEEPER, deepest)
+            enough[short] = False
             which, place = np.nonzero(enough)
             found.append((waiting[which], rows[which, place]))
-            most = max(most, len(which))
+            self._remember(look if short.any() else int(enough.sum(axis=1).max()))
             waiting = waiting[short]
             look *= _DEEPER
-        if most < self._look // _MUCH_LESS:
-            self._look = max(self._look // 2, self._first_look)
         if len(waiting):
             found.append((np.repeat(waiting, count), np.tile(np.arange(count), len(waiting))))
         if len(found) == 1:
             return found[0]
         return np.concatenate([probe for probe, _ in found]), np.concatenate([row for _, row in found])
 
+    def _remember(self, many: int) -> None:
+        """Look at so many rows next time that one look is enough for most, and not at many more."""
+        if many >= self._look:
+            self._look = min(many * _DEEPER, max(self._first_look, len(self.ids.templates) // _WORTH_SCANNING))
+        elif many * _MUCH_LESS < self._look:
+            self._look = max(self._look - self._look // _MUCH_LESS, self._first_look)
+
     def _bounded(self, turned: Float, level: float, probe_of: npt.NDArray[np.int64], row: Rows) -> Hits:
         cosines, angles = self.refine.cosines(turned[0] if len(turned) == 1 else turned[probe_of], row)
         # No cosine changes by more than the angle.
-        keep = cosines + angles >= level - ROUNDING
-        return Hits(probe_of[keep], row[keep], cosines[keep], angles[keep])
+        keep = np.flatnonzero(cosines + angles >= level - ROUNDING)
+        return Hits(probe_of[keep], row[keep], cosines[keep], angles[keep]) if len(keep) else NO_HITS

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -33,6 +34,9 @@ from core.threads import in_thread
 POLL_S = 0.1
 MAX_SNAPSHOTS = 2
 """On their way at once: each keeps a view of the database open. Other edges wait their turn."""
+
+MAX_ROLLS_AT_ONCE = 1
+"""Each reads every template of its edge: another edge's erasure doesn't wait for many of them."""
 
 Publish = Callable[[str, bytes], Awaitable[None]]
 
@@ -69,7 +73,9 @@ class Relay:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = utc_now,
+        pool: Executor | None = None,
     ) -> None:
+        """pool: where snapshots are opened; a thread of its own when there is none."""
         self._database = database
         self._estate = estate
         self._signing_key = signing_key
@@ -78,8 +84,11 @@ class Relay:
         self._monotonic = monotonic
         self._now = now
         self._links: dict[str, Link] = {}
+        self._pool = pool or ThreadPoolExecutor(1, "list-snapshot")
+        self._opening: dict[str, tuple[Link, Future[Snapshot]]] = {}
         self._snapshots: dict[str, tuple[Link, Snapshot]] = {}
         self._rolls = Rolls(monotonic)
+        self._rolls_made = 0
         self._silent_until_s = float("-inf")
 
     def edge_came_online(self, edge: str) -> None:
@@ -138,6 +147,7 @@ class Relay:
         """What should be sent now: at most one message per edge. May run in another thread, one at a time."""
         links = dict(self._links) if self._monotonic() >= self._silent_until_s else {}
         self._drop_snapshots(keep=links)
+        self._rolls_made = 0
         due: list[Due] = []
         with one_view(self._database) as db:
             for row in _trusted_edges(db, links):
@@ -187,17 +197,24 @@ class Relay:
                 return self._new_snapshot(link, sealer)
             case Step.NEXT_PART:
                 return self._next_part(edge.id, link)
-            case Step.ROLL:
+            case Step.ROLL if self._rolls_made < MAX_ROLLS_AT_ONCE:
+                self._rolls_made += 1
                 roll = self._rolls.of(db, edge.id, edge.list_head)
                 return sealer.roll(edge.list_head, roll.templates, roll.digest, self._now())
-            case Step.WAIT:
+            case _:
                 return None
 
     def _new_snapshot(self, link: Link, sealer: ListSealer) -> ListSnapshotV1 | None:
+        """Its first part, once it is open: that takes seconds for a large estate, and other edges go on meanwhile."""
         self._drop_snapshot(sealer.edge)
-        if len(self._snapshots) >= MAX_SNAPSHOTS:
+        if sealer.edge not in self._opening:
+            if len(self._snapshots) + len(self._opening) >= MAX_SNAPSHOTS:
+                return None
+            opening = self._pool.submit(Snapshot, self._database, sealer, self._read_plate, self._now())
+            self._opening[sealer.edge] = (link, opening)
+        if not self._opening[sealer.edge][1].done():
             return None
-        snapshot = Snapshot(self._database, sealer, self._read_plate, self._now())
+        snapshot = self._opening.pop(sealer.edge)[1].result()
         self._snapshots[sealer.edge] = (link, snapshot)
         link.attempts = link.attempts + 1 if link.awaited is not None else 0
         link.awaited = snapshot.version
@@ -220,11 +237,20 @@ class Relay:
         for edge, (link, _) in list(self._snapshots.items()):
             if keep.get(edge) is not link:
                 self._drop_snapshot(edge)
+        for edge, (link, opening) in list(self._opening.items()):
+            if keep.get(edge) is not link:
+                del self._opening[edge]
+                opening.add_done_callback(_close)
 
     def _drop_snapshot(self, edge: str) -> None:
         held = self._snapshots.pop(edge, None)
         if held is not None:
             held[1].close()
+
+
+def _close(opening: Future[Snapshot]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
 
 
 def _trusted_edges(db: Session, links: dict[str, Link]) -> list[EdgeRow]:

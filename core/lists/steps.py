@@ -9,7 +9,7 @@ RESEND_S = 5.0
 MAX_UNCONFIRMED = 2000
 """Changes on the way to one edge; above it the relay waits for a receipt."""
 ROLL_EVERY_S = 600.0
-ROLL_SPACING_S = 2.0
+ROLL_SPACING_S = 5.0
 """While change follows change the edge is told at most this often what they come to."""
 PART_SPACING_S = 0.1
 MAX_PART_SPACING_S = 2.0

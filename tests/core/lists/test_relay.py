@@ -7,12 +7,15 @@ import asyncio
 import pytest
 from sqlalchemy import delete, update
 
-from core.contract.lists import ListDeltaV1, ListMessage, ListSnapshotV1
+from core.contract.ids import EstateId
+from core.contract.lists import LIST_MESSAGES, ListDeltaV1, ListMessage, ListSnapshotV1
+from core.lists.relay import Relay
+from core.lists.sent_numbers import SentNumbers
 from core.lists.steps import RESEND_S
 from core.people.consent.ledger import check_withdraw, do_withdraw_consent
 from core.people.edges import do_note_edge_state
 from core.storage.schema import EdgeRow, ListChangeRow
-from tests.core.estates import NOW, consenting_person, edge_state, enrol, sealed_template
+from tests.core.estates import NOW, PLATES, consenting_person, edge_state, enrol, sealed_template
 from tests.core.lists.line import Carry, Line, half_lost, twice
 from tests.core.lists.model_edge import ModelEdge
 
@@ -222,3 +225,33 @@ def test_the_loop_publishes_on_the_edges_own_topic_until_it_is_cancelled(line: L
             await asyncio.gather(running, return_exceptions=True)
 
     assert asyncio.run(first_topic()) == "anju/v1/test-estate/edge/edge-1/list/delta"
+
+
+def test_the_loop_sends_a_snapshot_part_by_part_from_whatever_threads(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(4):
+        enrolled(line, "gate")
+    monkeypatch.setattr("core.lists.snapshot.MAX_CHANGES", 2)
+    forget_changes(line, 3)
+    numbers_file = SentNumbers(line.folder)
+    relay = Relay(line.database, EstateId("test-estate"), line.core_key, PLATES.read, numbers_file)
+    relay.edge_came_online("edge-1")
+
+    async def all_parts() -> None:
+        arrived = asyncio.Event()
+
+        async def publish(_topic: str, payload: bytes) -> None:
+            message = LIST_MESSAGES.validate_json(payload)
+            if line.edge.hear(message) is not None:
+                arrived.set()
+
+        running = asyncio.create_task(relay.run(publish))
+        try:
+            await asyncio.wait_for(arrived.wait(), 20)
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(all_parts())
+    assert len(line.edge.held.all()) == 4

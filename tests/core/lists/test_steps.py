@@ -41,7 +41,7 @@ TABLE = [
     ("told so just now", Position(5, 5, 0), link(rolled=5, rolled_s=NOW_S - 60), Step.WAIT),
     ("told so long ago", Position(5, 5, 0), link(rolled=5, rolled_s=NOW_S - ROLL_EVERY_S), Step.ROLL),
     ("change after change", Position(6, 6, 0), link(rolled=5, rolled_s=NOW_S - 0.5), Step.WAIT),
-    ("a moment after the last change", Position(6, 6, 0), link(rolled=5, rolled_s=NOW_S - 3), Step.ROLL),
+    ("a moment after the last change", Position(6, 6, 0), link(rolled=5, rolled_s=NOW_S - 6), Step.ROLL),
     ("below the floor", Position(9, 3, 7), link(), Step.NEW_SNAPSHOT),
     ("just at the floor", Position(9, 7, 7), link(), Step.CHANGES),
     ("nothing yet, and a long history", Position(9000, 0, 0, shorter_whole=True), link(), Step.NEW_SNAPSHOT),

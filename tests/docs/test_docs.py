@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.util
 import re
 import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
@@ -34,16 +36,9 @@ def commands(start: str) -> list[tuple[str, str]]:
 @cache
 def help_of(*subcommands: str) -> str | None:
     """What ``anju SUBCOMMANDS --help`` says; None when there is no such command."""
-    done = subprocess.run(
-        [sys.executable, "-m", "cli", *subcommands, "--help"],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-        env={"PATH": "/usr/bin:/bin", "COLUMNS": "300", "NO_COLOR": "1", "HOME": str(Path.home())},
-        cwd=ROOT,
-    )
-    return done.stdout if done.returncode == 0 else None
+    wide = {"COLUMNS": "300", "NO_COLOR": "1"}
+    done = CliRunner().invoke(app, [*subcommands, "--help"], prog_name="anju", env=wide)
+    return done.stdout if done.exit_code == 0 else None
 
 
 def subcommands_of(line: str) -> list[str]:

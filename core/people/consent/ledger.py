@@ -21,6 +21,7 @@ from core.people.consent.queries import newest_consent, standing_consent
 from core.people.consent.transitions import Act, do_move
 from core.people.consent.words import Channel, GivenBy, Scope, SuspendReason
 from core.people.notices import LOCALES, Notice, current_notice
+from core.people.notices import notice as find_notice
 from core.storage.schema import ConsentRow, SubjectRow
 
 _E, _S = ConsentEvent, ConsentState
@@ -99,6 +100,8 @@ def do_grant(
     InvalidError (a search without an end), ConflictError (nothing for a server to keep), IllegalTransitionError.
     """
     next_state(ConsentState(consent.state), _E.GRANT)
+    _check_in_time(consent, act)
+    _check_notice(find_notice(consent.notice_version), consent.locale)
     subject, scope = check_person(db, consent.subject), Scope(consent.scope)
     guardian = check_giver(subject, scope, given_by, guardian, act.at)
     if scope is Scope.FACE_MISSING_PERSON and expires_at is None:
@@ -186,8 +189,17 @@ def do_suspend(db: Session, consent: ConsentRow, reason: SuspendReason, act: Act
 
 
 def do_resume(db: Session, consent: ConsentRow, act: Act) -> ConsentRow:
-    """Unlock them. The caller holds the row lock."""
+    """Unlock them, if the time for it is not over. The caller holds the row lock."""
+    _check_in_time(consent, act)
     return do_move(db, consent, _E.RESUME, act)
+
+
+def _check_in_time(consent: ConsentRow, act: Act) -> None:
+    """The minute before upkeep comes by is no loophole. Raises ConflictError."""
+    if consent.deadline_at is not None and act.at >= consent.deadline_at:
+        raise ConflictError(
+            f"the time to decide ended at {consent.deadline_at.isoformat()}; show the notice and ask anew"
+        )
 
 
 def _check_notice(notice: Notice, locale: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
 import pytest
@@ -314,3 +315,41 @@ def test_what_an_edge_saw_end_ends_here_too_and_nothing_else(trusting_database: 
         assert do_end_restored(db, [back.id], LATER) == []
         assert (back.state, other.state, templates(db)) == ("withdrawn", "active", [])
         assert back.events[-1]["reason"] == "restored_erased"
+
+
+def test_who_answers_too_late_is_asked_anew_also_when_upkeep_is_behind(known_database: Database) -> None:
+    late = NOW + timedelta(days=30)
+    with known_database.writing() as db:
+        offer = do_show_notice(db, person(db), WORDS, act())
+        with pytest.raises(ConflictError, match="ask anew"):
+            do_grant(db, offer, act(late), given_by=GivenBy.SELF)
+        paused = do_suspend(db, consenting(db), SuspendReason.SUBJECT_ASKED, act())
+        with pytest.raises(ConflictError, match="ask anew"):
+            do_resume(db, paused, act(late))
+        assert (offer.state, paused.state) == ("noticed", "suspended")
+
+
+def test_nobody_agrees_to_words_that_were_superseded_since_they_were_shown(
+    known_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with known_database.writing() as db:
+        offer = do_show_notice(db, person(db), notice("face-access-1"), act())
+        monkeypatch.setattr(
+            "core.people.consent.ledger.current_notice", lambda _: other_words("face-access-1", "face-access-2")
+        )
+        with pytest.raises(InvalidError, match="no longer says what is done; show face-access-9"):
+            do_grant(db, offer, act(), given_by=GivenBy.SELF)
+
+
+def test_two_desks_that_record_the_same_consent_at_once_record_one(known_database: Database) -> None:
+    with known_database.writing() as db:
+        who = person(db)
+
+    def desk(_: int) -> str:
+        with known_database.writing() as db:
+            return consenting(db, who).id
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(desk, range(4)))) == 1
+    with known_database.reading() as db:
+        assert [one.state for one in consents_of(db, who.key)] == ["active"]

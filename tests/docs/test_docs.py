@@ -16,7 +16,8 @@ from cli.main import app
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")])
 LINK = re.compile(r"\]\((?!https?://|#|mailto:)([^)#]+)(?:#[^)]*)?\)")
-FENCE = re.compile(r"^```(?:sh|bash|shell)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```", re.MULTILINE | re.DOTALL)
+SHELL = frozenset({"", "sh", "bash", "shell"})
 INLINE = re.compile(r"`((?:anju|make|python -m) [^`]+)`")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 WORD = re.compile(r"[a-z][a-z-]*")
@@ -27,7 +28,8 @@ def commands(start: str) -> list[tuple[str, str]]:
     found = []
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
-        lines = [line.strip() for block in FENCE.findall(text) for line in block.splitlines()]
+        blocks = [found["text"] for found in FENCE.finditer(text) if found["language"] in SHELL]
+        lines = [line.strip() for block in blocks for line in block.splitlines()]
         lines += [*INLINE.findall(text)]
         found += [(page.name, line.split("#")[0].strip()) for line in lines if line.startswith(start)]
     return found

@@ -5,8 +5,10 @@ Texts a person is asked to agree to are in Chinese and English; everything else 
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
@@ -25,7 +27,6 @@ from cli.desk import (
     now,
     reading,
     tell,
-    tell_table,
     text_of,
     writing,
 )
@@ -49,7 +50,6 @@ consent_app = typer.Typer(name="consent", no_args_is_help=True)
 ScopeOption = Annotated[Scope, typer.Option("--scope", help="What is agreed to: one purpose by one act.")]
 ChannelOption = Annotated[Channel, typer.Option("--channel", help="Where the person said so.")]
 ConsentArgument = Annotated[str, typer.Argument(metavar="CONSENT", help="The consent's id.")]
-COLUMNS = ("id", "state", "scope", "notice", "given_by", "granted_at", "expires_at", "ended_at")
 
 
 class Locale(StrEnum):
@@ -70,8 +70,8 @@ def consents() -> None:
 def show(subject: SubjectOption, config: ConfigOption, as_json: AsJson = False) -> None:
     """Every consent a person was ever asked for, newest first."""
     with reading(config) as (_, db):
-        rows = [describe_consent(row) for row in queries.consents_of(db, subject)]
-    tell_table(rows, COLUMNS, as_json=as_json)
+        rows = queries.consents_of(db, subject)
+    _tell_lines([describe_consent(row) for row in rows], [_line(row) for row in rows], as_json=as_json)
 
 
 @consent_app.command("notice")
@@ -257,11 +257,16 @@ def receipts(
             for consent in _consents(db, key)
             for one in queries.erasures_of(db, consent)
         ]
-    if as_json:
-        tell_table(rows, (), as_json=True)
-        return
-    shown = [row | {"confirmed": row["confirmed_at"] or "has not confirmed"} for row in rows]
-    tell_table(shown, ("consent", "edge", "asked_at", "confirmed"), as_json=False)
+    lines = [
+        f"{row['consent']}  edge {row['edge']} "
+        + (
+            f"confirmed at {row['confirmed_at']}"
+            if row["confirmed_at"]
+            else f"has not confirmed; asked {row['asked_at']}"
+        )
+        for row in rows
+    ]
+    _tell_lines(rows, lines, as_json=as_json)
 
 
 @consent_app.command("check")
@@ -315,6 +320,21 @@ def describe_consent(row: ConsentRow) -> dict[str, Any]:
         "ended_at": text_of(row.ended_at),
         "events": row.events,
     }
+
+
+def _line(row: ConsentRow) -> str:
+    """One consent in one line that fits a terminal and can be copied from."""
+    dates = {"given": row.granted_at, "decide by": row.deadline_at, "until": row.expires_at, "ended": row.ended_at}
+    shown = {name: at for name, at in dates.items() if at is not None and (row.ended_at is None or name != "until")}
+    told = "".join(f"  {name} {at.date().isoformat()}" for name, at in shown.items())
+    return f"{row.id}  {row.scope}: {row.state}{told}"
+
+
+def _tell_lines(rows: Sequence[dict[str, Any]], lines: Sequence[str], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+    for line in () if as_json else lines or ["nothing is recorded"]:
+        typer.echo(line)
 
 
 def _open_one(db: Session, subject: str, scope: Scope, event: ConsentEvent) -> ConsentRow:

@@ -107,7 +107,10 @@ def test_a_record_can_be_handed_out_with_the_words_and_the_proofs(desk: ConsentD
     for key in (who, consent):
         shown = desk.json("consent", "receipts", key)
         assert [(one["edge"], one["confirmed_at"] is None) for one in shown] == [("edge-1", False), ("edge-2", True)]
-    assert "has not confirmed" in " ".join(desk.run("consent", "receipts", who)[1].split())
+    first, second = desk.run("consent", "receipts", who)[1].splitlines()
+    assert first.startswith(f"{consent}  edge edge-1 confirmed at ")
+    assert second.startswith(f"{consent}  edge edge-2 has not confirmed; asked ")
+    assert desk.run("consent", "show", "--subject", who)[1].startswith(f"{consent}  face.access: withdrawn  given 20")
     assert "nobody has that id" in desk.refusal("consent", "receipts", "00000000-0000-7000-8000-000000000000")
 
 

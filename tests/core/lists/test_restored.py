@@ -13,29 +13,10 @@ from core.lists.sent_numbers import FILE, SentNumbers, SentNumbersError, do_note
 from core.people.consent.ledger import check_withdraw, do_withdraw_consent
 from core.people.edges import edge
 from core.people.subjects import do_remove_subject
-from core.storage.database import Database
-from core.storage.schema import Base, ListChangeRow
+from core.storage.schema import ListChangeRow
 from tests.core.estates import NOW, consenting_person, enrol, sealed_template
+from tests.core.lists.backups import backup, restore
 from tests.core.lists.line import Line
-
-Rows = dict[str, list[dict[str, object]]]
-
-
-def backup(database: Database) -> Rows:
-    with database.reading() as db:
-        return {
-            table.name: [dict(row._mapping) for row in db.execute(select(table))]
-            for table in Base.metadata.sorted_tables
-        }
-
-
-def restore(database: Database, rows: Rows) -> None:
-    with database.writing() as db:
-        for table in reversed(Base.metadata.sorted_tables):
-            db.execute(table.delete())
-        for table in Base.metadata.sorted_tables:
-            if rows[table.name]:
-                db.execute(table.insert(), rows[table.name])
 
 
 def start_again(line: Line) -> None:

@@ -8,7 +8,7 @@ codes, and where those bounds leave a decision open, float32 vectors are fetched
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -286,6 +286,8 @@ class FaceIndex:
             raise NotFiniteError("a stored template holds NaN or infinity: restore the store from its last backup")
         if (np.abs(squares - 1) > _SURELY_UNIT).any():
             raise NotUnitLengthError("a stored template is not of length 1: restore the store from its last backup")
+        if (np.abs(squares - 1) < ROUNDING).all():
+            return block.vectors
         lengths: Float = np.sqrt(squares)
         return block.vectors / lengths[:, None]
 
@@ -344,7 +346,7 @@ class _Person:
         self._level = threshold
         self._gone: set[tuple[int, int]] = set()
         self._made: list[Candidate] = []
-        self._rest = self._candidates(found)
+        self._rest = _candidates(snapshot, found, self._gone)
 
     def reaching(self, level: float) -> Iterator[Candidate]:
         if level < self._level:
@@ -367,7 +369,7 @@ class _Person:
     def _restart(self, level: float) -> None:
         self._level = level
         self._made = []
-        self._rest = self._candidates(self.snapshot.reaching(self._probes, level))
+        self._rest = _candidates(self.snapshot, self.snapshot.reaching(self._probes, level), self._gone)
 
     def _make_one(self) -> bool:
         for one in self._rest:
@@ -375,19 +377,23 @@ class _Person:
             return True
         return False
 
-    def _candidates(self, found: Found) -> Iterator[Candidate]:
-        """Highest limit first. Of a template that several probes came near, the nearest counts."""
-        limits = found.cosine + found.angle + np.float32(ROUNDING)
-        order = _FIRST if len(limits) == 1 else np.argsort(-limits)
-        seen: set[tuple[int, int]] = set()
-        for at in order:
-            place = int(found.view[at]), int(found.row[at])
-            if place in seen or place in self._gone:
-                continue
-            seen.add(place)
-            cosine, angle = float(found.cosine[at]), float(found.angle[at])
-            low, high = bounds(cosine, angle) if angle else (cosine, cosine)
-            yield Candidate(place, *self.snapshot.ids_at(*place), low, high, float(limits[at]))
+
+def _candidates(snapshot: Snapshot, found: Found, gone: Container[tuple[int, int]]) -> Iterator[Candidate]:
+    """``found`` without ``gone``, highest limit first. Of a template that several probes came near, the nearest counts.
+
+    No method of ``_Person``: one that holds it would keep a snapshot, and what was erased from it, until a collection.
+    """
+    limits = found.cosine + found.angle + np.float32(ROUNDING)
+    order = _FIRST if len(limits) == 1 else np.argsort(-limits)
+    seen: set[tuple[int, int]] = set()
+    for at in order:
+        place = int(found.view[at]), int(found.row[at])
+        if place in seen or place in gone:
+            continue
+        seen.add(place)
+        cosine, angle = float(found.cosine[at]), float(found.angle[at])
+        low, high = bounds(cosine, angle) if angle else (cosine, cosine)
+        yield Candidate(place, *snapshot.ids_at(*place), low, high, float(limits[at]))
 
 
 def _between(found: Found, start: int, stop: int) -> Found:

@@ -49,14 +49,24 @@ def plan(views: Sequence[View], tuning: Tuning, *, loading: bool) -> Job | None:
         holes = rows - waiting
         wasteful = holes > max(_FEW_ROWS, tuning.dead_share * rows)
         return Job("flat", tuple(flat)) if not loading and (wasteful or len(flat) > tuning.fan_out) else None
-    if flat and waiting >= (tuning.segment_rows if loading else min(tuning.flat_limit, tuning.fresh_rows * 4)):
+    if flat and waiting >= (
+        tuning.segment_rows // tuning.fan_out if loading else min(tuning.flat_limit, tuning.fresh_rows * 4)
+    ):
         return Job("coded", _together(views, flat, coded, tuning))
     if flat and not loading and (not coded or len(flat) > 2 * tuning.fan_out):
         return Job("coded", _together(views, flat, coded, tuning))
     for place in coded:
         if views[place].count - views[place].held > tuning.dead_share * views[place].count:
             return Job("coded", (place,))
-    return None
+    return None if loading else _alike(views, coded, tuning)
+
+
+def _alike(views: Sequence[View], coded: list[int], tuning: Tuning) -> Job | None:
+    """The largest segments as one, where they fit: what each search costs per segment adds up."""
+    largest = max((views[place].held for place in coded), default=0)
+    chosen = [place for place in coded if views[place].held * tuning.fan_out >= largest]
+    fit = sum(views[place].held for place in chosen) <= tuning.segment_rows
+    return Job("coded", tuple(chosen)) if len(chosen) > 1 and fit else None
 
 
 def _together(views: Sequence[View], flat: list[int], coded: list[int], tuning: Tuning) -> tuple[int, ...]:

@@ -366,7 +366,7 @@ class ListMirror:
         if is_older(mark, self._store.database, self._store.changes):
             log.warning("lists.older_than_anchor", advice="faces stay off until the core has confirmed the lists")
             doubt = Doubt.RESTORED
-            self._store.record(contact, doubt)
+            self._store.mark_restored(contact)
         return contact, doubt
 
     # How it is

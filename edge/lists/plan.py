@@ -152,10 +152,9 @@ def make_plan(
                 over = change.consent in plan.tombstones or ended(change.consent)
                 _put_template(plan, change, Refusal.ENDED if over else open_template(change) or Refusal.UNREADABLE)
             case LockTemplates() | UnlockTemplates():
-                over = change.consent in plan.tombstones or ended(change.consent)
-                if not over:
-                    lock = Lock(change.subject, change.consent, change.template_id)
-                    plan.locks[lock] = isinstance(change, LockTemplates)
+                # Also of a consent that has ended here: the core counts its templates, locks included, until it knows.
+                lock = Lock(change.subject, change.consent, change.template_id)
+                plan.locks[lock] = isinstance(change, LockTemplates)
             case EraseTemplates():
                 _end_consent(plan, change.subject, change.consent)
             case EraseTemplate():

@@ -80,7 +80,7 @@ class ListStore:
 
     @property
     def database(self) -> str:
-        """Random id of this file, as long as it lives."""
+        """Random id of this file; another one once a copy of it was put back."""
         return str(self._fact("database"))
 
     @property
@@ -176,6 +176,15 @@ class ListStore:
         """What the last roll said."""
         with self._file.transaction():
             self._set(contact=None if contact is None else isoformat(contact), doubt=doubt)
+
+    def mark_restored(self, contact: datetime | None) -> None:
+        """This is a copy that was put back: in doubt, and from now on a file of its own.
+
+        Else another copy of what it once was could have taken more changes than it, and pass for newer.
+        """
+        with self._file.transaction():
+            self._set(database=_new_id(), contact=None if contact is None else isoformat(contact))
+            self._set(doubt=Doubt.RESTORED)
 
     def stage(self, message: ListSnapshotV1) -> bool:
         """Keep a part of a snapshot; True when all its parts are there."""
@@ -318,7 +327,7 @@ class ListStore:
             for statement in tables.SCHEMA.split(";"):
                 db.execute(statement)
             template_store.create(db, self._vault)
-            self._set(database=secrets.token_hex(16), version=0, changes=0)
+            self._set(database=_new_id(), version=0, changes=0)
             db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         self.is_new = True
 
@@ -338,3 +347,7 @@ class ListStore:
                 self._file.db.execute("DELETE FROM facts WHERE name = ?", (name,))
             else:
                 self._file.db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+
+def _new_id() -> str:
+    return secrets.token_hex(16)

@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable
 
+from core.contract.lists import ListMessage
 from edge.lists.mirror import ListMirror
 from tests.edge.lists.estate import Estate
 
@@ -20,6 +21,16 @@ def in_a_process_that_dies(work: Callable[[], None]) -> int:
             os._exit(0)
     _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status)
+
+
+def applying(*messages: ListMessage) -> Callable[[ListMirror], None]:
+    """Work for ``dies_at``."""
+
+    def work(mirror: ListMirror) -> None:
+        for message in messages:
+            mirror.apply(message)
+
+    return work
 
 
 def dies_at(estate: Estate, work: Callable[[ListMirror], object], statement: int) -> bool:

@@ -67,8 +67,6 @@ class World:
                 return World(self.listed, kept, locks, self.ended | {change.consent})
             case LockTemplates() | UnlockTemplates():
                 lock = (change.subject, change.consent, change.template_id)
-                if change.consent in self.ended:
-                    return self
                 return replace(
                     self, locks=self.locks | {lock} if isinstance(change, LockTemplates) else self.locks - {lock}
                 )
@@ -77,7 +75,7 @@ class World:
 
 @dataclass(frozen=True)
 class Edge:
-    """What an edge holds at its number. snapshot: the newest it has applied; waiting: one whose parts are not all there."""
+    """What an edge holds at its number. snapshot: the newest applied; waiting: one whose parts are not all there."""
 
     version: int = 0
     world: World = World()

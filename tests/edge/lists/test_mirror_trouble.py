@@ -15,7 +15,7 @@ from core.contract.lists import EraseTemplates, NoChange
 from core.contract.vocabulary import Reason
 from edge.keys import EdgeKeys, edge_dir
 from edge.lists.mirror import LIST_FILE, ListMirror
-from tests.edge.lists.deaths import dies_at
+from tests.edge.lists.deaths import applying, dies_at
 from tests.edge.lists.estate import EDGE, GATE, NOON, Estate, answered, face, resident, vector_of
 from watchlists.faces.ids import to_bytes
 from watchlists.store.errors import LogNotFoldedError, StoreError, WrongSiteKeyError
@@ -69,7 +69,7 @@ def test_killed_before_any_statement_the_batch_is_there_as_a_whole_or_not_at_all
             estate.put(face(2, OTHER, OTHER_CONSENT)),
         )
 
-        died = dies_at(estate, lambda mirror, delta=delta: mirror.apply(delta), statement)
+        died = dies_at(estate, applying(delta), statement)
 
         again = estate.open_mirror()
         ends.append(state(again))

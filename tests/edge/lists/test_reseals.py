@@ -11,10 +11,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from core.contract.ids import ConsentId, EdgeId, SubjectKey, new_id
-from core.contract.lists import EraseTemplate, EraseTemplates, LockTemplates, ResealTemplate
+from core.contract.lists import Change, EraseTemplate, EraseTemplates, LockTemplates, ResealTemplate
 from core.contract.signed import Recipient
 from edge.lists.mirror import ListMirror
-from tests.edge.lists.deaths import dies_at
+from tests.edge.lists.deaths import applying, dies_at
 from tests.edge.lists.estate import Estate, answered, face, resident
 from watchlists.faces.template import Template
 
@@ -53,12 +53,13 @@ def test_nothing_is_handed_on_of_a_template_that_is_not_held_or_may_not_be_used(
     template = face(1, PERSON, CONSENT)
     if gone != "never held":
         mirror.apply(estate.delta(resident(PERSON), estate.put(template)))
-    before = {
+    ends: dict[str, list[Change]] = {
         "erased": [EraseTemplate(template_id=template.template_id)],
         "consent ended": [EraseTemplates(subject=PERSON, consent=CONSENT)],
         "suspended": [LockTemplates(subject=PERSON, consent=CONSENT)],
-    }.get(gone, [])
-    after = [EraseTemplates(subject=PERSON, consent=CONSENT)] if gone == "in the same batch" else []
+    }
+    before = ends.get(gone, [])
+    after: list[Change] = [EraseTemplates(subject=PERSON, consent=CONSENT)] if gone == "in the same batch" else []
     receipt = answered(mirror, estate.delta(*before, reseal(template), *after))
     assert (receipt.version, receipt.problem) == (estate.head, None)
     assert not estate.resealed
@@ -79,7 +80,7 @@ def test_a_power_cut_loses_no_reseal(tmp_path: Path) -> None:
         delta = estate.delta(reseal(template))
         _note_in(estate, handed_on)
 
-        died = dies_at(estate, lambda mirror, delta=delta: mirror.apply(delta), statement)
+        died = dies_at(estate, applying(delta), statement)
 
         done_before_death += handed_on.exists()
         again = estate.open_mirror()

@@ -85,6 +85,27 @@ def test_restored_lists_stay_off_through_restarts_and_changes_until_they_are_con
         mirror.close()
 
 
+def test_another_old_copy_is_noticed_after_a_first_one_was_confirmed(estate: Estate) -> None:
+    mirror = estate.open_mirror()
+    copies = []
+    for person in (PERSON, OTHER):
+        mirror.apply(estate.delta(resident(person)))
+        mirror.close()
+        copies.append(shutil.copy(lists(estate), estate.folder / f"copy-{len(copies)}"))
+        mirror = estate.open_mirror()
+    for _ in range(3):
+        mirror.apply(estate.delta(NoChange()))
+    mirror.close()
+    for copy in copies:
+        shutil.copy(copy, lists(estate))
+        mirror = estate.open_mirror()
+        estate.clock.now += timedelta(minutes=1)
+        assert "older than its anchor" in str(mirror.receipt().problem)
+        estate.agree(mirror)
+        assert mirror.recogniser_may_run(estate.clock.now)
+        mirror.close()
+
+
 def test_an_old_roll_does_not_confirm_restored_lists(restored: Estate) -> None:
     """Whoever restores the lists may also have kept what the core said of them at the time."""
     mirror = restored.open_mirror()

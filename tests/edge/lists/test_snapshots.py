@@ -193,7 +193,14 @@ def test_locks_stand_in_a_snapshot_and_old_ones_go(estate: Estate, mirror: ListM
     mirror.apply(estate.delta(LockTemplates(subject=OLD, consent=OLD_CONSENT)))
     again, locked = face(3, OLD, OLD_CONSENT), face(2, NEW, NEW_CONSENT)
     lock = LockTemplates(subject=NEW, consent=NEW_CONSENT, template_id=locked.template_id)
-    changes = [lock, resident(OLD), resident(NEW), estate.put(template), estate.put(again), estate.put(locked)]
+    changes: list[Change] = [
+        lock,
+        resident(OLD),
+        resident(NEW),
+        estate.put(template),
+        estate.put(again),
+        estate.put(locked),
+    ]
     (part,) = estate.snapshot(6, changes)
     receipt = answered(mirror, part)
     assert receipt.digest == digest_of([*told(template, again), *told(locked, locked=True)])

@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import faiss as faiss_stubs
@@ -40,9 +42,12 @@ from benchmarks.report import Row, against_limit, against_peer, write
 from core.contract.consent import vouch
 from core.contract.ids import ConsentId, SubjectKey, TemplateId, new_id
 from watchlists.faces.change import Change, Match, Selection
-from watchlists.faces.ids import to_bytes
-from watchlists.faces.index import FaceIndex
-from watchlists.faces.template import Float, Template
+from watchlists.faces.ids import to_bytes, to_text
+from watchlists.faces.index import ExactVectors, FaceIndex
+from watchlists.faces.template import Float, Template, TemplateBlock
+from watchlists.store.file import StoreFile
+from watchlists.store.template_store import TemplateStore, create
+from watchlists.store.vault import Vault
 from watchlists.thresholds.builtin import SFACE
 
 faiss: Any = faiss_stubs  # its type stubs describe the C++ signatures, not the Python ones
@@ -52,10 +57,11 @@ NEAREST = 4
 DEEP = 16
 SETTLE_S = 600.0
 CHANGES_PER_S = 50
+AT_ONCE = 10_000
 FLAT = "faiss IndexFlatIP"
 REFINED = "faiss PQ64x4fs+Refine(SQfp16)"
 
-Nearest = Callable[[Float, int], tuple[Float, np.ndarray]]
+Nearest = Callable[[Float, int], tuple[np.ndarray, np.ndarray]]
 """Cosines and rows of the so many nearest: (n, k) each, best first."""
 
 
@@ -67,6 +73,17 @@ class Size:
     dimension: int
     goal: float
     graphs: bool = False
+
+
+@dataclass(frozen=True)
+class Field:
+    """Who takes part, among whom, and from which cosine on somebody counts as known."""
+
+    index: FaceIndex
+    rivals: dict[str, Nearest]
+    gallery: Gallery
+    threshold: float
+    name: str
 
 
 FULL = (Size(10_000, 128, 2), Size(100_000, 128, 5, graphs=True), Size(100_000, 512, 10), Size(1_000_000, 128, 20))
@@ -96,16 +113,20 @@ def measure(size: Size, *, rounds: int, probes: int, largest: bool) -> list[Row 
     flat = faiss.IndexFlatIP(size.dimension)
     flat.add(gallery.vectors)
     build_s, refined = timed(lambda: _refined(gallery.vectors))
-    index, start_rows = started(gallery, threshold, build_s, name)
-    rows += start_rows if largest else []
+    index, start_rows = started(
+        gallery.blocks, PlainStore(gallery), f"start from plain vectors, s, {name}", gallery.vectors[:1].copy(), build_s
+    )
+    if largest:
+        rows += [*start_rows, *started_from_store(gallery, name, build_s)]
     rivals: dict[str, Nearest] = {FLAT: flat.search, REFINED: refined.search}
     if size.graphs:
         rivals |= graphs(gallery.vectors)
-    rows += speed(index, rivals, gallery, threshold, rounds, name, size.goal)
-    rows += decisions(index, rivals, gallery, threshold, probes, name)
+    field = Field(index, rivals, gallery, threshold, name)
+    rows += speed(field, rounds, size.goal)
+    rows += decisions(field, probes)
     if largest:
         rows.append(against_limit(f"bytes a template in memory, all structures, {name}", ours=_bytes(index), limit=340))
-        rows += changes(index, gallery, threshold, rounds, name)
+        rows += changes(field, rounds)
     index.close()
     return rows
 
@@ -124,23 +145,56 @@ def _refined(vectors: Float) -> Any:
 
 
 def started(
-    gallery: Gallery, threshold: float, build_s: float, name: str
+    source: Callable[[], Iterable[TemplateBlock]], exact: ExactVectors, field: str, probe: Float, build_s: float
 ) -> tuple[FaceIndex, list[Row | dict[str, Any]]]:
-    """An index that has loaded ``gallery`` and settled, and what that took beside building the refined FAISS index."""
-    index = FaceIndex(MODEL, gallery.dimension, exact=PlainStore(gallery, []))
-    probe = gallery.vectors[:1].copy()
+    """An index that has loaded ``source`` and settled, and what that took beside building the refined FAISS index."""
+    index = FaceIndex(MODEL, probe.shape[1], exact=exact)
     start = time.perf_counter()
-    index.load(gallery.blocks())
-    (match,) = index.search(MODEL, [probe], threshold=threshold)
+    index.load(source())
+    (match,) = index.search(MODEL, [probe], threshold=0.9)
     first_s = time.perf_counter() - start
-    if match is None or not index.settled(SETTLE_S) or index.state.phase != "fast":
-        raise SystemExit(f"the index of {name} did not become fast: {index.state}")
+    while index.state.phase != "fast" and time.perf_counter() - start < SETTLE_S:
+        time.sleep(0.01)
     fast_s = time.perf_counter() - start
-    what = f"start from plain vectors, s, {name}"
+    if match is None or not index.settled(SETTLE_S) or index.state.phase != "fast":
+        raise SystemExit(f"{field}: the index did not become fast: {index.state}")
+    peer = f"{REFINED}, trained and filled with plain vectors"
     return index, [
-        against_peer(f"{what}: all is fast ({REFINED}, training and adding)", ours=fast_s, peer=build_s, goal=1 / 1.5),
-        against_peer(f"{what}: first exact answer ({REFINED} ready)", ours=first_s, peer=build_s, goal=2),
+        against_peer(f"{field}: all is fast ({peer})", ours=fast_s, peer=build_s, goal=1 / 1.5),
+        against_peer(f"{field}: first exact answer ({peer})", ours=first_s, peer=build_s, goal=2),
     ]
+
+
+def started_from_store(gallery: Gallery, name: str, build_s: float) -> list[Row | dict[str, Any]]:
+    """The same from templates at rest: read, decrypted, a data key per person."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = StoreFile(Path(folder) / "lists.db")
+        vault = Vault(bytes(32), "benchmark")
+        with file.transaction() as db:
+            create(db, vault)
+        store = TemplateStore(file.db, vault, file.reader)
+        for start in range(0, len(gallery), AT_ONCE):
+            with file.transaction():
+                store.put(_templates(gallery, range(start, min(start + AT_ONCE, len(gallery)))))
+        file.fold_log()
+        exact = store.exact(MODEL, gallery.dimension)
+        index, rows = started(
+            lambda: store.blocks(MODEL, gallery.dimension),
+            exact,
+            f"start from the encrypted store, s, {name}",
+            gallery.vectors[:1].copy(),
+            build_s,
+        )
+        index.close()
+        exact.close()
+    return rows
+
+
+def _templates(gallery: Gallery, rows: range) -> Iterator[Template]:
+    for row in rows:
+        subject, consent = (to_text(ids[row].tobytes()) for ids in (gallery.subjects, gallery.consents))
+        proof = vouch(SubjectKey(subject), ConsentId(consent))
+        yield Template(TemplateId(to_text(gallery.template_ids[row].tobytes())), proof, MODEL, gallery.vectors[row])
 
 
 def graphs(vectors: Float) -> dict[str, Nearest]:
@@ -179,20 +233,13 @@ def _optional(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError:
-        print(f"without {name.split('.')[0]}: pip install -r benchmarks/requirements.txt")
+        print(f"without {name.partition('.')[0]}: pip install -r benchmarks/requirements.txt")
         return None
 
 
-def speed(
-    index: FaceIndex,
-    rivals: dict[str, Nearest],
-    gallery: Gallery,
-    threshold: float,
-    rounds: int,
-    name: str,
-    goal: float,
-) -> list[Row | dict[str, Any]]:
+def speed(field: Field, rounds: int, goal: float) -> list[Row | dict[str, Any]]:
     """One search of one person; rivals in turns, a person each, medians over all of them."""
+    index, rivals, gallery, threshold, name = field.index, field.rivals, field.gallery, field.threshold, field.name
     people = np.concatenate([genuine(gallery, rounds // 2, 1), strangers(gallery, rounds // 2, 2)])
     people = people[np.random.default_rng(3).permutation(len(people))]
     spent: dict[str, list[float]] = {rival: [] for rival in ("ours", *rivals)}
@@ -221,7 +268,7 @@ def _ask(index: FaceIndex, probe: Float, threshold: float) -> Match | None:
     return index.search(MODEL, [probe], threshold=threshold, margin=MARGIN)[0]
 
 
-def _aside(what: str, ours: float, peer: float, ratio: float | None) -> dict[str, Any]:
+def _aside(what: str, ours: float, peer: float | None, ratio: float | None) -> dict[str, Any]:
     """A figure without a goal."""
     shown = [None if value is None else float(f"{value:.3g}") for value in (ours, peer, ratio)]
     return {"what": what, "ours": shown[0], "peer": shown[1], "ratio": shown[2], "goal": "none", "met": None}
@@ -236,10 +283,9 @@ class Decided:
     row: np.ndarray
 
 
-def decisions(
-    index: FaceIndex, rivals: dict[str, Nearest], gallery: Gallery, threshold: float, count: int, name: str
-) -> list[Row | dict[str, Any]]:
+def decisions(field: Field, count: int) -> list[Row | dict[str, Any]]:
     """People whose decision differs from that of comparing everybody: ours, and the rivals' beside it."""
+    index, rivals, gallery, threshold, name = field.index, field.rivals, field.gallery, field.threshold, field.name
     draw = np.random.default_rng(5)
     doubles = len(gallery) // 100
     fifth = count // 5
@@ -268,7 +314,7 @@ def decisions(
     return rows
 
 
-def _exactly(flat: Nearest, gallery: Gallery, asked: Float) -> tuple[Float, np.ndarray]:
+def _exactly(flat: Nearest, gallery: Gallery, asked: Float) -> tuple[np.ndarray, np.ndarray]:
     """The nearest rows and their cosines in float64."""
     _, rows = flat(asked, DEEP)
     cosines = np.empty(rows.shape)
@@ -291,10 +337,10 @@ def _decided(gallery: Gallery, cosines: np.ndarray, rows: np.ndarray) -> Decided
 def _right(gallery: Gallery, truth: Decided, at: int, threshold: float, match: Match | None) -> bool:
     best, second = truth.best[at], truth.second[at]
     if match is None or best < threshold:
-        return abs(best - threshold) <= TIE or (match is None) == (best < threshold)
+        return bool(abs(best - threshold) <= TIE or (match is None) == (best < threshold))
     same = gallery.subjects[truth.row[at]].tobytes() == to_bytes(match.subject)
     clear = abs(best - second - MARGIN) <= TIE or match.clear == (best - second >= MARGIN)
-    return clear and (same or best - second <= TIE)
+    return bool(clear and (same or best - second <= TIE))
 
 
 def _differences(gallery: Gallery, truth: Decided, found: Decided, threshold: float) -> int:
@@ -309,8 +355,9 @@ def _differences(gallery: Gallery, truth: Decided, found: Decided, threshold: fl
     return int((~(right | unsure)).sum())
 
 
-def changes(index: FaceIndex, gallery: Gallery, threshold: float, rounds: int, name: str) -> list[Row | dict[str, Any]]:
+def changes(field: Field, rounds: int) -> list[Row | dict[str, Any]]:
     """Searches beside a writer, and how soon a change holds."""
+    index, gallery, threshold, name = field.index, field.gallery, field.threshold, field.name
     people = np.concatenate([genuine(gallery, rounds, 11), strangers(gallery, rounds, 12)])
     quiet = _times(index, people, threshold)
     with _writer(index, gallery) as enrolled_ms:
@@ -320,8 +367,10 @@ def changes(index: FaceIndex, gallery: Gallery, threshold: float, rounds: int, n
     newcomers = _newcomers(gallery, rounds)
     spent, returned = [], 0
     for one in newcomers:
-        enrol_s, _ = timed(lambda: (index.enrol(one), _ask(index, one.vector[None], threshold)))  # noqa: B023
-        spent.append(enrol_s * 1e3)
+        start = time.perf_counter()
+        index.enrol(one)
+        _ask(index, one.vector[None], threshold)
+        spent.append((time.perf_counter() - start) * 1e3)
     for one in newcomers:
         index.erase(one.subject)
         match = _ask(index, one.vector[None], threshold)

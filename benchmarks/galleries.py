@@ -59,10 +59,8 @@ class PlainStore:
     """What an index asks where a decision hangs on it: here in memory, in the clear."""
 
     gallery: Gallery
-    asked: list[int]
 
     def vectors(self, template_ids: Sequence[TemplateId]) -> Float:
-        self.asked.append(len(template_ids))
         return self.gallery.vectors_of(template_ids)
 
 

@@ -62,6 +62,16 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_into_a_page_name_one_of_its_headings(page: Path) -> None:
+    def slug(heading: str) -> str:
+        return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text(encoding="utf-8")):
+        text = (page.parent / target).read_text(encoding="utf-8") if target else page.read_text(encoding="utf-8")
+        assert anchor in {slug(one) for one in re.findall(r"^#+ (.+)$", text, re.MULTILINE)}, target
+
+
 def test_commands_exist_with_the_options_that_are_shown() -> None:
     shown = {line: page for page, line in commands("anju ")}
     assert len(shown) >= 10

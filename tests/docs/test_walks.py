@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from sqlalchemy import select
 from core.contract.config_file import load_config
 from core.service import opened
 from core.storage.schema import CaseRow, ConsentRow
-from tests.docs.walks import Walk, lines_of
+from tests.docs.walks import Line, Walk, lines_of
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -43,6 +45,24 @@ def test_the_consent_page_can_be_followed_line_by_line(walk: Walk) -> None:
     assert said[shown].startswith("# Notice: passing with your face")
     assert said["anju consent check -c estate.yaml"] == "every template has a consent that stands\n"
     assert '"notice_zh": "# 刷脸通行告知书' in said["anju consent record $CONSENT --evidence-pack -c estate.yaml"]
+
+
+def test_a_backup_put_back_as_the_page_says_brings_nobody_back(walk: Walk) -> None:
+    given, withdrawn = "anju consent give --subject $WHO", "anju consent withdraw --subject $WHO"
+    database, backup = walk.folder / "var" / "anju.db", walk.folder / "backup.db"
+    for line in lines_of(DOCS / "consent.md"):
+        walk.run(line)
+        if line.text.startswith(given):
+            with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(backup)) as target:
+                source.backup(target)
+        if line.text.startswith(withdrawn):
+            break
+    for name in ("anju.db-wal", "anju.db-shm"):
+        database.with_name(name).unlink(missing_ok=True)
+    backup.replace(database)
+    shown = walk.run(Line("anju consent show --subject $WHO -c estate.yaml", refused=False))
+    assert ": withdrawn" in shown
+    assert ": active" not in shown
 
 
 def test_both_consent_pages_show_the_same_commands() -> None:

@@ -86,6 +86,16 @@ def test_commands_exist_with_the_options_that_are_shown() -> None:
     assert wrong == []
 
 
+def test_commands_that_messages_advise_exist() -> None:
+    sources = [
+        path for one in ("api", "cli", "core", "edge", "models", "watchlists") for path in ROOT.glob(f"{one}/**/*.py")
+    ]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
+    advised = set(re.findall(r"'(anju [a-z][a-z -]*)", text))
+    assert len(advised) >= 5
+    assert [line for line in sorted(advised) if subcommands_of(line) != line.split(" -")[0].split()[1:]] == []
+
+
 def test_make_targets_that_are_shown_exist() -> None:
     targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     shown = {line.split()[1] for _, line in commands("make ")}

@@ -19,6 +19,7 @@ from core import live
 from core.cases.cases import do_expire_cases
 from core.contract.base import isoformat
 from core.contract.config_file import LoadedConfig
+from core.errors import CoreError
 from core.ingest.subscriber import Subscriber
 from core.keys import load_or_create_plate_key, load_or_create_signing_key
 from core.lists.relay import Relay
@@ -28,7 +29,7 @@ from core.lists.upkeep import ListUpkeep
 from core.people.consent.restored import replay_tombstones
 from core.people.consent.upkeep import ConsentUpkeep
 from core.people.plates import PlateKeeper, do_seal_plates
-from core.people.tombstones import JOURNAL_FILE, JournalError, TombstoneJournal
+from core.people.tombstones import JOURNAL_FILE, TombstoneJournal
 from core.storage.database import Database, database_url
 from core.storage.migrate import upgrade
 from core.storage.schema import SettingRow
@@ -121,7 +122,7 @@ async def _keep_house(database: Database, subscriber: Subscriber, consents: Cons
         for what, run in (("consent", consents.run), ("lists", lists.run), ("cases", partial(_end_cases, database))):
             try:
                 await asyncio.to_thread(run, datetime.now(UTC))
-            except (SQLAlchemyError, JournalError) as error:
+            except (SQLAlchemyError, CoreError) as error:
                 log.warning(f"{what}.upkeep_missed", error=type(error).__name__)
         counts = dict(subscriber.counts) | {f"consent_{name}": number for name, number in consents.counts.items()}
         facts = {"at": isoformat(datetime.now(UTC)), "broker": subscriber.connected, "counts": counts}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from core.cases.machine import APPROVALS_NEEDED, CaseEndedError, CaseEvent, CaseKind, CaseState, after
@@ -14,10 +14,12 @@ from core.contract.plates import parse_plate
 from core.errors import ConflictError, InvalidError, NotFoundError
 from core.lists.changes import ChangeOp, note_change
 from core.lists.places import edges_at, kinds_of
+from core.people.consent.queries import STANDING_VALUES, active_consent
+from core.people.consent.words import Scope
 from core.people.plates import PlateKeeper
 from core.people.subjects import check_key, check_scope, do_put_sought, do_remove_subject
-from core.people.vehicles import do_put_controlled, do_remove_vehicle
-from core.storage.schema import CaseApprovalRow, CaseRow, SealedTemplateRow, SightingRow
+from core.people.vehicles import do_put_controlled, do_remove_controlled
+from core.storage.schema import CaseApprovalRow, CaseRow, ConsentRow, SealedTemplateRow, SightingRow, SubjectRow
 
 MAX_DURATION = timedelta(days=90)
 """A case that has to go on longer is requested and approved anew: a list nobody looks at again is no list."""
@@ -105,7 +107,7 @@ def do_request_controlled_vehicle(
     plates: PlateKeeper,
     now: datetime,
 ) -> CaseRow:
-    """Ask for a vehicle to be looked for, on an authority's case. Raises InvalidError."""
+    """Ask for a vehicle to be looked for, on an authority's case. Raises InvalidError, PlateTakenError."""
     if (known := _standing(db, case_id)) is not None:
         return known
     scope = _check(
@@ -171,13 +173,19 @@ def do_close_case(db: Session, case_id: str, account: str, now: datetime) -> Cas
 
 
 def do_expire_cases(db: Session, now: datetime) -> int:
-    """End every case whose time is over; how many. For the core's upkeep; two cores don't hinder each other."""
+    """End every case whose time is over, or whose person was removed by other ways; how many.
+
+    Sightings of somebody for whom no consent stands any more are deleted, too (PIPL art. 47). For the core's upkeep;
+    two cores don't hinder each other.
+    """
+    removed = exists().where(SubjectRow.key == CaseRow.subject, SubjectRow.removed_at.is_not(None))
     due = select(CaseRow).where(
-        CaseRow.state.in_([CaseState.REQUESTED.value, CaseState.OPEN.value]), CaseRow.expires_at <= now
+        CaseRow.state.in_([CaseState.REQUESTED.value, CaseState.OPEN.value]), or_(CaseRow.expires_at <= now, removed)
     )
     rows = db.scalars(due.order_by(CaseRow.id).limit(100).with_for_update(skip_locked=True)).all()
     for row in rows:
-        _end(db, row, CaseEvent.EXPIRE, None, now)
+        _end(db, row, CaseEvent.EXPIRE if row.expires_at <= now else CaseEvent.CLOSE, None, now)
+    _forget_without_consent(db)
     return len(rows)
 
 
@@ -190,7 +198,12 @@ def sightings(db: Session, case_id: str, limit: int = 1000) -> list[SightingRow]
 def do_note_sighting(
     db: Session, sighting_id: str, *, subject: str | None, vehicle: str | None, checkpoint: str, at: datetime
 ) -> bool:
-    """Keep a sighting with its open case; False when there is none (any more), and then nothing is kept."""
+    """Keep a sighting with its open case; False when there is none (any more), and then nothing is kept.
+
+    Nothing is kept either of a person for whom nobody's consent stands (any more).
+    """
+    if subject is not None and active_consent(db, subject, Scope.FACE_MISSING_PERSON) is None:
+        return False
     sought = CaseRow.subject == subject if subject is not None else CaseRow.vehicle == vehicle
     found = db.scalar(select(CaseRow).where(sought, CaseRow.state == CaseState.OPEN.value, CaseRow.expires_at > at))
     if found is None or checkpoint not in found.checkpoints or db.get(SightingRow, sighting_id) is not None:
@@ -248,6 +261,18 @@ def _tell_edges(db: Session, row: CaseRow, now: datetime) -> None:
         note_change(db, [edge_id], ChangeOp.PUT_TEMPLATE, template_id, now=now)
 
 
+def _forget_without_consent(db: Session) -> None:
+    consent = exists().where(
+        ConsentRow.subject == CaseRow.subject,
+        ConsentRow.scope == Scope.FACE_MISSING_PERSON.value,
+        ConsentRow.state.in_(STANDING_VALUES),
+    )
+    open_without = select(CaseRow.id).where(
+        CaseRow.state == CaseState.OPEN.value, CaseRow.subject.is_not(None), ~consent
+    )
+    db.execute(delete(SightingRow).where(SightingRow.case_id.in_(open_without)))
+
+
 def _end(db: Session, row: CaseRow, event: CaseEvent, account: str | None, now: datetime) -> None:
     row.state = after(CaseState(row.state), event).value
     row.closed_at, row.closed_by = now, account
@@ -256,4 +281,4 @@ def _end(db: Session, row: CaseRow, event: CaseEvent, account: str | None, now: 
     if row.subject is not None:
         do_remove_subject(db, row.subject, now)
     if row.vehicle is not None:
-        do_remove_vehicle(db, row.vehicle, now)
+        do_remove_controlled(db, row.vehicle, now)

@@ -40,10 +40,11 @@ def do_dispute_passage(db: Session, passage_id: str, by: str, rule: DisputeRule,
     ``rule.within``, it is suspended at every edge: kept, found by nobody, until somebody looked at it. Raises
     NotFoundError (no such passage), NothingToDisputeError.
     """
+    passage = db.get(PassageRow, passage_id, with_for_update=True)
+    # Asked under the lock: of two guards who say it at once, the second finds what the first said.
     known = db.scalar(select(DisputeRow).where(DisputeRow.passage_id == passage_id))
     if known is not None:
         return known
-    passage = db.get(PassageRow, passage_id, with_for_update=True)
     if passage is None:
         raise NotFoundError("there is no such passage: not arrived yet, or past its retention")
     if passage.subject is None or passage.credential not in _BY_FACE:
@@ -62,7 +63,7 @@ def do_release_template(db: Session, template_id: str, now: datetime) -> None:
     """Somebody looked at the disputes and found the template good: it is searched again. Raises NotFoundError."""
     row = db.get(TemplateLockRow, template_id, with_for_update=True)
     if row is None:
-        raise TemplateLockNotFoundError("no template of that id is suspended; 'anju lists templates' shows them")
+        raise TemplateLockNotFoundError("no template of that id is suspended; 'anju lists template list' shows them")
     note_change(db, _edges_with(db, template_id), ChangeOp.UNLOCK_TEMPLATE, template_id, now=now)
     db.delete(row)
     # Counted anew from here: the disputes that led here have been looked at.

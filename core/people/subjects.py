@@ -30,6 +30,10 @@ class SubjectRemovedError(ConflictError):
     """The key belonged to somebody who was removed; keys are never used again."""
 
 
+class SoughtError(ConflictError):
+    """Who or what a case looks for is changed by that case alone: on one person's word it would open doors."""
+
+
 def list_subjects(db: Session, limit: int = 1000) -> list[SubjectRow]:
     """People who may pass, by name, at most ``limit``."""
     query = select(SubjectRow).where(SubjectRow.removed_at.is_(None), SubjectRow.kind != SubjectKind.MISSING.value)
@@ -60,7 +64,7 @@ def do_put_subject(
 
     Doing it again with the same values changes nothing. Templates kept for an edge whose checkpoints the person no
     longer uses are deleted. born: of a child under 14 only the 14th birthday is kept, of others nothing; None leaves
-    what is known. Raises InvalidError, SubjectRemovedError, GuardianNeededError.
+    what is known. Raises InvalidError, SubjectRemovedError, SoughtError, GuardianNeededError.
     """
     check_key(key)
     name, kind = name.strip(), SubjectKind(kind)
@@ -75,6 +79,8 @@ def do_put_subject(
     row = db.get(SubjectRow, key, with_for_update=True, populate_existing=True)
     if row is not None and row.removed_at is not None:
         raise SubjectRemovedError("this person was removed; add them again under a new key")
+    if row is not None and row.kind == SubjectKind.MISSING:
+        raise SoughtError("this key belongs to a case: add the person under a key of their own")
     turns_14_on = check_age(db, row, key, born, now)
     told = (kind.value, scope, valid_from, valid_until)
     # Asked before a new row is added: a query would write it half-filled.

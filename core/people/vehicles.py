@@ -15,7 +15,7 @@ from core.errors import ConflictError, InvalidError, NotFoundError
 from core.lists.changes import ChangeOp, all_edges, note_change
 from core.lists.places import edges_at
 from core.people.plates import PlateKeeper
-from core.people.subjects import check_key, check_scope, check_window
+from core.people.subjects import SoughtError, check_key, check_scope, check_window
 from core.storage.schema import VehicleRow
 
 
@@ -66,7 +66,7 @@ def do_put_vehicle(
     """Enter the vehicle with that key, or bring it up to date; the same values again change nothing.
 
     Raises InvalidError (no plate of any known form, unknown checkpoint, empty window, a visitor without an end, a
-    controlled vehicle: that takes a case), PlateTakenError.
+    controlled vehicle: that takes a case), PlateTakenError, SoughtError.
     """
     check_key(key)
     kind = VehicleKind(kind)
@@ -84,6 +84,8 @@ def do_put_vehicle(
     check_window(valid_from, valid_until)
     exact = plates.exact(parsed.text)
     row = db.get(VehicleRow, key, with_for_update=True, populate_existing=True)
+    if row is not None and row.kind == VehicleKind.CONTROLLED:
+        raise SoughtError("this key belongs to a case: enter the vehicle under a key of its own")
     others = select(VehicleRow.key).where(
         VehicleRow.plate_exact == exact, VehicleRow.key != key, VehicleRow.kind != VehicleKind.CONTROLLED.value
     )
@@ -117,8 +119,14 @@ def do_put_controlled(
 ) -> VehicleRow:
     """The vehicle a case looks for, which may be somebody's who may enter, too. Edges are told when the case opens.
 
-    The caller has checked plate, checkpoints and end, and holds the case.
+    The caller has checked plate, checkpoints and end, and holds the case. Raises PlateTakenError while another case
+    looks for it.
     """
+    sought = select(VehicleRow.key).where(
+        VehicleRow.plate_exact == plates.exact(plate), VehicleRow.kind == VehicleKind.CONTROLLED.value
+    )
+    if db.scalar(sought) is not None:
+        raise PlateTakenError("another case looks for this vehicle; 'anju lists case list' shows it")
     row = VehicleRow(
         key=check_key(key),
         kind=VehicleKind.CONTROLLED.value,
@@ -134,10 +142,24 @@ def do_put_controlled(
 
 
 def do_remove_vehicle(db: Session, key: str, now: datetime) -> None:
-    """The vehicle may no longer enter; nothing of it is kept here. Raises VehicleNotFoundError."""
+    """The vehicle may no longer enter; nothing of it is kept here. Raises VehicleNotFoundError.
+
+    One that a case looks for is none of those that may enter: it goes with its case.
+    """
     row = db.get(VehicleRow, key, with_for_update=True, populate_existing=True)
-    if row is None:
-        raise VehicleNotFoundError("no vehicle has that key")
+    if row is None or row.kind == VehicleKind.CONTROLLED:
+        raise VehicleNotFoundError("no vehicle that may enter has that key")
+    _remove(db, row, now)
+
+
+def do_remove_controlled(db: Session, key: str, now: datetime) -> None:
+    """The case is over: nobody looks for the vehicle any more. Doing it again changes nothing."""
+    row = db.get(VehicleRow, key, with_for_update=True, populate_existing=True)
+    if row is not None:
+        _remove(db, row, now)
+
+
+def _remove(db: Session, row: VehicleRow, now: datetime) -> None:
     db.delete(row)
     db.flush()
-    note_change(db, all_edges(db), ChangeOp.REMOVE_VEHICLE, key, now=now)
+    note_change(db, all_edges(db), ChangeOp.REMOVE_VEHICLE, row.key, now=now)

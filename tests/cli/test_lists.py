@@ -17,6 +17,7 @@ from core.contract.ids import new_id
 from core.service import opened
 from core.storage.schema import PassageRow
 from tests.cli.desk import Desk, set_up
+from tests.core.estates import familys_consent
 
 PASSWORD = "a long enough password 2026"
 UNTIL = (datetime.now(UTC) + timedelta(days=7)).isoformat()
@@ -79,6 +80,7 @@ def test_sightings_are_shown_to_those_who_handle_cases(desk: Desk) -> None:
         desk.json("lists", "case", "approve", case["id"], "--as", account)
     with opened(load_config(desk.config)) as database, database.writing() as db:
         at = datetime.now(UTC)
+        familys_consent(db, case["subject"], at)
         assert do_note_sighting(db, new_id(), subject=case["subject"], vehicle=None, checkpoint="gate", at=at)
     seen = desk.json("lists", "case", "sightings", case["id"], "--as", "li")
     assert [row["checkpoint"] for row in seen] == ["gate"]

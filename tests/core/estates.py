@@ -18,13 +18,15 @@ from core.contract.events import EVENT_TYPES, EdgeStateV1, PassageV1, TemplateSe
 from core.contract.ids import EdgeId, EventId, new_id
 from core.contract.sealing import TEMPLATE_INFO, fingerprint, seal
 from core.ingest.arrivals import Arrival
+from core.people.consent.guardians import Guardian
 from core.people.consent.ledger import do_grant_consent
+from core.people.consent.words import GuardianEvidence, Relation, Scope
 from core.people.enrolment import TemplateOutcome, do_store_template
-from core.people.notices import notice
+from core.people.notices import current_notice, notice
 from core.people.plates import PlateKeeper
 from core.people.subjects import do_put_subject
 from core.storage.database import Database
-from core.storage.schema import EnrolmentTicketRow
+from core.storage.schema import ConsentRow, EnrolmentTicketRow, SubjectRow
 
 PLATES = PlateKeeper(b"p" * 32)
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -221,3 +223,19 @@ def consenting_person(database: Database, *checkpoints: str, name: str = "王小
         )
         consent = do_grant_consent(db, subject, notice(), channel="desk", given_by="self", now=NOW)
         return subject.key, consent.id
+
+
+def familys_consent(db: Session, missing: str, now: datetime = NOW) -> ConsentRow:
+    """To look for the missing person of a case, for a month."""
+    subject = db.get(SubjectRow, missing)
+    assert subject is not None
+    return do_grant_consent(
+        db,
+        subject,
+        current_notice(Scope.FACE_MISSING_PERSON),
+        channel="desk",
+        given_by="guardian",
+        guardian=Guardian(ref="file-7", relation=Relation.PARENT, evidence=GuardianEvidence.BIRTH_CERTIFICATE),
+        expires_at=now + timedelta(days=30),
+        now=now,
+    )

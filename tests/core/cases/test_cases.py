@@ -27,11 +27,18 @@ from core.cases.machine import CaseEndedError, CaseEvent, CaseState, after
 from core.contract.ids import new_id
 from core.errors import ConflictError, InvalidError
 from core.lists.overview import list_sizes
-from core.people.subjects import list_subjects
-from core.people.vehicles import do_put_vehicle, list_vehicles
+from core.people.consent.ledger import check_withdraw, do_withdraw_consent
+from core.people.subjects import SoughtError, do_put_subject, do_remove_subject, list_subjects
+from core.people.vehicles import (
+    PlateTakenError,
+    VehicleNotFoundError,
+    do_put_vehicle,
+    do_remove_vehicle,
+    list_vehicles,
+)
 from core.storage.database import Database
 from core.storage.schema import CaseRow, ListChangeRow, SubjectRow, VehicleRow
-from tests.core.estates import NOW, PLATES, key
+from tests.core.estates import NOW, PLATES, familys_consent, key
 
 SOON = NOW + timedelta(days=7)
 
@@ -168,6 +175,8 @@ def test_sightings_belong_to_an_open_case_and_go_with_it(known_database: Databas
                 db, sighting or new_id(), subject=subject, vehicle=None, checkpoint=checkpoint, at=NOW
             )
 
+        assert row.subject is not None
+        familys_consent(db, row.subject)
         assert not see(), "not approved yet"
         for account in ("wang", "zhao"):
             do_approve_case(db, row.id, account, NOW)
@@ -218,3 +227,87 @@ def test_asking_again_with_the_same_id_changes_nothing(known_database: Database)
         do_close_case(db, case_id, "li", NOW)
         with pytest.raises(ConflictError, match="has ended"):
             seek_vehicle(db, case_id)
+
+
+def enter_vehicle(db: Session, vehicle: str, plate: str = "京A12345") -> VehicleRow:
+    return do_put_vehicle(
+        db,
+        vehicle,
+        plate=plate,
+        kind="resident",
+        checkpoints=["lane"],
+        valid_from=NOW,
+        valid_until=None,
+        plates=PLATES,
+        now=NOW,
+    )
+
+
+def test_who_is_sought_cant_be_made_a_resident_on_one_persons_word(known_database: Database) -> None:
+    with known_database.writing() as db:
+        person, vehicle = seek_person(db, key()).subject, seek_vehicle(db, key()).vehicle
+        assert person is not None
+        assert vehicle is not None
+        with pytest.raises(SoughtError, match="belongs to a case"):
+            do_put_subject(
+                db,
+                person,
+                name="王奶奶",
+                kind="resident",
+                checkpoints=["gate", "door"],
+                valid_from=NOW,
+                valid_until=None,
+                now=NOW,
+            )
+        with pytest.raises(SoughtError, match="belongs to a case"):
+            enter_vehicle(db, vehicle, "京B54321")
+        assert told(db) == []
+        assert list_subjects(db) == []
+        assert list_vehicles(db, PLATES) == []
+
+
+def test_a_sought_vehicle_goes_with_its_case_alone(known_database: Database) -> None:
+    with known_database.writing() as db:
+        row = seek_vehicle(db, key())
+        assert row.vehicle is not None
+        with pytest.raises(VehicleNotFoundError):
+            do_remove_vehicle(db, row.vehicle, NOW)
+        do_close_case(db, row.id, "li", NOW)
+        assert db.get(VehicleRow, row.vehicle) is None
+
+
+def test_two_cases_dont_look_for_one_vehicle_at_a_time(known_database: Database) -> None:
+    with known_database.writing() as db:
+        first = seek_vehicle(db, key())
+        with pytest.raises(PlateTakenError, match="another case"):
+            seek_vehicle(db, key())
+        do_close_case(db, first.id, "li", NOW)
+        assert seek_vehicle(db, key()).state == CaseState.REQUESTED
+
+
+def test_a_case_whose_person_was_removed_by_other_ways_closes_by_itself(known_database: Database) -> None:
+    with known_database.writing() as db:
+        row, other = seek_person(db, key()), seek_person(db, key())
+        assert row.subject is not None
+        do_remove_subject(db, row.subject, NOW)
+        assert do_expire_cases(db, NOW) == 1
+        assert (row.state, row.closed_by) == (CaseState.CLOSED, None)
+        assert other.state == CaseState.REQUESTED
+
+
+def test_when_the_family_takes_its_consent_back_sightings_are_forgotten_and_no_more_are_kept(
+    known_database: Database,
+) -> None:
+    with known_database.writing() as db:
+        row, other = seek_person(db, key()), seek_person(db, key())
+        consents = {}
+        for one in (row, other):
+            assert one.subject is not None
+            consents[one.id] = familys_consent(db, one.subject).id
+            for account in ("wang", "zhao"):
+                do_approve_case(db, one.id, account, NOW)
+            assert do_note_sighting(db, new_id(), subject=one.subject, vehicle=None, checkpoint="gate", at=NOW)
+        do_withdraw_consent(db, check_withdraw(db, consents[row.id]), "desk-1", NOW)
+        assert not do_note_sighting(db, new_id(), subject=row.subject, vehicle=None, checkpoint="gate", at=NOW)
+        assert do_expire_cases(db, NOW) == 0
+        assert (len(sightings(db, row.id)), len(sightings(db, other.id))) == (0, 1)

@@ -12,7 +12,7 @@ from core.contract.events import SightingV1
 from core.contract.ids import CheckpointId, SightingId, SubjectKey, new_id
 from core.storage.database import Database
 from core.storage.schema import CaseRow, DeadLetterRow, SightingRow
-from tests.core.estates import NOW, event, key
+from tests.core.estates import NOW, event, familys_consent, key
 from tests.core.ingest.commit import commit
 
 
@@ -28,6 +28,8 @@ def case(database: Database, *, approved: bool) -> CaseRow:
             requested_by="li",
             now=NOW,
         )
+        assert row.subject is not None
+        familys_consent(db, row.subject)
         for account in ("wang", "zhao") if approved else ():
             do_approve_case(db, row.id, account, NOW)
         return row

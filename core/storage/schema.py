@@ -1,6 +1,6 @@
 """Every table of the core. Portable between SQLite and PostgreSQL; changed only together with a migration.
 
-No column holds a readable template, a face, or what `mission.md` forbids to know.
+No column holds a readable template, a face, or anything of religion, politics, health or a criminal past.
 """
 
 from __future__ import annotations

@@ -87,11 +87,11 @@ def test_restored_lists_stay_off_through_restarts_and_changes_until_they_are_con
 
 def test_another_old_copy_is_noticed_after_a_first_one_was_confirmed(estate: Estate) -> None:
     mirror = estate.open_mirror()
-    copies = []
+    copies: list[Path] = []
     for person in (PERSON, OTHER):
         mirror.apply(estate.delta(resident(person)))
         mirror.close()
-        copies.append(shutil.copy(lists(estate), estate.folder / f"copy-{len(copies)}"))
+        copies.append(Path(shutil.copy(lists(estate), estate.folder / f"copy-{len(copies)}")))
         mirror = estate.open_mirror()
     for _ in range(3):
         mirror.apply(estate.delta(NoChange()))

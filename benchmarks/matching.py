@@ -16,8 +16,11 @@ import numpy as np
 
 from benchmarks.report import Row, against_peer, write
 from benchmarks.timing import medians_ms
+from core.contract.consent import vouch
 from core.contract.ids import ConsentId, ModelId, SubjectKey, TemplateId, new_id
-from watchlists.face_index import FaceIndex, Float, Template
+from watchlists.faces.change import Change
+from watchlists.faces.index import FaceIndex
+from watchlists.faces.template import Float, Template
 
 faiss: Any = faiss_stubs  # its type stubs describe the C++ signatures, not the Python ones
 ROUNDS, QUICK_ROUNDS = 400, 60
@@ -28,6 +31,7 @@ MODEL = ModelId("synthetic@000000000000")
 DIMENSION = 128
 PER_SUBJECT = 2
 NOISE = 0.05
+THRESHOLD, MARGIN = 0.45, 0.05
 
 
 def faces(templates: int, goal: float, rounds: int) -> list[Row]:
@@ -38,7 +42,9 @@ def faces(templates: int, goal: float, rounds: int) -> list[Row]:
     probe = _unit(vectors[:1] + NOISE * draw.normal(size=(1, DIMENSION)))
     subjects = [SubjectKey(new_id()) for _ in centres]
     ours = FaceIndex(MODEL, DIMENSION)
-    ours.update(enrol=[_template(subjects[row // PER_SUBJECT], vector) for row, vector in enumerate(vectors)])
+    enrolled = tuple(_template(subjects[row // PER_SUBJECT], vector) for row, vector in enumerate(vectors))
+    ours.update(Change(enrol=enrolled))
+    ours.settled(60)
     flat = faiss.IndexFlatIP(DIMENSION)
     flat.add(vectors)
     allowed = frozenset(subjects[::10])
@@ -46,11 +52,16 @@ def faces(templates: int, goal: float, rounds: int) -> list[Row]:
     filtered = faiss.SearchParameters(sel=faiss.IDSelectorBatch(allowed_rows))
     means = dict(zip(subjects, vectors.reshape(-1, PER_SUBJECT, DIMENSION).mean(axis=1), strict=True))
     spent = medians_ms(
-        {"ours": lambda: ours.search(MODEL, probe), "flat": lambda: flat.search(probe, 2)},
+        {
+            "ours": lambda: ours.search(MODEL, [probe], threshold=THRESHOLD, margin=MARGIN),
+            "flat": lambda: flat.search(probe, 2),
+        },
         rounds,
     ) | medians_ms(
         {
-            "ours filtered": lambda: ours.search(MODEL, probe, allowed),
+            "ours filtered": lambda: ours.search(
+                MODEL, [probe], threshold=THRESHOLD, margin=MARGIN, admits=allowed.__contains__
+            ),
             "flat filtered": lambda: flat.search(probe, 2, params=filtered),
         },
         rounds,
@@ -75,7 +86,7 @@ def _unit(vectors: np.ndarray) -> Float:
 
 
 def _template(subject: SubjectKey, vector: Float) -> Template:
-    return Template(TemplateId(new_id()), subject, ConsentId(new_id()), MODEL, vector)
+    return Template(TemplateId(new_id()), vouch(subject, ConsentId(new_id())), MODEL, vector)
 
 
 def _best_mean(probe: Float, means: dict[SubjectKey, Float]) -> tuple[SubjectKey | None, float]:

@@ -23,10 +23,6 @@ class ForeignModelError(MatchingError):
     """Vectors of two models were to meet; their cosine means nothing."""
 
 
-class NoConsentError(MatchingError):
-    """A template was to be made without a reference to the consent it rests on."""
-
-
 class UnknownModelError(MatchingError):
     """No thresholds were measured for this model; guessing one would open gates to strangers."""
 

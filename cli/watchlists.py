@@ -95,13 +95,8 @@ def calibrate_command(
     if plot is not None:
         write_plot(plot, calibration, drawn)
     if as_json:
-        report = {
-            "calibration": calibration.model_dump(mode="json"),
-            "curves": drawn.model_dump(mode="json"),
-            "pictures": told,
-            "out": str(out),
-            "plot": None if plot is None else str(plot),
-        }
+        made = {"calibration": calibration.model_dump(mode="json"), "curves": drawn.model_dump(mode="json")}
+        report = made | {"pictures": told, "out": str(out), "plot": None if plot is None else str(plot)}
         typer.echo(json.dumps(report, ensure_ascii=False, indent=1))
         return
     _show(calibration, told)

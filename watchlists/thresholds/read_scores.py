@@ -85,7 +85,7 @@ def _from_npz(path: Path) -> Comparisons:
         with np.load(path, allow_pickle=False) as stored:
             _check_columns(path, stored.files)
             columns = {name: stored[name] for name in (*_COLUMNS, "probe") if name in stored.files}
-    except (zipfile.BadZipFile, ValueError, EOFError) as error:
+    except (zipfile.BadZipFile, ValueError, EOFError, MemoryError) as error:  # the last: an array says it is larger
         if isinstance(error, ScoresUnreadableError):
             raise
         raise ScoresUnreadableError(f"{path} is no NPZ of plain arrays: write it with numpy.savez; {_WANTED}") from None

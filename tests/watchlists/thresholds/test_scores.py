@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -120,6 +122,16 @@ def test_too_many_scores_are_refused_while_reading(tmp_path: Path, monkeypatch: 
 
 def test_an_npz_that_would_run_code_is_not_opened(tmp_path: Path) -> None:
     np.savez(tmp_path / "scores.npz", score=np.array([object()]), mated=[0], probe_subject=["a"], gallery_subject=["b"])
+    with pytest.raises(ScoresUnreadableError, match="plain arrays"):
+        read_scores(tmp_path / "scores.npz")
+
+
+def test_an_npz_whose_array_says_it_is_larger_than_any_memory_is_refused(tmp_path: Path) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f8", "fortran_order": False, "shape": (10**15,)})
+    with zipfile.ZipFile(tmp_path / "scores.npz", "w") as archive:
+        for name in HEADER.split(","):
+            archive.writestr(f"{name}.npy", header.getvalue())
     with pytest.raises(ScoresUnreadableError, match="plain arrays"):
         read_scores(tmp_path / "scores.npz")
 

@@ -244,6 +244,8 @@ class ListMirror:
 
     def _take_part(self, message: ListSnapshotV1) -> bool:
         self._opener.part(message)
+        if message.part > message.parts:
+            raise ListRefusedError(f"part {message.part} of a snapshot of {message.parts}")
         last, waiting = self._store.snapshot, self._store.staged()
         if last is not None and message.snapshot_id <= last:
             if message.snapshot_id < last:

@@ -10,6 +10,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeVar
 
 from core.contract.ids import CheckpointId, ConsentId, ModelId, SubjectKey, TemplateId
@@ -104,5 +105,11 @@ def _tally(rows: Iterable[tuple[str, str, str, str, str, str | None, str | None,
         total.kept[ModelId(model)] += 1
         total.locked += locked
         places = total.sought_at if kind == SubjectKind.MISSING else total.at
-        places.update(CheckpointId(one) for one in json.loads(checkpoints or "[]"))
+        places.update(_checkpoints(checkpoints or "[]"))
     return total
+
+
+@lru_cache(maxsize=1024)
+def _checkpoints(text: str) -> tuple[CheckpointId, ...]:
+    """Read once for all who have the same ones: an estate has few such sets."""
+    return tuple(CheckpointId(one) for one in json.loads(text))

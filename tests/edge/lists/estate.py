@@ -190,9 +190,9 @@ class Estate:
     def snapshot(self, version: int, *parts: Sequence[Change]) -> list[ListSnapshotV1]:
         """Everything at ``version``, in its parts."""
         snapshot_id = SnapshotId(new_id())
-        return [self._part(snapshot_id, version, at, len(parts), changes) for at, changes in enumerate(parts, 1)]
+        return [self.part(snapshot_id, version, at, len(parts), changes) for at, changes in enumerate(parts, 1)]
 
-    def _part(
+    def part(
         self, snapshot_id: SnapshotId, version: int, part: int, parts: int, changes: Sequence[Change]
     ) -> ListSnapshotV1:
         sealed = self.sealed(

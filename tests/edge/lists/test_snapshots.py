@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.contract.ids import ConsentId, PassId, SubjectKey, VehicleKey, new_id
+from core.contract.ids import ConsentId, PassId, SnapshotId, SubjectKey, VehicleKey, new_id
 from core.contract.lists import (
     Change,
     EraseTemplates,
@@ -239,6 +239,13 @@ def test_a_part_that_is_not_the_cores_is_refused(
     (part,) = estate.snapshot(9, [NoChange()])
     parts_of_two = part.model_copy(update={"parts": 2, **changed})
     assert answered(mirror, parts_of_two).problem is not None
+    assert state(mirror) == old_state(template)
+
+
+def test_a_part_beyond_the_last_is_refused(estate: Estate, mirror: ListMirror) -> None:
+    template = fill(estate, mirror)
+    beyond = estate.part(SnapshotId(new_id()), 9, 3, 2, [NoChange()])
+    assert "part 3 of a snapshot of 2" in str(answered(mirror, beyond).problem)
     assert state(mirror) == old_state(template)
 
 

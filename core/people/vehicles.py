@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -14,9 +15,11 @@ from core.contract.vocabulary import VehicleKind
 from core.errors import ConflictError, InvalidError, NotFoundError
 from core.lists.changes import ChangeOp, all_edges, note_change
 from core.lists.places import edges_at
-from core.people.plates import PlateKeeper
+from core.people.plates import PlateKeeper, PlateUnreadableError
 from core.people.subjects import SoughtError, check_key, check_scope, check_window
 from core.storage.schema import VehicleRow
+
+log = structlog.get_logger()
 
 
 class VehicleNotFoundError(NotFoundError):
@@ -40,10 +43,18 @@ class Vehicle:
 
 
 def list_vehicles(db: Session, plates: PlateKeeper, limit: int = 1000) -> list[Vehicle]:
-    """Vehicles that may enter, by plate, at most ``limit`` (the ones entered last)."""
+    """Vehicles that may enter, by plate, at most ``limit`` (the ones entered last).
+
+    One whose plate can't be read is left out, as it is at the edges, and logged with what to do.
+    """
     mine = VehicleRow.kind != VehicleKind.CONTROLLED.value
-    rows = db.scalars(select(VehicleRow).where(mine).order_by(VehicleRow.created_at.desc()).limit(limit))
-    return sorted((describe_vehicle(row, plates) for row in rows), key=lambda one: one.plate)
+    listed = []
+    for row in db.scalars(select(VehicleRow).where(mine).order_by(VehicleRow.created_at.desc()).limit(limit)):
+        try:
+            listed.append(describe_vehicle(row, plates))
+        except PlateUnreadableError as error:
+            log.warning("vehicles.left_out", problem=str(error))
+    return sorted(listed, key=lambda one: one.plate)
 
 
 def describe_vehicle(row: VehicleRow, plates: PlateKeeper) -> Vehicle:

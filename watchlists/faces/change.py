@@ -111,9 +111,9 @@ class Tuning:
 
     flat_limit: galleries up to this stay float32; fresh_rows: templates that wait in float32 before they are coded;
     segment_rows: most rows of one coded segment; load_rows: rows per buffer while loading; first_look: least candidates
-    per scan; fan_out: segments of a size that are merged into one; dead_share: share of erased rows from which a
-    segment is written anew; overlooked: at most how probable it may be that a template which decides an answer is
-    overlooked (see ``codes``); seed: of the rotation, None: drawn anew, so that no data can be made to fit it.
+    per scan; fan_out: segments up to so many times as large are written anew together; dead_share: share of erased rows
+    from which a segment is written anew; overlooked: at most how probable it may be that a template which decides an
+    answer is overlooked (see ``codes``); seed: of the rotation, None: drawn anew, so that no data can be made to fit.
     """
 
     flat_limit: int = 4096

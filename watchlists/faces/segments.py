@@ -5,9 +5,9 @@ Which rows are erased or locked is not theirs to know: that is in the marks of a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,14 +22,15 @@ Marks = npt.NDArray[np.uint8]
 """uint8 (rows,): 0 may be found, or bits of ERASED and LOCKED."""
 ERASED, LOCKED = 1, 2
 _CHUNK = 4096
+_Scanned = tuple[npt.NDArray[np.int64], Rows, npt.NDArray[np.int64]]
+_NO_PROBES = np.zeros(0, np.int64)
 _DEEPER = 8
 _MUCH_LESS = 16
 _WORTH_SCANNING = 8
 """Whoever asks for more than one row in so many is served sooner by looking at all."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Hits:
+class Hits(NamedTuple):
     """Rows that may reach a cosine with a probe, none that does is left out.
 
     probe, row: int64 (n,); cosine: float32 (n,), with the row's vector or with its code; angle: float32 (n,), how far
@@ -144,28 +145,22 @@ class CodedSegment:
         asked = self._scan.query(probes, level)
         if asked is None:
             turned = self._codec.turn(probes)
-            probe_of, row = np.divmod(np.arange(len(probes) * count), count)
-        else:
-            query, least = asked
-            probe_of, row = self._scanned(query, least, count)
-            if not len(row):
-                return NO_HITS
-            turned = query[:, self._scan.layout.places]
-        if (marked := marks[row]).any():
-            keep = np.flatnonzero(marked == 0)
-            probe_of, row = probe_of[keep], row[keep]
-        if len(row) <= _CHUNK:
-            return self._bounded(turned, level, probe_of, row)
-        parts = [
-            self._bounded(turned, level, probe_of[start : start + _CHUNK], row[start : start + _CHUNK])
-            for start in range(0, len(row), _CHUNK)
-        ]
-        return Hits(
-            np.concatenate([part.probe for part in parts]),
-            np.concatenate([part.row for part in parts]),
-            np.concatenate([part.cosine for part in parts]),
-            np.concatenate([part.angle for part in parts]),
-        )
+            return _joined(list(self._by_looking_at_all(turned, range(len(probes)), level, marks)))
+        query, least = asked
+        probe_of, row, unsure = self._scanned(query, least, count)
+        if not len(row) and not len(unsure):
+            return NO_HITS
+        turned = query[:, self._scan.layout.places]
+        if not len(unsure):
+            return self._bounded(turned, level, probe_of, row, marks)
+        rest = self._by_looking_at_all(turned, unsure.tolist(), level, marks)
+        return _joined([self._bounded(turned, level, probe_of, row, marks), *rest])
+
+    def _by_looking_at_all(self, turned: Float, numbers: Iterable[int], level: float, marks: Marks) -> Iterator[Hits]:
+        for number in numbers:
+            for start in range(0, len(marks), _CHUNK):
+                row = np.arange(start, min(start + _CHUNK, len(marks)))
+                yield self._bounded(turned, level, np.full(len(row), number), row, marks)
 
     def rows_of_template(self, template: bytes, count: int) -> Rows:  # noqa: ARG002 - all rows, always
         return self._templates.rows(template)
@@ -195,8 +190,8 @@ class CodedSegment:
             lookups=self._templates.nbytes + self._subjects.nbytes,
         )
 
-    def _scanned(self, query: Float, least: float, count: int) -> tuple[npt.NDArray[np.int64], Rows]:
-        """Probe and row of everything with a score of ``least`` or more, and of some with less."""
+    def _scanned(self, query: Float, least: float, count: int) -> _Scanned:
+        """Probe and row of everything with a score of ``least`` or more; and the probes that have too many to say."""
         look = min(self._look, count)
         if len(query) > 1:
             return self._scanned_deeper(query, least, count, look)
@@ -205,12 +200,12 @@ class CodedSegment:
         if many == look or rows[0, -1] < 0:
             return self._scanned_deeper(query, least, count, look if look == count else look * _DEEPER)
         self._remember(many)
-        return np.zeros(many, np.int64), rows[0, :many]
+        return np.zeros(many, np.int64), rows[0, :many], _NO_PROBES
 
-    def _scanned_deeper(self, query: Float, least: float, count: int, look: int) -> tuple[npt.NDArray[np.int64], Rows]:
+    def _scanned_deeper(self, query: Float, least: float, count: int, look: int) -> _Scanned:
         """The same, looking at ``look`` rows for each probe, and at ever more for those for whom it is not enough."""
         waiting = np.arange(len(query))
-        found: list[tuple[npt.NDArray[np.int64], Rows]] = []
+        probes, found = [_NO_PROBES], [_NO_PROBES]
         while len(waiting) and look <= max(self._first_look, count // _WORTH_SCANNING):
             scores, rows = self._scan.best(query[waiting], look)
             enough = scores >= least
@@ -218,15 +213,12 @@ class CodedSegment:
             short = (enough[:, -1] & (look < count)) | (rows[:, -1] < 0)
             enough[short] = False
             which, place = np.nonzero(enough)
-            found.append((waiting[which], rows[which, place]))
+            probes.append(waiting[which])
+            found.append(rows[which, place])
             self._remember(look if short.any() else int(enough.sum(axis=1).max()))
             waiting = waiting[short]
             look *= _DEEPER
-        if len(waiting):
-            found.append((np.repeat(waiting, count), np.tile(np.arange(count), len(waiting))))
-        if len(found) == 1:
-            return found[0]
-        return np.concatenate([probe for probe, _ in found]), np.concatenate([row for _, row in found])
+        return np.concatenate(probes), np.concatenate(found), waiting
 
     def _remember(self, many: int) -> None:
         """Look at so many rows next time that one look is enough for most, and not at many more."""
@@ -235,8 +227,15 @@ class CodedSegment:
         elif many * _MUCH_LESS < self._look:
             self._look = max(self._look - self._look // _MUCH_LESS, self._first_look)
 
-    def _bounded(self, turned: Float, level: float, probe_of: npt.NDArray[np.int64], row: Rows) -> Hits:
+    def _bounded(self, turned: Float, level: float, probe_of: npt.NDArray[np.int64], row: Rows, marks: Marks) -> Hits:
+        if (marked := marks[row]).any():
+            keep = (marked == 0).nonzero()[0]
+            probe_of, row = probe_of[keep], row[keep]
         cosines, angles = self.refine.cosines(turned[0] if len(turned) == 1 else turned[probe_of], row)
         # No cosine changes by more than the angle.
-        keep = np.flatnonzero(cosines + angles >= level - ROUNDING)
+        keep = (cosines + angles >= level - ROUNDING).nonzero()[0]
         return Hits(probe_of[keep], row[keep], cosines[keep], angles[keep]) if len(keep) else NO_HITS
+
+
+def _joined(parts: Sequence[Hits]) -> Hits:
+    return Hits(*map(np.concatenate, zip(*parts, strict=True)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import reduce
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -53,8 +54,7 @@ class View:
         return View.of(self.segment, marks)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Found:
+class Found(NamedTuple):
     """Rows of a snapshot that may reach a cosine. Parallel arrays: probe, view, row, cosine, angle (see ``Hits``)."""
 
     probe: npt.NDArray[np.int64]

@@ -107,11 +107,13 @@ class Shelf:
 
     def ranked(self, probes: Float, admits: Callable[[SubjectKey], bool]) -> list[tuple[float, SubjectKey]]:
         """Every admitted subject that is not locked, best first, by comparing everybody with every probe."""
+        rows = [row for key, row in self.templates.items() if key not in self.locked and admits(row.subject)]
+        if not rows:
+            return []
+        scores = np.stack([row.vector for row in rows]).astype(np.float64) @ probes.T.astype(np.float64)
         best: dict[SubjectKey, float] = {}
-        for key, row in self.templates.items():
-            if key not in self.locked and admits(row.subject):
-                score = float((probes.astype(np.float64) @ row.vector.astype(np.float64)).max())
-                best[row.subject] = max(best.get(row.subject, -2.0), score)
+        for row, score in zip(rows, scores.max(axis=1).tolist(), strict=True):
+            best[row.subject] = max(best.get(row.subject, -2.0), score)
         return sorted(((score, subject) for subject, score in best.items()), reverse=True)
 
 

@@ -34,12 +34,13 @@ class ListMemory:
         self._store = store
         self._hasher = hasher
         self._exact = store.exact(model, dimension)
-        self.in_step = False
-        self.roster = Roster()
-        self.tally = Tally()
-        self._plates = self._controlled = PlateIndex(hasher)
-        self._faces = self._new_index()
-        self.rebuild()
+        self.in_step = True
+        try:
+            self._faces = self._load_faces()
+            self.roster, self.tally, self._plates, self._controlled = self._read_rest()
+        except BaseException:
+            self._exact.close()
+            raise
 
     def close(self) -> None:
         self.in_step = False
@@ -73,18 +74,12 @@ class ListMemory:
         """
         try:
             faces = self._load_faces()
-            roster, digests = self._store.roster(), self._store.plates()
-            plates, controlled = PlateIndex(self._hasher), PlateIndex(self._hasher)
-            sought = {key for key, one in roster.vehicles.items() if one.kind is VehicleKind.CONTROLLED}
-            plates.update(put={key: one for key, one in digests.items() if key not in sought})
-            controlled.update(put={key: one for key, one in digests.items() if key in sought})
-            tally = self._store.tally()
+            rest = self._read_rest()
         except BaseException:
             self.in_step = False
             raise
         before, self._faces = self._faces, faces
-        self._plates, self._controlled = plates, controlled
-        self.roster, self.tally = roster, tally
+        self.roster, self.tally, self._plates, self._controlled = rest
         self.in_step = True
         before.close()
 
@@ -134,11 +129,17 @@ class ListMemory:
 
     # Changes
 
-    def _new_index(self) -> FaceIndex:
-        return FaceIndex(self.model, self.dimension, exact=self._exact)
+    def _read_rest(self) -> tuple[Roster, Tally, PlateIndex, PlateIndex]:
+        """Who may pass, what was told, and the plates: of those who may, and of the controlled."""
+        roster, digests = self._store.roster(), self._store.plates()
+        plates, controlled = PlateIndex(self._hasher), PlateIndex(self._hasher)
+        sought = {key for key, one in roster.vehicles.items() if one.kind is VehicleKind.CONTROLLED}
+        plates.update(put={key: one for key, one in digests.items() if key not in sought})
+        controlled.update(put={key: one for key, one in digests.items() if key in sought})
+        return roster, self._store.tally(), plates, controlled
 
     def _load_faces(self) -> FaceIndex:
-        faces = self._new_index()
+        faces = FaceIndex(self.model, self.dimension, exact=self._exact)
         try:
             faces.load(self._store.blocks(self.model, self.dimension))
             locked = self._store.templates_locked_singly()

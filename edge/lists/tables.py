@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from datetime import datetime
+from functools import lru_cache
 
 from core.contract.base import isoformat
 from core.contract.ids import CheckpointId, PassId, SubjectKey, VehicleKey
@@ -88,6 +89,12 @@ def change_locks(db: sqlite3.Connection, locks: dict[Lock, bool]) -> None:
             db.execute("DELETE FROM locks WHERE subject = ? AND consent = ? AND template_id = ?", key)
 
 
+@lru_cache(maxsize=1024)
+def read_checkpoints(text: str) -> frozenset[CheckpointId]:
+    """What stands in a column of them; read once for all who share them, as most do."""
+    return frozenset(CheckpointId(one) for one in json.loads(text))
+
+
 def _columns(grant: Grant) -> tuple[str, str, str | None]:
     until = None if grant.valid_until is None else isoformat(grant.valid_until)
     return json.dumps(sorted(grant.checkpoints)), isoformat(grant.valid_from), until
@@ -95,7 +102,7 @@ def _columns(grant: Grant) -> tuple[str, str, str | None]:
 
 def _grant(checkpoints: str, valid_from: str, valid_until: str | None) -> Grant:
     return Grant(
-        frozenset(CheckpointId(one) for one in json.loads(checkpoints)),
+        read_checkpoints(checkpoints),
         datetime.fromisoformat(valid_from),
         None if valid_until is None else datetime.fromisoformat(valid_until),
     )

@@ -5,18 +5,17 @@ The digest is that of ``core.contract.roll``, over everything told: kept, of ano
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TypeVar
 
 from core.contract.ids import CheckpointId, ConsentId, ModelId, SubjectKey, TemplateId
 from core.contract.roll import RollEntry
 from core.contract.vocabulary import SubjectKind
 from edge.lists.plan import Refusal
+from edge.lists.tables import read_checkpoints
 
 _K = TypeVar("_K")
 
@@ -105,11 +104,5 @@ def _tally(rows: Iterable[tuple[str, str, str, str, str, str | None, str | None,
         total.kept[ModelId(model)] += 1
         total.locked += locked
         places = total.sought_at if kind == SubjectKind.MISSING else total.at
-        places.update(_checkpoints(checkpoints or "[]"))
+        places.update(read_checkpoints(checkpoints or "[]"))
     return total
-
-
-@lru_cache(maxsize=1024)
-def _checkpoints(text: str) -> tuple[CheckpointId, ...]:
-    """Read once for all who have the same ones: an estate has few such sets."""
-    return tuple(CheckpointId(one) for one in json.loads(text))

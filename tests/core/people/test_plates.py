@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
@@ -36,7 +37,7 @@ def test_a_plate_from_before_they_were_sealed_is_sealed_at_the_next_start(known_
         db.flush()
         assert PLATES.read(row) == "京A12345"
         assert do_seal_plates(db, PLATES) == 1
-        assert row.plate is None
+        assert db.scalars(select(VehicleRow.plate)).all() == [None]
         assert (row.plate_exact, PLATES.read(row)) == (PLATES.exact("京A12345"), "京A12345")
         assert do_seal_plates(db, PLATES) == 0
 

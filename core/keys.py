@@ -52,16 +52,9 @@ def load_or_create_signing_key(path: Path) -> Ed25519PrivateKey:
 def load_signing_key(path: Path) -> Ed25519PrivateKey:
     """The key in ``path``. Raises KeyFileError."""
     try:
-        mode = path.stat().st_mode
-        pem = path.read_bytes()
+        pem = _read(path, "signing key")
     except FileNotFoundError:
         raise KeyFileError(f"{path}: no signing key; run 'anju core init' first") from None
-    except OSError as error:
-        raise KeyFileError(
-            f"{path}: can't be read ({error.strerror}); it must belong to the user Anju runs as"
-        ) from None
-    if mode & _OTHERS:
-        raise KeyFileError(f"{path}: others can read the signing key; run 'chmod 600' on it and consider a new key")
     try:
         key = load_pem_private_key(pem, password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -91,14 +84,7 @@ def load_or_create_plate_key(path: Path) -> bytes:
     """
     if not path.exists():
         _create(path, base64.b64encode(secrets.token_bytes(PLATE_KEY_BYTES)) + b"\n")
-    try:
-        mode, text = path.stat().st_mode, path.read_bytes()
-    except OSError as error:
-        raise KeyFileError(
-            f"{path}: can't be read ({error.strerror}); it must belong to the user Anju runs as"
-        ) from None
-    if mode & _OTHERS:
-        raise KeyFileError(f"{path}: others can read the plate key; run 'chmod 600' on it and consider a new key")
+    text = _read(path, "plate key")
     try:
         key = base64.b64decode(text.strip(), validate=True)
     except ValueError:
@@ -109,6 +95,21 @@ def load_or_create_plate_key(path: Path) -> bytes:
             "every listed plate has to be entered again"
         )
     return key
+
+
+def _read(path: Path, what: str) -> bytes:
+    """What is in ``path``, which its owner alone can read. Raises FileNotFoundError, KeyFileError."""
+    try:
+        mode, content = path.stat().st_mode, path.read_bytes()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise KeyFileError(
+            f"{path}: can't be read ({error.strerror}); it must belong to the user Anju runs as"
+        ) from None
+    if mode & _OTHERS:
+        raise KeyFileError(f"{path}: others can read the {what}; run 'chmod 600' on it and consider a new key")
+    return content
 
 
 def _create(path: Path, content: bytes) -> None:

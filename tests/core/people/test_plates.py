@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 from structlog.testing import capture_logs
 
@@ -33,11 +33,11 @@ def enter(db: Session, vehicle: str, plate: str, plates: PlateKeeper = PLATES) -
 def test_a_plate_from_before_they_were_sealed_is_sealed_at_the_next_start(known_database: Database) -> None:
     with known_database.writing() as db:
         row = enter(db, key(), "京A12345")
-        row.plate, row.plate_exact, row.plate_folded, row.plate_sealed = "京A12345", None, None, None
-        db.flush()
+        before = {"plate": "京A12345", "plate_exact": None, "plate_folded": None, "plate_sealed": None}
+        db.execute(update(VehicleRow).values(before))
         assert PLATES.read(row) == "京A12345"
         assert do_seal_plates(db, PLATES) == 1
-        assert db.scalars(select(VehicleRow.plate)).all() == [None]
+        assert row.plate is None
         assert (row.plate_exact, PLATES.read(row)) == (PLATES.exact("京A12345"), "京A12345")
         assert do_seal_plates(db, PLATES) == 0
 

@@ -51,9 +51,11 @@ def prepare(loaded: LoadedConfig) -> None:
     load_or_create_signing_key(loaded.file(loaded.config.core.signing_key_file))
     url = database_url(loaded.config, loaded.state_dir)
     upgrade(url)
+    numbers = SentNumbers(loaded.state_dir)
     with opened(loaded) as database:
         with database.writing() as db:
-            do_note_restored(db, SentNumbers(loaded.state_dir).read())
+            do_note_restored(db, numbers.read())
+        numbers.begin()
         replay_tombstones(database, tombstone_journal(loaded), datetime.now(UTC))
     with opened(loaded) as database, database.writing() as db:
         changed = do_sync_places(db, loaded.config)

@@ -23,6 +23,8 @@ from core.storage.schema import EdgeRow
 
 FILE = "list-numbers.json"
 LOCK_TIMEOUT_S = 5.0
+LEAP = 1_000_000_000
+"""Without the file, what was sent since the database was backed up is unknown, but it was less than this."""
 _NUMBERS = TypeAdapter(dict[str, int])
 
 log = structlog.get_logger()
@@ -39,25 +41,32 @@ class SentNumbers:
         self._path = state_dir / FILE
         self._known: dict[str, int] = {}
 
-    def read(self) -> dict[str, int]:
-        """Highest number sent, by edge. Raises SentNumbersError."""
+    def read(self) -> dict[str, int] | None:
+        """Highest number sent, by edge; None without the file. Raises SentNumbersError."""
         try:
             return _NUMBERS.validate_json(self._path.read_bytes())
         except FileNotFoundError:
-            return {}
+            return None
         except (OSError, ValidationError):
             raise SentNumbersError(
-                f"{self._path}: can't be read; remove it, and every edge that is ahead of this core gets its list whole"
+                f"{self._path}: can't be read; remove it, and every edge gets its list whole"
             ) from None
+
+    def begin(self) -> None:
+        """Make the file where there is none: from now on it is complete. Raises SentNumbersError."""
+        if self.read() is None:
+            self._raise_to({})
 
     def raise_to(self, numbers: Mapping[str, int]) -> None:
         """Before anything with these numbers is sent: remember them, durably. Raises SentNumbersError."""
-        if all(number <= self._known.get(edge, 0) for edge, number in numbers.items()):
-            return
+        if any(number > self._known.get(edge, 0) for edge, number in numbers.items()):
+            self._raise_to(numbers)
+
+    def _raise_to(self, numbers: Mapping[str, int]) -> None:
         try:
             with self._path.with_suffix(".lock").open("w") as lock:
                 _wait_for(lock.fileno())
-                known = self.read()
+                known = self.read() or {}
                 raised = known | {edge: max(number, known.get(edge, 0)) for edge, number in numbers.items()}
                 self._write(raised)
         except OSError as error:
@@ -94,16 +103,20 @@ def _wait_for(lock: int) -> None:
             return
 
 
-def do_note_restored(db: Session, sent: Mapping[str, int]) -> frozenset[str]:
+def do_note_restored(db: Session, sent: Mapping[str, int] | None) -> frozenset[str]:
     """Edges that were sent numbers this database never gave: it is older than they are. They get their list whole.
 
-    Numbering goes on above everything they were ever sent. Run at every start, before consents are ended again.
+    sent: see ``SentNumbers.read``. Numbering goes on above everything they were ever sent, or can have been: an old
+    receipt proves nothing about what is numbered from now on. Run at every start, before consents are ended again.
     """
     rows = select(EdgeRow).order_by(EdgeRow.id).with_for_update().execution_options(populate_existing=True)
-    restored = [row for row in db.scalars(rows).all() if sent.get(row.id, 0) > row.list_head]
-    for row in restored:
-        row.list_acked = 0
-        row.list_head = row.list_floor = sent[row.id] + 1
+    restored = []
+    for row in db.scalars(rows).all():
+        highest = row.list_head + LEAP if sent is None else sent.get(row.id, 0)
+        if highest > row.list_head:
+            row.list_acked = 0
+            row.list_head = row.list_floor = highest + 1
+            restored.append(row)
     db.flush()
     if restored:
         log.warning("lists.database_is_older_than_edges", edges=[row.id for row in restored])

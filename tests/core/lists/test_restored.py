@@ -108,7 +108,30 @@ def test_without_the_file_an_edge_that_is_ahead_gives_it_away(line: Line) -> Non
     assert line.in_step()
 
 
+def test_without_the_file_a_receipt_from_before_confirms_nothing_however_many_changes_came_since(line: Line) -> None:
+    _, consent = enrolled(line)
+    line.settle()
+    kept = backup(line.database)
+    enrolled(line)
+    line.settle()
+    before = line.edge.version
+    for one in line.edges.values():
+        line.relay.edge_went_offline(one.id)
+    restore(line.database, kept)
+    (line.folder / FILE).unlink()
+    start_again(line)
+    with line.database.writing() as db:
+        do_withdraw_consent(db, check_withdraw(db, consent), "desk-1", NOW)
+    for _ in range(before):
+        enrolled(line)
+    line.report(line.edge)
+    with line.database.reading() as db:
+        assert {one.edge for one in unconfirmed(db)} == {"edge-1", "edge-2"}
+    assert any(held.consent == consent for held in line.edge.held.all())
+
+
 def test_an_ordinary_start_sends_nothing_again(line: Line) -> None:
+    SentNumbers(line.folder).begin()
     enrolled(line)
     line.settle()
     with line.database.reading() as db:

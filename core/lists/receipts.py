@@ -17,20 +17,23 @@ from core.lists.changes import do_ask_for_snapshot
 from core.people.consent.endings import do_end_restored, do_purge_confirmed
 from core.storage.schema import EdgeRow, ErasureRow, SealedTemplateRow
 
+MAX_JUMP_TO = 1 << 62
+"""Numbers go on for ever above it, but nobody takes them there at one stroke: at 2**63 no list could be changed."""
 log = structlog.get_logger()
 
 
 class ReceiptRefusedError(CoreError):
-    """The receipt is not signed by the key an administrator approved: it proves nothing and moves nothing."""
+    """The receipt is not signed by the key an administrator approved, or absurd: it proves nothing, moves nothing."""
 
 
 def do_note_receipt(db: Session, receipt: ListReceiptV1, now: datetime) -> EdgeRow:
     """Keep how far an edge's list is, and confirm the erasures a signed receipt proves.
 
     Lower than before (it lost its mirror): everything above is sent again. Higher than anything the core ever numbered
-    (the core came back from a backup), or when the edge asks for it: it gets its list whole, under a number above both.
-    Consents the edge has seen end, and was told again, are ended here, too. Raises NotFoundError for an edge the core
-    doesn't know, ReceiptRefusedError.
+    (the core came back from a backup), or when the edge asks for it: it gets its list whole, under a number above both,
+    and what it says of lower numbers proves nothing: they may have meant something else when it heard them. Consents
+    the edge has seen end, and was told again, are ended here, too. Raises NotFoundError for an edge the core doesn't
+    know, ReceiptRefusedError.
     """
     signed = check_receipt(db, receipt)
     if signed and receipt.erased:
@@ -42,6 +45,8 @@ def do_note_receipt(db: Session, receipt: ListReceiptV1, now: datetime) -> EdgeR
     if signed:
         edge.list_digest = receipt.digest
     if receipt.version > edge.list_head:
+        if receipt.version > MAX_JUMP_TO:
+            raise ReceiptRefusedError(f"edge '{receipt.edge}' speaks of a list number that nobody can have given")
         # What its number means, nobody here knows: it confirms nothing.
         edge.list_acked = 0
         edge.list_head = edge.list_floor = receipt.version + 1
@@ -50,7 +55,7 @@ def do_note_receipt(db: Session, receipt: ListReceiptV1, now: datetime) -> EdgeR
         edge.list_acked = receipt.version
         if receipt.wants_snapshot:
             do_ask_for_snapshot(edge)
-        if signed:
+        if signed and receipt.version >= edge.list_floor:
             _confirm(db, receipt, now)
     db.flush()
     return edge

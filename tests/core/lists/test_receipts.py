@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from core.contract.config import EstateConfig
 from core.contract.lists import ListReceiptV1
@@ -19,7 +19,7 @@ from core.lists.receipts import ReceiptRefusedError, check_receipt, do_note_rece
 from core.people.consent.ledger import check_withdraw, do_withdraw_consent
 from core.people.edges import approved_fingerprint, do_approve_edge, edge, pending_fingerprint, shown_fingerprint
 from core.storage.database import Database
-from core.storage.schema import ConsentRow, DeadLetterRow, ErasureRow
+from core.storage.schema import ConsentRow, DeadLetterRow, ErasureRow, ListChangeRow
 from tests.core.estates import NOW, consenting_person, enrol, sealed_template
 from tests.core.lists.line import Line
 
@@ -74,6 +74,44 @@ def test_a_signed_receipt_from_every_edge_ends_in_a_proof_that_is_kept(line: Lin
 def test_a_receipt_of_an_earlier_number_confirms_nothing(line: Line, withdrawn: str) -> None:
     note(line.database, line.edge.receipt())
     assert owed(line.database) == {"edge-1": 1, "edge-2": 1}
+
+
+def test_numbers_of_before_a_restore_confirm_nothing_however_often_the_edge_says_them(line: Line) -> None:
+    """The numbers file was lost with the disk: the core gives out numbers again that the edge knows otherwise."""
+    _, consent = consenting_person(line.database, "gate")
+    line.settle()
+    with line.database.writing() as db:
+        row = edge(db, "edge-1")
+        row.list_head = row.list_acked = 0
+        db.execute(delete(ListChangeRow).where(ListChangeRow.edge_id == "edge-1"))
+    with line.database.writing() as db:
+        do_withdraw_consent(db, check_withdraw(db, consent), "desk-1", NOW)
+        number = db.get_one(ErasureRow, (consent, "edge-1")).number
+    ahead = line.edge.signed(line.edge.receipt().model_copy(update={"version": number + 5}))
+    note(line.database, ahead)
+    note(line.database, ahead)
+    assert owed(line.database)["edge-1"] == 1
+    line.settle()
+    assert owed(line.database) == {}, "the whole list came, and it signed for that"
+
+
+def test_an_edge_in_doubt_of_its_lists_proves_nothing(line: Line, withdrawn: str) -> None:
+    with line.database.reading() as db:
+        head = edge(db, "edge-1").list_head
+    doubting = line.edge.receipt().model_copy(update={"version": head, "wants_snapshot": True})
+    note(line.database, line.edge.signed(doubting))
+    assert owed(line.database)["edge-1"] == 1
+
+
+def test_no_receipt_takes_the_numbers_where_nothing_can_be_erased_any_more(line: Line) -> None:
+    _, consent = consenting_person(line.database, "gate")
+    for version in (2**63 - 2, 2**62 + 1):
+        absurd = line.edge.receipt().model_copy(update={"version": version})
+        with pytest.raises(ReceiptRefusedError, match="nobody can have given"):
+            note(line.database, line.edge.signed(absurd))
+    note(line.database, line.edge.signed(line.edge.receipt().model_copy(update={"version": 2**62})))
+    with line.database.writing() as db:
+        assert do_withdraw_consent(db, check_withdraw(db, consent), "desk-1", NOW).state == "withdrawn"
 
 
 def test_a_receipt_that_should_be_signed_and_is_not_is_refused_and_moves_nothing(line: Line, withdrawn: str) -> None:

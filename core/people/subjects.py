@@ -149,6 +149,7 @@ def do_remove_subject(db: Session, key: str, now: datetime) -> SubjectRow:
     for one in standing:
         one.revoked_at = now
         note_change(db, edges, ChangeOp.REVOKE_PASS, one.id, now=now)
+    row.checkpoints, row.turns_14_on = [], None  # where they lived, and how old they are
     db.flush()
     return row
 

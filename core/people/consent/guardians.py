@@ -32,6 +32,7 @@ class Guardian(Message):
 def check_age(db: Session, subject: SubjectRow | None, key: str, born: date | None, now: datetime) -> date | None:
     """What to keep of a date of birth: a child's 14th birthday, else nothing. Without one, what is known already.
 
+    Kept too while a guardian's consent stands: it is what ends that consent, also one that is suspended meanwhile.
     Raises InvalidError for a day that has not come, GuardianNeededError when the child's own consent stands.
     """
     if born is None:
@@ -39,11 +40,8 @@ def check_age(db: Session, subject: SubjectRow | None, key: str, born: date | No
     if born > now.astimezone(CHINA_TIME).date():
         raise InvalidError("a date of birth can't lie in the future")
     if not is_under_14(birthday := turns_14(born), now):
-        return None
-    own = select(ConsentRow.id).where(
-        ConsentRow.subject == key, ConsentRow.given_by == GivenBy.SELF.value, ConsentRow.state.in_(sorted(STANDING))
-    )
-    if db.scalars(own).first() is not None:
+        return birthday if _stands_by(db, key, GivenBy.GUARDIAN) else None
+    if _stands_by(db, key, GivenBy.SELF):
         raise GuardianNeededError("this child's own consent stands: withdraw it, then ask a guardian")
     return birthday
 
@@ -65,6 +63,20 @@ def check_giver(
         raise GuardianDetailsError(
             "a guardian's consent needs 'ref' (their key or a file number, no name), 'relation' and 'evidence'"
         )
+    if scope is not Scope.FACE_MISSING_PERSON and is_14_now(subject, now):
+        raise GuardianDetailsError("this person has turned 14: a guardian's word no longer counts, they are asked")
     if under_14 and scope is not Scope.FACE_MISSING_PERSON and guardian.relation not in _CHILDRENS_GUARDIANS:
         raise GuardianDetailsError(f"a '{guardian.relation.value}' is no guardian of a child under 14")
     return guardian
+
+
+def is_14_now(subject: SubjectRow, now: datetime) -> bool:
+    """Whether somebody who was a child when a guardian could consent has turned 14 since."""
+    return subject.turns_14_on is not None and not is_under_14(subject.turns_14_on, now)
+
+
+def _stands_by(db: Session, key: str, given_by: GivenBy) -> bool:
+    standing = select(ConsentRow.id).where(
+        ConsentRow.subject == key, ConsentRow.given_by == given_by.value, ConsentRow.state.in_(sorted(STANDING))
+    )
+    return db.scalars(standing).first() is not None

@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 from core.contract.ids import new_id
 from core.errors import ConflictError, InvalidError
 from core.people.consent.errors import AskedTooSoonError, ConsentEndedError
-from core.people.consent.guardians import Guardian, check_giver
+from core.people.consent.guardians import Guardian, check_giver, is_14_now
 from core.people.consent.machine import OVER, STANDING, ConsentEvent, ConsentState, next_state
 from core.people.consent.periods import NO_PROMPT_AFTER_DECLINE, is_under_14, longest
 from core.people.consent.queries import consent as find_consent
-from core.people.consent.queries import newest_consent, standing_consent
+from core.people.consent.queries import ends_at, newest_consent, standing_consent
 from core.people.consent.transitions import Act, do_move
 from core.people.consent.words import Channel, GivenBy, Scope, SuspendReason
 from core.people.notices import LOCALES, Notice, current_notice
@@ -189,9 +189,18 @@ def do_suspend(db: Session, consent: ConsentRow, reason: SuspendReason, act: Act
 
 
 def do_resume(db: Session, consent: ConsentRow, act: Act) -> ConsentRow:
-    """Unlock them, if the time for it is not over. The caller holds the row lock."""
+    """Unlock them, if the time for it is not over. The caller holds the row lock.
+
+    Of somebody who turned 14 meanwhile they are locked again at once: it was a guardian's word.
+    """
     _check_in_time(consent, act)
-    return do_move(db, consent, _E.RESUME, act)
+    subject = db.get_one(SubjectRow, consent.subject)  # not locked: people are locked before their consents
+    end = ends_at(consent, subject)
+    if end is not None and act.at >= end:
+        raise ConflictError(f"the consent ended at {end.isoformat()}; show the notice and ask anew")
+    do_move(db, consent, _E.RESUME, act)
+    guarded = consent.given_by == GivenBy.GUARDIAN and consent.scope != Scope.FACE_MISSING_PERSON
+    return do_move(db, consent, _E.TURN14, Act(act.at)) if guarded and is_14_now(subject, act.at) else consent
 
 
 def _check_in_time(consent: ConsentRow, act: Act) -> None:

@@ -128,6 +128,14 @@ def test_a_key_that_is_no_uuid_is_refused(known_database: Database) -> None:
         put(db, "wang-xiaoming", "gate")
 
 
+def test_of_who_is_removed_neither_name_nor_age_nor_where_they_lived_is_kept(known_database: Database) -> None:
+    with known_database.writing() as db:
+        child = put(db, key(), "gate")
+        child.turns_14_on = LATER.date()
+        gone = do_remove_subject(db, child.key, NOW)
+        assert (gone.name, gone.turns_14_on, gone.checkpoints) == ("", None, [])
+
+
 def test_who_is_removed_is_gone_everywhere_and_the_key_is_never_used_again(
     trusting_database: Database, edge_keys: dict[str, EdgeKey]
 ) -> None:

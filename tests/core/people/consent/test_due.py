@@ -5,9 +5,12 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
+import pytest
 from sqlalchemy import select
 
+from core.errors import ConflictError
 from core.people.consent.due import do_due_transitions
+from core.people.consent.errors import GuardianDetailsError
 from core.people.consent.ledger import (
     do_grant_consent,
     do_resume,
@@ -19,6 +22,7 @@ from core.people.consent.periods import CHINA_TIME, is_under_14, turns_14
 from core.people.consent.queries import erasures_of
 from core.people.consent.words import Scope, SuspendReason
 from core.people.notices import current_notice
+from core.people.subjects import do_put_subject
 from core.storage.database import Database
 from core.storage.schema import ConsentRow, ErasureRow
 from tests.core.estates import NOW
@@ -108,7 +112,47 @@ def test_who_turned_14_while_suspended_is_asked_when_resumed(known_database: Dat
         do_suspend(db, row, SuspendReason.SUBJECT_ASKED, act(granted))
         assert do_due_transitions(db, BIRTHDAY) == {}
         do_resume(db, row, act(BIRTHDAY))
+        assert row.state == "reconsent_due", "not a minute in between"
+        assert told(db)[-1] == ("lock_templates", row.id)
+
+
+def test_entering_the_birthday_again_makes_no_guardians_word_last(known_database: Database) -> None:
+    granted = BIRTHDAY - DAY
+    with known_database.writing() as db:
+        child = person(db, born=CHILD_BORN, now=granted)
+        row = guarded(db, child, now=granted)
+        do_suspend(db, row, SuspendReason.SUBJECT_ASKED, act(granted))
+        do_put_subject(
+            db,
+            child.key,
+            name="王小明",
+            kind="resident",
+            checkpoints=["gate"],
+            valid_from=NOW,
+            valid_until=None,
+            now=BIRTHDAY,
+            born=CHILD_BORN,
+        )
+        assert do_resume(db, row, act(BIRTHDAY)).state == "reconsent_due"
+
+
+def test_no_guardian_consents_anew_for_who_has_turned_14(known_database: Database) -> None:
+    granted = BIRTHDAY - DAY
+    with known_database.writing() as db:
+        child = person(db, born=CHILD_BORN, now=granted)
+        guarded(db, child, now=granted)
         assert do_due_transitions(db, BIRTHDAY) == {"turn14": 1}
+        with pytest.raises(GuardianDetailsError, match="turned 14"):
+            guarded(db, child, now=BIRTHDAY)
+
+
+def test_nothing_is_resumed_beyond_its_end(known_database: Database) -> None:
+    with known_database.writing() as db:
+        leaves = person(db, valid_until=NOW + DAY)
+        row = consenting(db, leaves)
+        do_suspend(db, row, SuspendReason.SUBJECT_ASKED, act())
+        with pytest.raises(ConflictError, match="the consent ended"):
+            do_resume(db, row, act(NOW + DAY))
 
 
 def test_the_birthday_begins_in_china(known_database: Database) -> None:

@@ -99,7 +99,10 @@ def _from_credential() -> bytes:
     path = Path(folder) / CREDENTIAL
     if not path.exists():
         raise KeyFileError(f"{path}: not there; add LoadCredentialEncrypted={CREDENTIAL} to the edge's unit")
-    key = decode_key(path.read_bytes())
+    try:
+        key = decode_key(path.read_bytes())
+    except OSError as error:
+        raise KeyFileError(f"{path}: {error.strerror}; the unit's user must be able to read it") from None
     if key is None:
         raise KeyFileError(
             f"{path}: not a key of {KEY_BYTES} bytes in base64; encrypt the right one with systemd-creds"

@@ -187,6 +187,10 @@ def test_systemd_hands_the_key_over_and_it_is_never_made(tmp_path: Path, monkeyp
     with pytest.raises(KeyFileError, match="add LoadCredentialEncrypted"):
         load()
     credential = tmp_path / "anju-site-key"
+    credential.mkdir()
+    with pytest.raises(KeyFileError, match="the unit's user must be able to read it"):
+        load()
+    credential.rmdir()
     credential.write_text("AAAA")
     with pytest.raises(KeyFileError, match="not a key"):
         load()

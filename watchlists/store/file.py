@@ -162,11 +162,19 @@ def _connect(path: Path) -> sqlite3.Connection:
     try:
         for pragma in _PRAGMAS:
             db.execute(f"PRAGMA {pragma}").fetchall()
-    except sqlite3.Error:
+        _check_log(path, db)
+    except BaseException:
         db.close()
         raise
     path.chmod(0o600)
     return db
+
+
+def _check_log(path: Path, db: sqlite3.Connection) -> None:
+    """SQLite does not say when it can't keep a log: erased keys would then stand in journals that are only unlinked."""
+    (mode,) = db.execute("PRAGMA journal_mode").fetchone()
+    if mode != "wal":
+        raise StoreError(f"{path}: this file system can't keep SQLite's log; put state_dir on a local disk")
 
 
 def _read_only(path: Path) -> sqlite3.Connection:

@@ -175,6 +175,16 @@ def test_a_folder_that_can_not_be_written_is_named(tmp_path: Path) -> None:
         StoreFile(tmp_path / "file" / "lists.db")
 
 
+def test_a_file_system_that_cant_keep_the_log_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a network share: SQLite then keeps a journal instead, and what was erased in it."""
+    refused = tuple(one.replace("=WAL", "=DELETE") for one in file._PRAGMAS)
+    monkeypatch.setattr(file, "_PRAGMAS", refused)
+    with pytest.raises(StoreError, match="local disk"):
+        StoreFile(tmp_path / "lists.db")
+    monkeypatch.undo()
+    StoreFile(tmp_path / "lists.db").close()
+
+
 def test_when_there_is_no_room_nothing_of_the_change_is_written(shelf: Shelf) -> None:
     kept = [face() for _ in range(30)]
     shelf.put(*kept)

@@ -19,8 +19,9 @@ from core.people.disputes import (
     suspended_templates,
 )
 from core.storage.database import Database
-from core.storage.schema import ListChangeRow, PassageRow
+from core.storage.schema import DisputeRow, ListChangeRow, PassageRow
 from tests.core.estates import NOW, EdgeKey, consenting_person, enrol, sealed_template
+from tests.core.people.test_at_once import Meanwhile
 
 RULE = DisputeRule(suspend_after=3, within=timedelta(days=7))
 
@@ -105,6 +106,24 @@ def test_one_passage_is_disputed_once_however_often_it_is_said(
         said = {do_dispute_passage(db, passage, "guard", RULE, NOW).id for _ in range(5)}
         assert len(said) == 1
         assert suspended_templates(db) == []
+
+
+def test_two_guards_who_say_it_at_once_have_said_it_once(
+    trusting_database: Database, enrolled: tuple[str, str]
+) -> None:
+    with trusting_database.writing() as db:
+        passage = passed(db, *enrolled)
+
+    def say() -> None:
+        with trusting_database.writing() as db:
+            do_dispute_passage(db, passage, "guard-2", RULE, NOW)
+
+    with trusting_database.writing() as db:
+        do_dispute_passage(db, passage, "guard-1", RULE, NOW)
+        second = Meanwhile(say)
+    second.is_done()
+    with trusting_database.reading() as db:
+        assert [row.by for row in db.scalars(select(DisputeRow))] == ["guard-1"]
 
 
 @pytest.mark.parametrize(("subject", "credential"), [(None, "face"), ("somebody", "qr"), ("somebody", "plate")])

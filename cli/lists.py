@@ -134,6 +134,22 @@ def request_vehicle(
     tell(told, f"case {row.id} waits for two approvals", as_json=as_json)
 
 
+@case_app.command("show")
+def show_case(case_id: CaseArgument, *, account: AsOption, config: ConfigOption, as_json: AsJson = False) -> None:
+    """Who or what is sought, why and where: for those who approve cases, to read first."""
+    with _signed_in(config, account) as (loaded, db):
+        row = cases.case(db, case_id)
+        told = _case(db, row) | {"sought": cases.sought(db, row, plate_keeper(loaded))}
+    where = ", ".join(told["checkpoints"])
+    authority = f"; case {told['case_number']} of {told['authority']}" if told["authority"] else ""
+    tell(
+        told,
+        f"{told['sought'] or '(forgotten: the case has ended)'}: {told['reason']}{authority}; asked for by "
+        f"{told['requested_by']}, looked for at {where} until {told['expires_at']}; {told['state']}",
+        as_json=as_json,
+    )
+
+
 @case_app.command("approve")
 def approve(case_id: CaseArgument, *, account: AsOption, config: ConfigOption, as_json: AsJson = False) -> None:
     """Approve a case; with the second approval the edges start to look."""

@@ -19,7 +19,15 @@ from core.people.consent.words import Scope
 from core.people.plates import PlateKeeper
 from core.people.subjects import check_key, check_scope, do_put_sought, do_remove_subject
 from core.people.vehicles import do_put_controlled, do_remove_controlled
-from core.storage.schema import CaseApprovalRow, CaseRow, ConsentRow, SealedTemplateRow, SightingRow, SubjectRow
+from core.storage.schema import (
+    CaseApprovalRow,
+    CaseRow,
+    ConsentRow,
+    SealedTemplateRow,
+    SightingRow,
+    SubjectRow,
+    VehicleRow,
+)
 
 MAX_DURATION = timedelta(days=90)
 """A case that has to go on longer is requested and approved anew: a list nobody looks at again is no list."""
@@ -54,6 +62,18 @@ def approvers(db: Session, case_id: str) -> list[str]:
     """Who has approved the case, first one first."""
     rows = select(CaseApprovalRow.account).where(CaseApprovalRow.case_id == case_id).order_by(CaseApprovalRow.at)
     return list(db.scalars(rows))
+
+
+def sought(db: Session, row: CaseRow, plates: PlateKeeper) -> str:
+    """The name or the plate, for those who approve the case or handle it; empty once it has ended.
+
+    Raises PlateUnreadableError.
+    """
+    person = db.get(SubjectRow, row.subject) if row.subject is not None else None
+    vehicle = db.get(VehicleRow, row.vehicle) if row.vehicle is not None else None
+    if vehicle is not None:
+        return plates.read(vehicle)
+    return person.name if person is not None else ""
 
 
 def do_request_missing_person(
@@ -204,8 +224,8 @@ def do_note_sighting(
     """
     if subject is not None and active_consent(db, subject, Scope.FACE_MISSING_PERSON) is None:
         return False
-    sought = CaseRow.subject == subject if subject is not None else CaseRow.vehicle == vehicle
-    found = db.scalar(select(CaseRow).where(sought, CaseRow.state == CaseState.OPEN.value, CaseRow.expires_at > at))
+    about = CaseRow.subject == subject if subject is not None else CaseRow.vehicle == vehicle
+    found = db.scalar(select(CaseRow).where(about, CaseRow.state == CaseState.OPEN.value, CaseRow.expires_at > at))
     if found is None or checkpoint not in found.checkpoints or db.get(SightingRow, sighting_id) is not None:
         return False
     db.add(SightingRow(id=sighting_id, case_id=found.id, checkpoint=checkpoint, occurred_at=at))

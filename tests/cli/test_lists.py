@@ -60,6 +60,23 @@ def test_a_vehicle_is_sought_once_two_others_have_approved_and_until_the_case_is
     assert [row["id"] for row in desk.json("lists", "case", "list", "--ended")] == [case]
 
 
+def test_who_approves_a_case_can_read_whom_or_what_it_is_about_and_others_cant(desk: Desk) -> None:
+    asked = ("王奶奶", "--checkpoint", "gate", "--reason", "昨日离家未归", "--until", UNTIL)
+    person = desk.json("lists", "case", "request-person", *asked, "--as", "li")["id"]
+    vehicle = desk.json("lists", "case", "request-vehicle", *VEHICLE, "--as", "li")["id"]
+    shown = {case: desk.json("lists", "case", "show", case, "--as", "wang")["sought"] for case in (person, vehicle)}
+    assert shown == {person: "王奶奶", vehicle: "京A12345"}
+    _, said, _ = desk.run("lists", "case", "show", vehicle, "--as", "wang")
+    assert "京A12345: 肇事逃逸; case 2026-114 of 某派出所; asked for by li" in said.replace("\n", " ")
+    assert "may not 'cases'" in desk.refusal("lists", "case", "show", person, "--as", "guard")
+    listed = desk.run("lists", "case", "list", "--json")[1]
+    assert "王奶奶" not in listed
+    assert "京A12345" not in listed
+    for case in (person, vehicle):
+        desk.json("lists", "case", "close", case, "--as", "li")
+        assert desk.json("lists", "case", "show", case, "--as", "wang")["sought"] == ""
+
+
 def test_who_may_not_handle_cases_or_gives_a_wrong_password_is_told_so(
     desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -100,9 +100,9 @@ async def _serve(loaded: LoadedConfig, database: Database) -> None:
     sent_numbers = SentNumbers(loaded.state_dir)
     relay = Relay(database, loaded.config.estate.id, key, plate_keeper(loaded).read, sent_numbers)
     subscriber = Subscriber(loaded, database, relay)
-    work = asyncio.ensure_future(subscriber.run())
     consents = ConsentUpkeep(database, tombstone_journal(loaded))
     await asyncio.to_thread(consents.run, datetime.now(UTC))  # what fell due while nobody was there, before edges hear
+    work = asyncio.ensure_future(subscriber.run())
     lists = ListUpkeep(database, loaded.config)
     upkeep = asyncio.ensure_future(_keep_house(database, subscriber, consents, lists))
     loop = asyncio.get_running_loop()

@@ -18,16 +18,19 @@ from core.people.notices import current_notice
 from core.storage.schema import ConsentRow, EdgeRow, ErasureRow, SubjectRow
 
 _E, _S = ConsentEvent, ConsentState
+ASKED = "asked_for_proof"
+"""Counted beside the events: ended consents of which edges were asked afterwards to prove what they erased."""
 
 
 def do_due_transitions(db: Session, now: datetime, limit: int = MAX_AT_ONCE) -> Counter[str]:
     """Everything that is due: offers and deadlines that passed, consents that end, 14th birthdays, other purposes, and
-    purges. How often each event happened; at most ``limit`` consents a kind, the rest with the next run.
+    purges. How often each event, and ``ASKED``, happened; at most ``limit`` consents a kind, the rest with the next
+    run.
 
     Rows another transaction holds are passed over: they are as due a minute later.
     """
     done: Counter[str] = Counter()
-    _date_undated(db, now, limit)
+    _date_undated(db, now, 20 * limit)  # which concerns no edge
     for event, state, condition, reason in _due(now):
         query = (
             select(ConsentRow)
@@ -43,7 +46,7 @@ def do_due_transitions(db: Session, now: datetime, limit: int = MAX_AT_ONCE) -> 
             done[event.value] += 1
     for scope in Scope:
         done[_E.PURPOSE_CHANGE.value] += do_supersede(db, current_notice(scope), Act(now), limit)
-    _ask_unasked(db, now, limit)
+    done[ASKED] = _ask_unasked(db, now, limit)
     done[_E.PURGE.value] += len(do_purge(db, now, limit=limit))
     return +done
 
@@ -93,10 +96,10 @@ def _date_undated(db: Session, now: datetime, limit: int) -> None:
     db.flush()
 
 
-def _ask_unasked(db: Session, now: datetime, limit: int) -> None:
-    """Consents that ended before erasures were proved: every trusted edge is asked to prove them, too."""
+def _ask_unasked(db: Session, now: datetime, limit: int) -> int:
+    """Consents that ended before erasures were proved: every trusted edge is asked to prove them, too. How many."""
     if db.scalar(select(EdgeRow.id).where(EdgeRow.approved_key_base64.is_not(None)).limit(1)) is None:
-        return
+        return 0
     unasked = (
         select(ConsentRow)
         .where(
@@ -107,5 +110,7 @@ def _ask_unasked(db: Session, now: datetime, limit: int) -> None:
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    for row in db.scalars(unasked).all():
+    rows = db.scalars(unasked).all()
+    for row in rows:
         do_erase(db, row, now)
+    return len(rows)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.orm import Session
 
 from core.people.consent.machine import ENDED, OVER, STANDING, TRANSITIONS, ConsentEvent, ConsentState
@@ -14,10 +14,11 @@ from core.people.consent.queries import STANDING_VALUES
 from core.people.consent.transitions import Act, do_move
 from core.people.notices import Notice
 from core.people.tombstones import Tombstone, note_tombstone
-from core.storage.schema import ConsentRow, ErasureRow, SubjectRow
+from core.storage.schema import ConsentRow, EdgeRow, ErasureRow, SubjectRow
 
-MAX_AT_ONCE = 500
-"""Consents moved in one transaction; the next run goes on."""
+MAX_AT_ONCE = 25
+"""Consents moved in one transaction, which holds every edge's row: at 40 edges one takes some 40 ms, and the erasure
+somebody just asked for waits behind it. The next transaction goes on."""
 log = structlog.get_logger()
 
 
@@ -112,11 +113,16 @@ def do_purge_confirmed(db: Session, edge_id: str, now: datetime) -> list[str]:
 
 
 def do_purge(db: Session, now: datetime, *conditions: ColumnElement[bool], limit: int = MAX_AT_ONCE) -> list[str]:
-    """Ended consents that wait for no edge's proof any more: purged; their ids."""
+    """Ended consents that wait for no edge's proof any more: purged; their ids.
+
+    Of those no edge was asked about yet, none, unless there is no edge to ask.
+    """
     waits = exists().where(ErasureRow.consent_id == ConsentRow.id, ErasureRow.confirmed_at.is_(None))
+    asked = exists().where(ErasureRow.consent_id == ConsentRow.id)
+    nobody_to_ask = ~exists().where(EdgeRow.approved_key_base64.is_not(None))
     query = (
         select(ConsentRow)
-        .where(ConsentRow.state.in_([one.value for one in ENDED]), ~waits)
+        .where(ConsentRow.state.in_([one.value for one in ENDED]), ~waits, or_(asked, nobody_to_ask))
         .where(*conditions)
         .order_by(ConsentRow.id)
         .limit(limit)

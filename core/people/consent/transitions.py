@@ -71,15 +71,13 @@ def do_erase(db: Session, consent: ConsentRow, now: datetime) -> None:
     db.execute(delete(SealedTemplateRow).where(SealedTemplateRow.consent_id == consent.id))
     numbers = note_change(db, all_edges(db), ChangeOp.ERASE_TEMPLATES, consent.subject, consent.id, now=now)
     trusted = select(EdgeRow.id).where(EdgeRow.id.in_(numbers), EdgeRow.approved_key_base64.is_not(None))
+    asked = {row.edge_id: row for row in db.scalars(select(ErasureRow).where(ErasureRow.consent_id == consent.id))}
     for edge in sorted(db.scalars(trusted)):
-        row = db.get(ErasureRow, (consent.id, edge))
+        row = asked.get(edge)
         if row is None:
-            db.add(
-                ErasureRow(
-                    consent_id=consent.id, edge_id=edge, subject=consent.subject, number=numbers[edge], asked_at=now
-                )
-            )
-        elif row.confirmed_at is None:
+            row = ErasureRow(consent_id=consent.id, edge_id=edge, subject=consent.subject)
+            db.add(row)
+        if row.confirmed_at is None:
             row.number, row.asked_at = numbers[edge], now
     db.flush()
 

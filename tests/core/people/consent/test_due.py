@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from core.errors import ConflictError
 from core.people.consent.due import do_due_transitions
@@ -181,7 +181,7 @@ def test_what_ended_before_proofs_were_asked_for_is_asked_now_and_not_just_calle
         for one in erasures_of(db, row.id):
             db.delete(one)
         db.flush()
-        assert do_due_transitions(db, NOW + DAY) == {}
+        assert do_due_transitions(db, NOW + DAY) == {"asked_for_proof": 1}
         assert [(one.edge_id, one.confirmed_at) for one in erasures_of(db, row.id)] == [
             ("edge-1", None),
             ("edge-2", None),
@@ -189,6 +189,17 @@ def test_what_ended_before_proofs_were_asked_for_is_asked_now_and_not_just_calle
         for one in db.scalars(select(ErasureRow)):
             one.confirmed_at = NOW + DAY
         assert do_due_transitions(db, NOW + DAY) == {"purge": 1}
+
+
+def test_nobody_is_called_purged_before_edges_were_asked_however_many_there_are(trusting_database: Database) -> None:
+    with trusting_database.writing() as db:
+        rows = [consenting(db) for _ in range(3)]
+        for row in rows:
+            do_withdraw_consent(db, row, "desk-1", NOW)
+        db.execute(delete(ErasureRow))
+        runs = [do_due_transitions(db, NOW + DAY, limit=1) for _ in range(4)]
+        assert runs == [{"asked_for_proof": 1}] * 3 + [{}]
+        assert {row.state for row in rows} == {"withdrawn"}
 
 
 def test_storing_on_the_server_ends_with_what_there_is_to_store(known_database: Database) -> None:

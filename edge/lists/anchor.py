@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -64,9 +63,3 @@ class Anchor:
 def is_older(mark: AnchorMark | None, database: str, changes: int) -> bool:
     """Whether lists with this id and number of changes are not those, or older than those, that ``mark`` stands for."""
     return mark is None or mark.database != database or changes < mark.changes
-
-
-def newest(mark: AnchorMark | None, contact: datetime | None) -> datetime | None:
-    """The later of the two times of a roll."""
-    times = [one for one in (contact, mark.contact if mark is not None else None) if one is not None]
-    return max(times, default=None)

@@ -34,7 +34,11 @@ class RollSays(StrEnum):
 
 
 def judge(roll: ListRollV1, *, version: int, digest: str, last: datetime | None, now: datetime) -> RollSays:
-    """What ``roll`` says about lists at ``version`` with ``digest``. last: time of the newest roll heard so far."""
+    """What ``roll`` says about lists at ``version`` with ``digest``.
+
+    last: time of the newest roll heard so far, or when these lists were begun or put back: a roll of before that, sent
+    again by whoever, may agree with them and knows nothing of what was erased since.
+    """
     if roll.at - now > CLOCK_TOLERANCE:
         return RollSays.CLOCK_WRONG
     # A last roll from the future is no measure: the clock was wrong then.
@@ -48,6 +52,11 @@ def judge(roll: ListRollV1, *, version: int, digest: str, last: datetime | None,
 def is_fresh(contact: datetime | None, now: datetime, fresh_for: timedelta) -> bool:
     """Whether a roll of ``contact`` is recent enough; not when a clock has jumped, either."""
     return contact is not None and -CLOCK_TOLERANCE <= now - contact <= fresh_for
+
+
+def latest(one: datetime | None, other: datetime | None) -> datetime | None:
+    """The later of two times, of which either may be missing."""
+    return max((time for time in (one, other) if time is not None), default=None)
 
 
 def doubt_after_snapshot(doubt: Doubt | None, held: int, version: int) -> Doubt | None:

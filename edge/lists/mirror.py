@@ -20,8 +20,8 @@ from core.contract.vocabulary import Reason
 from edge.evidence import FaceMatch
 from edge.keys import EdgeKeys, edge_dir
 from edge.lists import staging
-from edge.lists.anchor import SUFFIX, Anchor, AnchorMark, is_older, newest
-from edge.lists.freshness import Doubt, RollSays, doubt_after_snapshot, is_fresh, judge
+from edge.lists.anchor import SUFFIX, Anchor, AnchorMark, is_older
+from edge.lists.freshness import Doubt, RollSays, doubt_after_snapshot, is_fresh, judge, latest
 from edge.lists.memory import ListMemory
 from edge.lists.plan import Plan, make_plan
 from edge.lists.receipts import problems, signed_receipt
@@ -95,6 +95,7 @@ class ListMirror:
             self._version = self._store.version
             self._contact, self._doubt = self._compare_with_anchor()
             self._contact_on_disk = self._contact
+            self._rolls_from = self._store.rolls_from
             self._write_anchor()
             self._memory = ListMemory(self._store, self._hasher, model, dimension)
         except BaseException:
@@ -285,22 +286,23 @@ class ListMirror:
 
     def _take_roll(self, roll: ListRollV1) -> bool:
         self._opener.check_roll(roll)
-        says = judge(roll, version=self._version, digest=self._memory.tally.text, last=self._contact, now=self._clock())
+        last = latest(self._contact, self._rolls_from)
+        says = judge(roll, version=self._version, digest=self._memory.tally.text, last=last, now=self._clock())
         match says:
             case RollSays.SAME:
                 return self._agreed(roll.at)
             case RollSays.DIFFERS:
                 self._counts["rolls_behind"] += 1
                 log.warning("lists.differ", version=self._version, advice="faces stay off until a snapshot has come")
-                self._doubt = Doubt.DIFFERS
-                self._store.record(self._contact, self._doubt)
+                self._doubt, self._rolls_from = Doubt.DIFFERS, roll.at
+                self._store.mark_differing(roll.at)
                 return True
             case RollSays.OTHER_NUMBER:
                 self._counts["rolls_missed"] += 1
                 return True
             case RollSays.OLD:
                 self._counts["rolls_refused"] += 1
-                return False
+                return self._doubt is not None  # so that the core says it anew
             case RollSays.CLOCK_WRONG:
                 raise UnsignedListError("the core's roll is from the future: set the clocks of core and edge")
 
@@ -362,13 +364,14 @@ class ListMirror:
         """When the last roll came, and whether these lists are in doubt."""
         if self._store.is_new:
             self._anchor_due = True
+            self._store.mark_new(self._clock())
             return None, None
         mark = self._anchor.read()
-        contact, doubt = newest(mark, self._store.contact), self._store.doubt
+        contact, doubt = latest(mark.contact if mark is not None else None, self._store.contact), self._store.doubt
         if is_older(mark, self._store.database, self._store.changes):
             log.warning("lists.older_than_anchor", advice="faces stay off until the core has confirmed the lists")
             doubt = Doubt.RESTORED
-            self._store.mark_restored(contact)
+            self._store.mark_restored(contact, self._clock())
         return contact, doubt
 
     # How it is

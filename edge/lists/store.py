@@ -100,6 +100,12 @@ class ListStore:
         return None if text is None else datetime.fromisoformat(text)
 
     @property
+    def rolls_from(self) -> datetime | None:
+        """Rolls of before this time say nothing of these lists: they were begun, put back or found to differ then."""
+        text = self._fact("rolls_from")
+        return None if text is None else datetime.fromisoformat(text)
+
+    @property
     def doubt(self) -> Doubt | None:
         text = self._fact("doubt")
         return None if text is None else Doubt(text)
@@ -177,14 +183,24 @@ class ListStore:
         with self._file.transaction():
             self._set(contact=None if contact is None else isoformat(contact), doubt=doubt)
 
-    def mark_restored(self, contact: datetime | None) -> None:
+    def mark_restored(self, contact: datetime | None, now: datetime) -> None:
         """This is a copy that was put back: in doubt, and from now on a file of its own.
 
         Else another copy of what it once was could have taken more changes than it, and pass for newer.
         """
         with self._file.transaction():
             self._set(database=_new_id(), contact=None if contact is None else isoformat(contact))
-            self._set(doubt=Doubt.RESTORED)
+            self._set(doubt=Doubt.RESTORED, rolls_from=isoformat(now))
+
+    def mark_new(self, now: datetime) -> None:
+        """These lists were begun now."""
+        with self._file.transaction():
+            self._set(rolls_from=isoformat(now))
+
+    def mark_differing(self, at: datetime) -> None:
+        """The roll of that time says otherwise: none from before it can say that all is well."""
+        with self._file.transaction():
+            self._set(doubt=Doubt.DIFFERS, rolls_from=isoformat(at))
 
     def stage(self, message: ListSnapshotV1) -> bool:
         """Keep a part of a snapshot; True when all its parts are there."""

@@ -116,6 +116,46 @@ def test_an_old_roll_does_not_confirm_restored_lists(restored: Estate) -> None:
     mirror.close()
 
 
+@pytest.mark.parametrize("loss", ["put back", "put back without an anchor", "lost"])
+def test_what_the_core_said_before_an_erasure_sent_again_afterwards_brings_nobody_back(
+    estate: Estate, loss: str
+) -> None:
+    """A roll that agrees with restored lists, and is newer than they are, may still be older than an erasure."""
+    template = face(1, PERSON, CONSENT)
+    enrolled = estate.delta(resident(PERSON), estate.put(template))
+    mirror = estate.open_mirror()
+    mirror.apply(enrolled)
+    estate.agree(mirror)
+    backup = shutil.copy(lists(estate), estate.folder / "backup")
+    estate.clock.now = NOON + HOUR / 2
+    roll = estate.roll(told(template))
+    mirror.apply(roll)
+    assert mirror.identify(PROBE, GATE, NOON) is not None
+    mirror.apply(estate.delta(EraseTemplates(subject=PERSON, consent=CONSENT)))
+    mirror.close()
+
+    estate.clock.now = NOON + HOUR
+    if loss == "put back":
+        shutil.copy(backup, lists(estate))
+    else:
+        anchor(estate).unlink()
+        lists(estate).unlink()
+    if loss == "put back without an anchor":
+        shutil.copy(backup, lists(estate))
+    again = estate.open_mirror()
+    for message in (enrolled, roll):
+        again.apply(message)
+    assert again.version == 2
+    assert not again.recogniser_may_run(NOON + HOUR)
+    again.close()
+    again = estate.open_mirror()
+    again.apply(roll)
+    assert not again.recogniser_may_run(NOON + HOUR), "nor after a restart"
+    again.apply(estate.roll(told(template), version=2))
+    assert again.recogniser_may_run(NOON + HOUR), "what the core says now counts"
+    again.close()
+
+
 def test_a_snapshot_and_a_roll_bring_restored_lists_back(restored: Estate) -> None:
     mirror = restored.open_mirror()
     (part,) = restored.snapshot(5, [resident(OTHER), restored.put(OTHERS)])

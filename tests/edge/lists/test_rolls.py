@@ -136,6 +136,16 @@ def test_an_old_roll_sent_again_is_worth_nothing(estate: Estate, rolled: ListMir
     assert rolled.counts()["lists.rolls_refused"] == 1
 
 
+def test_a_roll_that_comes_late_does_not_take_back_what_a_newer_one_said(estate: Estate, mirror: ListMirror) -> None:
+    template = face(1, PERSON, CONSENT)
+    mirror.apply(estate.delta(resident(PERSON), estate.put(template)))
+    late = estate.roll(told(template), at=NOON + SECOND)
+    estate.clock.now = NOON + 2 * SECOND
+    assert answered(mirror, estate.roll([])).wants_snapshot
+    assert answered(mirror, late).wants_snapshot, "said again, so that the core says how it is"
+    assert not mirror.enrolled(PERSON)
+
+
 def test_a_roll_that_the_core_did_not_sign_for_this_edge_is_refused(estate: Estate, mirror: ListMirror) -> None:
     true_one = estate.roll([], version=0)
     forger = Estate(estate.folder / "other", core_key=Ed25519PrivateKey.generate())

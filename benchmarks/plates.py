@@ -56,7 +56,7 @@ def let_in(registered: int, strangers: int) -> list[Row | dict[str, Any]]:
             "ours": round(exact * share, 2),
             "peer": round(near * share, 2),
             "ratio": None,
-            "goal": "none",
+            "goal": "0",
             "met": exact == 0,
         },
         against_peer(

@@ -223,11 +223,11 @@ class _Batch:
             self._counts["templates_refused"] += 1
 
     def _sighting(self, edge: str, message: Message) -> None:
-        """Kept with its open case; what no case asked for is not kept at all."""
+        """Kept with its open case; what no case asked for is not kept at all. Not counted: a count would tell when."""
         assert isinstance(message, SightingV1)
         if self._rulebook.edge_of.get(message.checkpoint) != edge:
             raise UnusableError(f"checkpoint '{message.checkpoint}' belongs to another edge")
-        kept = do_note_sighting(
+        do_note_sighting(
             self._db,
             message.sighting_id,
             subject=message.subject,
@@ -235,7 +235,6 @@ class _Batch:
             checkpoint=message.checkpoint,
             at=message.occurred_at,
         )
-        self._counts["sightings" if kept else "sightings_of_no_case"] += 1
 
     def _camera(self, edge: str, message: Message) -> None:
         assert isinstance(message, CameraChangedV1)

@@ -339,6 +339,8 @@ class SealedTemplateRow(Base):
     model: Mapped[str] = mapped_column(String(80))
     key_fingerprint: Mapped[str] = mapped_column(String(16))
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    __table_args__ = (Index("sealed_templates_by_edge", "edge_id", "template_id", "subject", "consent_id"),)
+    """All that a roll reads: it must not wade through the ciphertext of forty edges."""
 
 
 class EnrolmentTicketRow(Base):

@@ -101,7 +101,7 @@ def test_consents_and_templates_come_through_and_are_as_good_as_new_ones(url: st
         assert person is not None
         assert (person.name, person.turns_14_on) == ("王小明", None)
         assert check_invariants(db) == ()
-        assert do_due_transitions(db, ENDED) == {}
+        assert do_due_transitions(db, ENDED) == {"asked_for_proof": 1}
         assert stands.expires_at == GRANTED + timedelta(days=365)
         assert [one.edge_id for one in erasures_of(db, WITHDRAWN)] == ["edge-1"]
         assert consent_record(withdrawn, estate().estate).events[-1].by == "desk-1"

@@ -55,6 +55,7 @@ def _lists() -> None:
         table.alter_column("plate", existing_type=sa.String(length=16), nullable=True)
         table.create_unique_constraint("vehicles_plate_exact_kind_key", ["plate_exact", "kind"])
     op.create_index("ix_vehicles_plate_folded", "vehicles", ["plate_folded"])
+    op.create_index("sealed_templates_by_edge", "sealed_templates", ["edge_id", "template_id", "subject", "consent_id"])
 
 
 def _tickets() -> None:

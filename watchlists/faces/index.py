@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -25,7 +26,7 @@ from watchlists.errors import (
     WrongDimensionError,
     WrongThresholdError,
 )
-from watchlists.faces.change import Change, Entry, Match, Memory, Selection, State, Tuning
+from watchlists.faces.change import NO_RUNNER_UP_MARGIN, Change, Entry, Match, Memory, Selection, State, Tuning
 from watchlists.faces.codes import ROUNDING, Codec, bounds
 from watchlists.faces.gallery import Gallery
 from watchlists.faces.ids import to_text
@@ -38,6 +39,8 @@ from watchlists.faces.upkeep import Upkeep
 _SURELY_UNIT = 1.9 * UNIT_TOLERANCE
 """How far from 1 the square of a length may be that needs no closer look."""
 _CLOSE_TIMEOUT_S = 30.0
+_FEW = 8
+"""So few templates near a probe are looked at one by one."""
 _FIRST = np.zeros(1, np.int64)
 
 
@@ -156,6 +159,9 @@ class FaceIndex:
             found = snapshot.reaching(plain[0], threshold)
             if not len(found.row):  # what most people a gate sees are: nobody it knows
                 return [None]
+            if len(found.row) <= _FEW and (alone := _only_answer(snapshot, found, threshold + margin)) is not None:
+                # All who come near are one subject, so far above that no rival can be within the margin.
+                return [self._match(alone, snapshot.open) if _may(admits, alone.subject) else None]
             return [self._answer(_Person(self._exact, snapshot, plain[0], found, threshold), margin, admits)]
         found = snapshot.reaching(np.concatenate(plain), threshold)
         answers = []
@@ -223,12 +229,9 @@ class FaceIndex:
         self._upkeep.close(_CLOSE_TIMEOUT_S)
 
     def _answer(self, person: _Person, margin: float, admits: Callable[[SubjectKey], bool] | None) -> Match | None:
-        def admitted(raw: bytes) -> bool:
-            return admits is None or admits(SubjectKey(to_text(raw)))
-
         while True:
             try:
-                answer = settle(person.threshold, margin, person.reaching, admitted, person.exactly)
+                answer = settle(person.threshold, margin, person.reaching, partial(_may, admits), person.exactly)
             except _GoneError:
                 # The store lost a template while this search went on: as if it had been erased before.
                 continue
@@ -254,6 +257,8 @@ class FaceIndex:
             raise WrongDimensionError(
                 f"probes are float32 (n, {self.dimension}) with n at least 1, not {probes.dtype} {probes.shape}"
             )
+        if len(probes) == 1 and abs(float(probes[0].dot(probes[0])) - 1) < ROUNDING and probes.flags.c_contiguous:
+            return probes
         squares = np.vecdot(probes, probes)
         if not all(abs(square - 1) < _SURELY_UNIT for square in squares.tolist()):
             check_vectors(probes)
@@ -294,6 +299,31 @@ class FaceIndex:
     def _check_open(self) -> None:
         if self._closed:
             raise IndexClosedError("this face index was closed: open another one")
+
+
+def _may(admits: Callable[[SubjectKey], bool] | None, subject: bytes) -> bool:
+    return admits is None or admits(SubjectKey(to_text(subject)))
+
+
+def _only_answer(snapshot: Snapshot, found: Found, least: float) -> Answer | None:
+    """The answer that ``settle`` comes to, where bounds show it at a glance; None where it has to look.
+
+    At a glance: whatever was found is of one subject, and surely reaches ``least``, threshold and margin together.
+    """
+    owner = b""
+    best = (-2.0, b"")
+    surely = -2.0
+    rows = zip(found.view.tolist(), found.row.tolist(), found.cosine.tolist(), found.angle.tolist(), strict=True)
+    for view, row, cosine, angle in rows:
+        subject, template = snapshot.ids_at(view, row)
+        if owner and subject != owner:
+            return None
+        owner = subject
+        low, high = bounds(cosine, angle) if angle else (cosine, cosine)
+        best, surely = max(best, ((low + high) / 2, template)), max(surely, low)
+    if surely < least:
+        return None
+    return Answer(owner, best[1], best[0], None, NO_RUNNER_UP_MARGIN, clear=True)
 
 
 class _GoneError(Exception):

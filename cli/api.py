@@ -81,7 +81,7 @@ def create_account(config: ConfigOption, name: NameOption, role: RoleOption = Ro
     loaded = load_config(config)
     prepare(loaded)
     if sys.stdin.isatty():
-        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+        password = typer.prompt("密码 / password", hide_input=True, confirmation_prompt=True)
     else:
         password = sys.stdin.readline(1000).rstrip("\n")
     with opened(loaded) as database:

@@ -26,6 +26,7 @@ from cli.desk import (
     moment,
     now,
     reading,
+    shown,
     tell,
     text_of,
     writing,
@@ -71,7 +72,13 @@ def show(subject: SubjectOption, config: ConfigOption, as_json: AsJson = False) 
     """Every consent a person was ever asked for, newest first."""
     with reading(config) as (_, db):
         rows = queries.consents_of(db, subject)
-    _tell_lines([describe_consent(row) for row in rows], [_line(row) for row in rows], as_json=as_json)
+        if not rows:
+            subjects.subject(db, subject)
+    _tell_lines(
+        [describe_consent(row) for row in rows],
+        [_line(row) for row in rows] or ["this person was never asked"],
+        as_json=as_json,
+    )
 
 
 @consent_app.command("notice")
@@ -134,6 +141,7 @@ def give(
     if not notice_shown:
         typer.echo(f"{words.zh}\n{words.en}", err=True)
         typer.confirm("本人（或监护人）已阅读并同意 / read and agreed by the person or guardian", abort=True, err=True)
+    at = now()
     with writing(config) as (_, db):
         row = ledger.do_grant_consent(
             db,
@@ -141,7 +149,7 @@ def give(
             words,
             channel=channel,
             given_by=GivenBy.GUARDIAN if guardian is not None else GivenBy.SELF,
-            now=now(),
+            now=at,
             guardian=guardian,
             evidence_ref=evidence_ref,
             expires_at=moment(until),
@@ -149,7 +157,9 @@ def give(
             by=CONSOLE,
             reopened=reopened,
         )
-    tell(describe_consent(row), f"consent {row.id} is {row.state}", as_json=as_json)
+    before = "" if row.granted_at == at else ", as it was: nothing was changed"
+    sentence = f"consent {row.id} is {row.state} until {shown(row.expires_at)}{before}"
+    tell(describe_consent(row), sentence, as_json=as_json)
 
 
 @consent_app.command("decline")
@@ -188,7 +198,7 @@ def withdraw(
 def suspend(
     subject: SubjectOption,
     config: ConfigOption,
-    reason: Annotated[SuspendReason, typer.Option("--reason")] = SuspendReason.SUBJECT_ASKED,
+    reason: Annotated[SuspendReason, typer.Option("--reason", help="Why it is paused.")] = SuspendReason.SUBJECT_ASKED,
     scope: ScopeOption = FACE_ACCESS,
     as_json: AsJson = False,
 ) -> None:
@@ -196,7 +206,7 @@ def suspend(
     with writing(config) as (_, db):
         row = _open_one(db, subject, scope, ConsentEvent.SUSPEND)
         ledger.do_suspend(db, row, reason, Act(now(), by=CONSOLE))
-    sentence = f"consent {row.id} is suspended until {text_of(row.deadline_at)}"
+    sentence = f"consent {row.id} is suspended until {shown(row.deadline_at)}; then its templates are erased"
     tell(describe_consent(row), sentence, as_json=as_json)
 
 
@@ -266,7 +276,7 @@ def receipts(
         )
         for row in rows
     ]
-    _tell_lines(rows, lines, as_json=as_json)
+    _tell_lines(rows, lines or ["no edge was asked: no consent has ended, or no edge was trusted yet"], as_json=as_json)
 
 
 @consent_app.command("check")
@@ -297,7 +307,7 @@ def due(config: ConfigOption, as_json: AsJson = False) -> None:
         following = _next_due(db)
     told = {"done": dict(done), "states": states, "next_at": text_of(following)}
     said = ", ".join(f"{number} {event}" for event, number in done.items()) or "nothing"
-    tell(told, f"done: {said}; next: {text_of(following) or 'nothing is dated'}", as_json=as_json)
+    tell(told, f"done: {said}; next: {shown(following) or 'nothing is dated'}", as_json=as_json)
 
 
 def describe_consent(row: ConsentRow) -> dict[str, Any]:
@@ -333,7 +343,7 @@ def _line(row: ConsentRow) -> str:
 def _tell_lines(rows: Sequence[dict[str, Any]], lines: Sequence[str], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
-    for line in () if as_json else lines or ["nothing is recorded"]:
+    for line in () if as_json else lines:
         typer.echo(line)
 
 
@@ -342,8 +352,14 @@ def _open_one(db: Session, subject: str, scope: Scope, event: ConsentEvent) -> C
     subjects.subject(db, subject)
     newest = queries.newest_consent(db, subject, scope)
     if newest is None or (event is ConsentEvent.WITHDRAW and queries.standing_consent(db, subject, scope) is None):
-        raise NoConsentError(f"there is no active consent to {event.value}")
+        raise NoConsentError(_why_not(scope, event))
     return ledger.check_consent(db, newest.id, event)
+
+
+def _why_not(scope: Scope, event: ConsentEvent) -> str:
+    if event is ConsentEvent.DECLINE:
+        return f"nobody asked this person for {scope.value} yet: show the notice first, with 'anju consent notice'"
+    return f"there is no active consent to {event.value} for {scope.value}; 'anju consent show' tells what there is"
 
 
 def _consents(db: Session, key: str) -> list[str]:
@@ -353,7 +369,7 @@ def _consents(db: Session, key: str) -> list[str]:
     try:
         return [queries.consent(db, key).id]
     except ConsentNotFoundError:
-        raise ConsentNotFoundError("no consent and nobody has that id; see 'anju consent show'") from None
+        raise ConsentNotFoundError("no consent and nobody has that id; see 'anju people list'") from None
 
 
 def _next_due(db: Session) -> datetime | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy.orm import Session
@@ -23,6 +24,7 @@ from core.service import opened, prepare
 
 CONSOLE = "console"
 """Who did it, in records: somebody with a shell on the core's machine."""
+_UNLIMITED = 10_000
 
 ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The estate's file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to standard output, for scripts.")]
@@ -79,7 +81,13 @@ def end(text: str) -> datetime:
 
 
 def text_of(moment: datetime | None) -> str | None:
+    """For scripts."""
     return moment.isoformat() if moment is not None else None
+
+
+def shown(moment: datetime | None) -> str:
+    """For people: to the minute, in this machine's time zone."""
+    return moment.astimezone().isoformat(sep=" ", timespec="minutes") if moment is not None else ""
 
 
 def tell(told: Mapping[str, Any], sentence: str, *, as_json: bool) -> None:
@@ -88,14 +96,35 @@ def tell(told: Mapping[str, Any], sentence: str, *, as_json: bool) -> None:
 
 
 def tell_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool) -> None:
-    """Answer with a table of ``columns``, or with everything in JSON."""
+    """Answer with a table of ``columns``, or with everything in JSON.
+
+    The first column is what a row is called by, whole in any terminal so that it can be copied: a table that is wider
+    than the terminal becomes a paragraph for each row.
+    """
     if as_json:
         typer.echo(json.dumps(rows, ensure_ascii=False, indent=1))
         return
-    table = Table(*columns)
-    for row in rows:
-        cells = (row[column] for column in columns)
-        table.add_row(
-            *(", ".join(cell) if isinstance(cell, list) else "" if cell is None else str(cell) for cell in cells)
-        )
-    Console().print(table)
+    headings = [column.replace("_", " ") for column in columns]
+    texts = [[_cell(row[column]) for column in columns] for row in rows]
+    table = Table(*headings, box=SIMPLE_HEAD, pad_edge=False)
+    for cells in texts:
+        table.add_row(*cells)
+    console = Console(highlight=False)
+    if console.measure(table, options=console.options.update(max_width=_UNLIMITED)).maximum <= console.width:
+        console.print(table)
+        return
+    for cells in texts:
+        said = (f"{heading}: {cell}" for heading, cell in zip(headings[1:], cells[1:], strict=True) if cell)
+        typer.echo(f"{cells[0]}\n  " + "; ".join(said))
+
+
+def _cell(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ", ".join(value)
+        case _:
+            return str(value)

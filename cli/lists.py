@@ -6,6 +6,7 @@ A case is nobody's alone: who asks, and each of the two who approve, signs in wi
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -43,7 +44,8 @@ AsOption = Annotated[
     typer.Option(
         "--as",
         metavar="ACCOUNT",
-        help="Your account; the password is asked for, or read from the file named by ANJU_PASSWORD_FILE.",
+        help="Your account; the password is asked for, or read from the file named by ANJU_PASSWORD_FILE, or from "
+        "standard input when that is no terminal.",
     ),
 ]
 CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="The case's id, from 'anju lists case list'.")]
@@ -72,7 +74,7 @@ def show(config: ConfigOption, as_json: AsJson = False) -> None:
 
 @case_app.command("request-person")
 def request_person(
-    name: Annotated[str, typer.Argument(help="Of the missing person, for the people at the desk.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Of the missing person, for the people at the desk.")],
     *,
     checkpoint: AtOption,
     reason: ReasonOption,
@@ -104,7 +106,7 @@ def request_person(
 
 @case_app.command("request-vehicle")
 def request_vehicle(
-    plate: Annotated[str, typer.Argument(help="Such as 京A12345.")],
+    plate: Annotated[str, typer.Argument(metavar="PLATE", help="Such as 京A12345.")],
     *,
     case_number: Annotated[str, typer.Option("--case-number", help="Of the authority's case.")],
     authority: Annotated[str, typer.Option("--authority", help="Who leads the case.")],
@@ -218,7 +220,7 @@ def list_templates(config: ConfigOption, as_json: AsJson = False) -> None:
 
 @template_app.command("release")
 def release(
-    template: Annotated[str, typer.Argument(metavar="TEMPLATE")],
+    template: Annotated[str, typer.Argument(metavar="TEMPLATE", help="Its id, from 'anju lists template list'.")],
     *,
     account: AsOption,
     config: ConfigOption,
@@ -250,6 +252,8 @@ def _signed_in(
 
 def _password(account: str) -> str:
     named = os.environ.get("ANJU_PASSWORD_FILE")
+    if named is None and not sys.stdin.isatty():
+        return sys.stdin.readline(1000).rstrip("\n")
     if named is None:
         asked: str = typer.prompt(f"密码 / password of {account}", hide_input=True, err=True)
         return asked

@@ -56,6 +56,9 @@ AtOption = Annotated[
 ]
 
 
+KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="As the list of them shows it.")]
+
+
 @people_app.callback()
 def people() -> None:
     """People, their passes and vehicles; and the edges that may hold faces. Consent: `anju consent`."""
@@ -68,11 +71,13 @@ class EnrolmentFailedError(CoreError):
 
 @people_app.command("add")
 def add(
-    name: Annotated[str, typer.Argument(help="For people at the desk; edges never see it.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="For people at the desk; edges never see it.")],
     *,
     checkpoint: AtOption,
     config: ConfigOption,
-    kind: Annotated[SubjectKind, typer.Option("--kind")] = SubjectKind.RESIDENT,
+    kind: Annotated[
+        SubjectKind, typer.Option("--kind", help="A missing person needs a case: 'anju lists case'.")
+    ] = SubjectKind.RESIDENT,
     key: KeyOption = None,
     valid_from: FromOption = None,
     valid_until: UntilOption = None,
@@ -110,7 +115,7 @@ def list_people(config: ConfigOption, as_json: AsJson = False) -> None:
 
 
 @people_app.command("remove")
-def remove(key: Annotated[str, typer.Argument()], config: ConfigOption, as_json: AsJson = False) -> None:
+def remove(key: KeyArgument, config: ConfigOption, as_json: AsJson = False) -> None:
     """Remove a person: consent ends, templates are erased everywhere, passes are revoked, the name is forgotten."""
     with writing(config) as (_, db):
         row = subjects.do_remove_subject(db, key, now())
@@ -182,7 +187,11 @@ def pass_issue(
 
 
 @pass_app.command("revoke")
-def pass_revoke(pass_id: Annotated[str, typer.Argument()], config: ConfigOption, as_json: AsJson = False) -> None:
+def pass_revoke(
+    pass_id: Annotated[str, typer.Argument(metavar="PASS", help="The pass's id.")],
+    config: ConfigOption,
+    as_json: AsJson = False,
+) -> None:
     """Take a pass back."""
     with writing(config) as (_, db):
         row = passes.do_revoke_pass(db, pass_id, now())
@@ -191,11 +200,13 @@ def pass_revoke(pass_id: Annotated[str, typer.Argument()], config: ConfigOption,
 
 @vehicle_app.command("add")
 def vehicle_add(
-    plate: Annotated[str, typer.Argument(help="Such as 京A12345.")],
+    plate: Annotated[str, typer.Argument(metavar="PLATE", help="Such as 京A12345.")],
     *,
     checkpoint: AtOption,
     config: ConfigOption,
-    kind: Annotated[VehicleKind, typer.Option("--kind")] = VehicleKind.RESIDENT,
+    kind: Annotated[
+        VehicleKind, typer.Option("--kind", help="A controlled one needs a case: 'anju lists case'.")
+    ] = VehicleKind.RESIDENT,
     key: KeyOption = None,
     valid_from: FromOption = None,
     valid_until: UntilOption = None,
@@ -228,7 +239,7 @@ def vehicle_list(config: ConfigOption, as_json: AsJson = False) -> None:
 
 
 @vehicle_app.command("remove")
-def vehicle_remove(key: Annotated[str, typer.Argument()], config: ConfigOption, as_json: AsJson = False) -> None:
+def vehicle_remove(key: KeyArgument, config: ConfigOption, as_json: AsJson = False) -> None:
     """Remove a vehicle."""
     with writing(config) as (_, db):
         vehicles.do_remove_vehicle(db, key, now())
@@ -258,7 +269,9 @@ def edge_list(config: ConfigOption, as_json: AsJson = False) -> None:
 @edge_app.command("approve")
 def edge_approve(
     edge_id: Annotated[str, typer.Argument(metavar="ID")],
-    fingerprint: Annotated[str, typer.Argument(help="As 'anju edge key' shows it on the edge itself.")],
+    fingerprint: Annotated[
+        str, typer.Argument(metavar="FINGERPRINT", help="As 'anju edge key' shows it on the edge itself.")
+    ],
     config: ConfigOption,
     as_json: AsJson = False,
 ) -> None:

@@ -278,7 +278,12 @@ class _Run:
 
 def _said(command: list[str]) -> str:
     """Standard output of a short command. Raises DemoError with what it complained about."""
-    done = subprocess.run(command, capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=START_TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise DemoError(
+            f"{' '.join(command[2:])}: no answer within {START_TIMEOUT_S:.0f} s; is this machine too busy?"
+        ) from None
     if done.returncode != 0:
         raise DemoError(f"{' '.join(command[2:])}: {done.stderr.strip()[-1000:]}")
     return done.stdout.strip()

@@ -62,11 +62,29 @@ def test_suspended_resumed_withdrawn_in_one_step_each(desk: ConsentDesk) -> None
     who = desk.person()
     desk.consent("give", who, "--notice-shown")
     assert desk.consent("suspend", who, "--reason", "security_incident")["state"] == "suspended"
-    assert "possible now: resume, withdraw, deadline" in desk.refusal("consent", "suspend", "--subject", who)
+    assert "possible now: resume, withdraw" in desk.refusal("consent", "suspend", "--subject", who)
     assert desk.consent("resume", who)["state"] == "active"
     assert desk.consent("withdraw", who, "--channel", "phone")["events"][-1]["channel"] == "phone"
     assert "no active consent" in desk.refusal("consent", "withdraw", "--subject", who)
     assert [one["state"] for one in desk.consent("show", who)] == ["withdrawn"]
+
+
+def test_who_was_never_asked_and_who_is_unknown_are_told_apart(desk: ConsentDesk) -> None:
+    who = desk.person()
+    assert desk.run("consent", "show", "--subject", who)[1] == "this person was never asked\n"
+    assert "'anju people list'" in desk.refusal("consent", "show", "--subject", "nobody")
+    assert "show the notice first" in desk.refusal("consent", "decline", "--subject", who)
+    assert "no edge was asked" in desk.run("consent", "receipts", desk.consent("give", who, "--notice-shown")["id"])[1]
+
+
+def test_giving_twice_says_that_nothing_was_changed(desk: ConsentDesk) -> None:
+    who = desk.person()
+    assert "nothing was changed" not in desk.run("consent", "give", "--subject", who, "--notice-shown")[1]
+    assert "nothing was changed" in desk.run("consent", "give", "--subject", who, "--notice-shown")[1]
+
+
+def test_a_key_can_be_copied_from_the_list_in_a_narrow_terminal(desk: ConsentDesk) -> None:
+    assert desk.person() in desk.run("people", "list")[1]
 
 
 def test_for_a_child_a_guardian_has_to_consent_and_say_who_they_are(desk: ConsentDesk) -> None:

@@ -25,7 +25,7 @@ class AskedTooSoonError(ConflictError):
     def __init__(self, until: datetime) -> None:
         super().__init__(
             f"the person declined; ask again from {until.date().isoformat()}, not earlier, unless they come by "
-            "themselves (then record it as reopened by the person)"
+            "themselves (then record it so: 'reopened', --reopened)"
         )
         self.until = until
 

@@ -35,7 +35,8 @@ def check_consent(db: Session, consent_id: str, event: ConsentEvent) -> ConsentR
     row = find_consent(db, consent_id, lock=True)
     state = ConsentState(row.state)
     if state in OVER:
-        raise ConsentEndedError(f"the consent was ended at {row.ended_at.isoformat() if row.ended_at else 'some time'}")
+        when = row.ended_at.isoformat(sep=" ", timespec="minutes") if row.ended_at else "some time"
+        raise ConsentEndedError(f"the consent ended at {when} and never stands again; who agrees anew gets a new one")
     next_state(state, event)
     return row
 
@@ -105,7 +106,7 @@ def do_grant(
     subject, scope = check_person(db, consent.subject), Scope(consent.scope)
     guardian = check_giver(subject, scope, given_by, guardian, act.at)
     if scope is Scope.FACE_MISSING_PERSON and expires_at is None:
-        raise InvalidError("a consent to look for somebody needs an end: give 'expires_at'")
+        raise InvalidError("a consent to look for somebody needs an end: give 'expires_at' (--until)")
     if scope is Scope.FACE_SITE_SERVER and standing_consent(db, consent.subject) is None:
         raise ConflictError("the server has nothing to keep: consent to face.access comes first, by an act of its own")
     if expires_at is not None and expires_at <= act.at:

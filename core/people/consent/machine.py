@@ -92,12 +92,18 @@ ENDED = frozenset({_S.SUPERSEDED, _S.WITHDRAWN, _S.EXPIRED})
 OVER = ENDED | {_S.PURGED}
 
 
+BY_ITSELF = frozenset(
+    {_E.EXPIRE_OFFER, _E.SUBJECT_LEFT, _E.EXPIRE, _E.PURPOSE_CHANGE, _E.TURN14, _E.DEADLINE, _E.PURGE}
+)
+"""Events that follow from something else; nobody at the desk causes them by asking for them."""
+
+
 class IllegalTransitionError(ConflictError):
     """The consent is in a state in which this can't happen."""
 
     def __init__(self, state: ConsentState, event: ConsentEvent) -> None:
-        can = ", ".join(one.value for one in possible(state)) or "nothing"
-        super().__init__(f"a consent that is '{state.value}' can't take '{event.value}'; possible now: {can}")
+        can = ", ".join(one.value for one in possible(state) if one not in BY_ITSELF) or "nothing"
+        super().__init__(f"the consent is '{state.value}': '{event.value}' can't happen; possible now: {can}")
         self.state, self.event = state, event
 
 

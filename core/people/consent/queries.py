@@ -19,7 +19,7 @@ def consent(db: Session, consent_id: str, *, lock: bool = False) -> ConsentRow:
     """The consent with that id. Raises ConsentNotFoundError."""
     row = db.get(ConsentRow, consent_id, with_for_update=lock or None, populate_existing=lock)
     if row is None:
-        raise ConsentNotFoundError("there is no such consent")
+        raise ConsentNotFoundError("there is no consent with that id; 'anju consent show' tells a person's")
     return row
 
 

@@ -12,7 +12,7 @@ from core.cases.machine import APPROVALS_NEEDED, CaseEndedError, CaseEvent, Case
 from core.contract.ids import new_id
 from core.contract.plates import parse_plate
 from core.errors import ConflictError, InvalidError, NotFoundError
-from core.lists.changes import ChangeOp, note_change
+from core.lists.changes import ChangeOp, lock_edges, note_change
 from core.lists.places import edges_at, kinds_of
 from core.people.consent.queries import STANDING_VALUES, active_consent
 from core.people.consent.words import Scope
@@ -273,11 +273,11 @@ def _tell_edges(db: Session, row: CaseRow, now: datetime) -> None:
         note_change(db, edges, ChangeOp.PUT_VEHICLE, row.vehicle, now=now)
         return
     assert row.subject is not None
+    columns = select(SealedTemplateRow.template_id, SealedTemplateRow.edge_id)
+    held = db.execute(columns.where(SealedTemplateRow.subject == row.subject).order_by(*columns.selected_columns)).all()
+    lock_edges(db, edges | {edge_id for _, edge_id in held})  # all of them, in one order, before one of them
     note_change(db, edges, ChangeOp.PUT_SUBJECT, row.subject, now=now)
-    held = select(SealedTemplateRow.template_id, SealedTemplateRow.edge_id).where(
-        SealedTemplateRow.subject == row.subject
-    )
-    for template_id, edge_id in db.execute(held.order_by(SealedTemplateRow.template_id, SealedTemplateRow.edge_id)):
+    for template_id, edge_id in held:
         note_change(db, [edge_id], ChangeOp.PUT_TEMPLATE, template_id, now=now)
 
 

@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 from core.contract.ids import UUID_PATTERN
 from core.contract.vocabulary import SubjectKind
 from core.errors import ConflictError, InvalidError, NotFoundError
-from core.lists.changes import ChangeOp, all_edges, note_change
+from core.lists.changes import ChangeOp, all_edges, lock_edges, note_change
 from core.lists.places import edges_at, unknown_checkpoints
 from core.lists.recipients import forget_at
 from core.people.consent.endings import end_consents_of
 from core.people.consent.guardians import check_age
-from core.storage.schema import PassRow, SealedTemplateRow, SubjectRow
+from core.storage.schema import PassRow, SealedTemplateRow, SubjectRow, TemplateLockRow
 
 MAX_CHECKPOINTS = 1000
 
@@ -44,7 +44,7 @@ def subject(db: Session, key: str, *, lock: bool = False) -> SubjectRow:
     """The person with that key who is still there. Raises SubjectNotFoundError."""
     row = db.get(SubjectRow, key, with_for_update=lock or None, populate_existing=lock)
     if row is None or row.removed_at is not None:
-        raise SubjectNotFoundError("nobody has that key; add the person first")
+        raise SubjectNotFoundError("nobody has that key; 'anju people list' shows who is there")
     return row
 
 
@@ -73,7 +73,7 @@ def do_put_subject(
     if kind is SubjectKind.MISSING:
         raise InvalidError("a missing person needs a case: see 'anju lists case request-person'")
     if kind is SubjectKind.VISITOR and valid_until is None:
-        raise InvalidError("a visitor needs 'valid_until': when does the visit end?")
+        raise InvalidError("a visitor needs an end, 'valid_until' (--until): when does the visit end?")
     scope = check_scope(db, checkpoints)
     check_window(valid_from, valid_until)
     row = db.get(SubjectRow, key, with_for_update=True, populate_existing=True)
@@ -95,11 +95,20 @@ def do_put_subject(
     row.name, row.turns_14_on = name, turns_14_on
     row.kind, row.checkpoints, row.valid_from, row.valid_until = told
     db.flush()
+    _tell_edges(db, key, lost, edges_at(db, scope), now)
+    return row
+
+
+def _tell_edges(db: Session, key: str, lost: set[str], there: set[str], now: datetime) -> None:
+    """The person may no longer pass at ``lost`` edges, and may at those ``there``."""
+    lock_edges(db, lost | there)  # all of them, in one order, before one of them
     for edge in lost:
         forget_at(db, edge, key)
+    # An edge keeps locks for a person who comes back, and would not hear of a release meanwhile.
+    for suspended in db.scalars(select(TemplateLockRow.template_id).where(TemplateLockRow.subject == key)).all():
+        note_change(db, lost, ChangeOp.ERASE_TEMPLATE, suspended, now=now)
     note_change(db, lost, ChangeOp.REMOVE_SUBJECT, key, now=now)
-    note_change(db, edges_at(db, scope), ChangeOp.PUT_SUBJECT, key, now=now)
-    return row
+    note_change(db, there, ChangeOp.PUT_SUBJECT, key, now=now)
 
 
 def do_put_sought(
@@ -134,7 +143,7 @@ def do_remove_subject(db: Session, key: str, now: datetime) -> SubjectRow:
     """
     row = db.get(SubjectRow, key, with_for_update=True, populate_existing=True)
     if row is None:
-        raise SubjectNotFoundError("nobody has that key")
+        raise SubjectNotFoundError("nobody has that key; 'anju people list' shows who is there")
     if row.removed_at is not None:
         return row
     row.removed_at, row.name = now, ""

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from core.contract.plates import parse_plate
 from core.contract.vocabulary import VehicleKind
 from core.errors import ConflictError, InvalidError, NotFoundError
-from core.lists.changes import ChangeOp, all_edges, note_change
+from core.lists.changes import ChangeOp, all_edges, lock_edges, note_change
 from core.lists.places import edges_at
 from core.people.plates import PlateKeeper, PlateUnreadableError
 from core.people.subjects import SoughtError, check_key, check_scope, check_window
@@ -84,7 +84,7 @@ def do_put_vehicle(
     if kind is VehicleKind.CONTROLLED:
         raise InvalidError("a controlled vehicle needs a case: see 'anju lists case request-vehicle'")
     if kind is VehicleKind.VISITOR and valid_until is None:
-        raise InvalidError("a visitor's vehicle needs 'valid_until': when does the visit end?")
+        raise InvalidError("a visitor's vehicle needs an end, 'valid_until' (--until): when does the visit end?")
     parsed = parse_plate(plate)
     if parsed is None:
         raise InvalidError(
@@ -113,8 +113,10 @@ def do_put_vehicle(
     plates.keep(row, parsed.text)
     _, row.kind, row.checkpoints, row.valid_from, row.valid_until = wanted
     db.flush()
+    there = edges_at(db, scope)
+    lock_edges(db, lost | there)  # all of them, in one order, before one of them
     note_change(db, lost, ChangeOp.REMOVE_VEHICLE, key, now=now)
-    note_change(db, edges_at(db, scope), ChangeOp.PUT_VEHICLE, key, now=now)
+    note_change(db, there, ChangeOp.PUT_VEHICLE, key, now=now)
     return row
 
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 
+import pytest
 from sqlalchemy import select
 
 from core.contract.config import EstateConfig
 from core.contract.ids import new_id
 from core.ingest.arrivals import read
 from core.ingest.batch import Rulebook, commit_batch
+from core.lists.changes import lock_edges
 from core.lists.sync_places import do_sync_places
 from core.people.consent.ledger import check_withdraw, do_withdraw_consent
 from core.people.passes import do_issue_pass, do_revoke_pass
 from core.people.subjects import do_put_subject, do_remove_subject
+from core.people.vehicles import do_put_vehicle
 from core.storage.database import Database
 from core.storage.schema import PassRow, SealedTemplateRow
-from tests.core.estates import NOW, EdgeKey, consenting_person, enrol, event, give_ticket, sealed_template
+from tests.core.estates import NOW, PLATES, EdgeKey, consenting_person, enrol, event, give_ticket, sealed_template
 from tests.core.people.test_people import LATER, SIGNING_KEY
 
 _HEAD_START_S = 0.5
@@ -92,6 +95,46 @@ def test_a_withdrawal_and_a_batch_of_templates_never_block_each_other_for_good(
         do_withdraw_consent(db, consent, "desk-1", NOW)
     second.is_done()
     assert edges_with_templates(trusting_database) == [(stays[0], "edge-1")]
+
+
+@pytest.mark.parametrize("what", ["person", "vehicle"])
+def test_who_moves_and_a_withdrawal_never_block_each_other_for_good(what: str, known_database: Database) -> None:
+    """Moving from the second edge to the first: told in that order, but locked in the order everybody locks them."""
+    key = new_id()
+
+    def put(checkpoint: str) -> None:
+        where = [checkpoint]
+        with known_database.writing() as db:
+            if what == "person":
+                do_put_subject(
+                    db,
+                    key,
+                    name="王小明",
+                    kind="resident",
+                    checkpoints=where,
+                    valid_from=NOW,
+                    valid_until=None,
+                    now=NOW,
+                )
+            else:
+                do_put_vehicle(
+                    db,
+                    key,
+                    plate="京A12345",
+                    kind="resident",
+                    checkpoints=where,
+                    valid_from=NOW,
+                    valid_until=None,
+                    plates=PLATES,
+                    now=NOW,
+                )
+
+    put("back")
+    with known_database.writing() as ending:
+        lock_edges(ending, ["edge-1"])
+        second = Meanwhile(lambda: put("gate"))
+        lock_edges(ending, ["edge-1", "edge-2"])
+    second.is_done()
 
 
 def test_two_processes_that_start_together_both_start(database: Database, config: EstateConfig) -> None:

@@ -44,7 +44,7 @@ from core.people.vehicles import (
     list_vehicles,
 )
 from core.storage.database import Database
-from core.storage.schema import ListChangeRow, SealedTemplateRow, SubjectRow
+from core.storage.schema import ListChangeRow, SealedTemplateRow, SubjectRow, TemplateLockRow
 from tests.core.estates import NOW, PLATES, EdgeKey, consenting_person, edge_state, enrol, key, sealed_template
 
 SIGNING_KEY = Ed25519PrivateKey.from_private_bytes(b"k" * 32)
@@ -97,6 +97,27 @@ def test_moving_to_other_checkpoints_removes_at_the_old_edge_and_puts_at_the_new
     assert told(trusting_database, "edge-2")[-1] == ("put_subject", who)
     with trusting_database.reading() as db:
         assert [row.edge_id for row in db.scalars(select(SealedTemplateRow))] == ["edge-2"]
+
+
+def test_an_edge_a_person_leaves_forgets_what_was_suspended_there(
+    trusting_database: Database, edge_keys: dict[str, EdgeKey]
+) -> None:
+    """Released elsewhere and sealed again for it later, the template would be locked there and nowhere else."""
+    who, consent = consenting_person(trusting_database, "gate", "back")
+    template = sealed_template(who, consent, edge_keys)
+    with trusting_database.writing() as db:
+        enrol(db, template)
+        db.add(
+            TemplateLockRow(
+                template_id=template.template_id, subject=who, consent_id=consent, reason="disputed", at=NOW
+            )
+        )
+        put(db, who, "back")
+    assert told(trusting_database, "edge-1")[-2:] == [
+        ("erase_template", template.template_id),
+        ("remove_subject", who),
+    ]
+    assert told(trusting_database, "edge-2")[-1] == ("put_subject", who)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import sys
 import tempfile
 import threading
 import time
@@ -43,6 +44,7 @@ from benchmarks.report import Row, against_limit, against_peer, write
 from benchmarks.timing import medians_ms
 from core.contract.consent import vouch
 from core.contract.ids import ConsentId, SubjectKey, TemplateId, new_id
+from edge.worker import SWITCH_S
 from watchlists.faces.change import Change, Match, Selection
 from watchlists.faces.ids import to_bytes, to_text
 from watchlists.faces.index import ExactVectors, FaceIndex
@@ -98,6 +100,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a tenth of the templates and of the probes")
     quick = parser.parse_args().quick
     faiss.omp_set_num_threads(1)
+    sys.setswitchinterval(SWITCH_S)  # as an edge does
     sizes = QUICK if quick else FULL
     rows: list[Row | dict[str, Any]] = []
     for size in sizes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -57,6 +58,9 @@ _TICK_S = 0.2
 _CAMERAS_EVERY_S = 1.0
 _DROPPED_EVERY_S = 10.0
 _STOP_S = 2.5
+SWITCH_S = 0.0005
+"""How long a thread may go on computing in Python while another could go on. Python's own 5 ms would be seen at a
+gate: every search and every model comes back from C code and waits its turn."""
 
 
 class EdgeWorker:
@@ -154,6 +158,7 @@ class EdgeWorker:
         wanted = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: wanted.set())
+        sys.setswitchinterval(SWITCH_S)
         self.start()
         try:
             wanted.wait()

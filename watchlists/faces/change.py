@@ -120,7 +120,7 @@ class Tuning:
     fresh_rows: int = 1024
     segment_rows: int = 1 << 20
     load_rows: int = 1 << 16
-    first_look: int = 64
+    first_look: int = 32
     fan_out: int = 4
     dead_share: float = 0.2
     overlooked: float = 1e-9

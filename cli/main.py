@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
-from cli.output import FAILED, known_failure, tell_failure
+from cli.output import FAILED, in_words, known_failure, tell_failure
 
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("cli.demo", "demo", "Run all of Anju on this machine, with drawn streams, and show it in a browser."),
@@ -95,8 +95,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         app(given, prog_name="anju")
     except Exception as error:  # the outermost place: what nobody has words for goes on as a traceback
-        if not known_failure(error):
+        told = in_words(error)
+        if not known_failure(told):
             raise
-        tell_failure(error, as_json="--json" in given)
+        tell_failure(told, as_json="--json" in given)
         sys.exit(FAILED)
     sys.exit(0)

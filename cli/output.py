@@ -12,6 +12,7 @@ FAILED = 1
 
 KNOWN = {
     "api.accounts": ("AccountError",),
+    "cli.output": ("DatabaseUnreachableError",),
     "api.pages.render": ("MissingVendorError",),
     "core.contract.config_file": ("ConfigError",),
     "core.contract.signed": ("ClaimError",),
@@ -32,6 +33,23 @@ KNOWN = {
     "watchlists.store.errors": ("StoreError",),
 }
 """Failures whose text says what, where and what to do. By name: looked up only where their module was loaded."""
+
+
+class DatabaseUnreachableError(Exception):
+    """No connection to the estate's database."""
+
+
+def in_words(error: Exception) -> Exception:
+    """The error itself, or one with words for people where a library's own says nothing about what to do."""
+    sqlalchemy = sys.modules.get("sqlalchemy.exc")
+    # Without a statement it failed while connecting; with one it is a bug, or a disk that is full.
+    if sqlalchemy is None or not isinstance(error, sqlalchemy.OperationalError) or error.statement is not None:
+        return error
+    said = str(error.orig).strip().partition("\n")[0]
+    return DatabaseUnreachableError(
+        f"the estate's database can't be reached: {said}; is its server running, and 'database' in the estate's file "
+        "right ('anju config check')?"
+    )
 
 
 def counted(number: int, what: str) -> str:

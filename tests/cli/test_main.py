@@ -31,6 +31,18 @@ def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(f"\n  {name} " in shown for name in COMMANDS)
 
 
+def test_a_database_that_is_away_is_a_sentence_without_the_password(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "estate.yaml"
+    url = "postgresql+psycopg://anju:hush@127.0.0.1:1/anju"
+    config.write_text(EXAMPLE.read_text(encoding="utf-8").replace("sqlite:///anju.db", url), encoding="utf-8")
+    assert run("people", "list", "-c", str(config)) == 1
+    told = capsys.readouterr().err
+    assert "the estate's database can't be reached" in told
+    assert "hush" not in told
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(name, "--help") == 0

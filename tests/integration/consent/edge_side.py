@@ -40,9 +40,10 @@ from tests.integration.consent.clock import Clock
 from tests.integration.consent.core_side import ESTATE, FACE_CHECKPOINTS
 from watchlists.faces.ids import to_text
 from watchlists.store.rows import OF_TEMPLATE
-from watchlists.thresholds import SFACE
+from watchlists.thresholds import Calibration
 
-MODEL, DIMENSION = ModelId("sface@0ba9fbfa01b5"), 128
+MODEL, DIMENSION = ModelId("toy@000000000000"), 32
+CALIBRATION = Calibration(identify=((10, 0.95), (100, 0.95)), verify=0.95)
 FRESH_FOR = timedelta(hours=24)
 _UNBOUNDED_PAGES = 2**30
 _folders = count(1)
@@ -104,7 +105,7 @@ class Edge:
             core_public_key=self._core_key,
             model=MODEL,
             dimension=DIMENSION,
-            calibration=SFACE,
+            calibration=CALIBRATION,
             margin=0.0,
             fresh_for=FRESH_FOR,
             reseal=Resealer(self.outbox, Counters(), self._clock),

@@ -26,6 +26,8 @@ class Witness:
         self._house = house
         self._proved: set[tuple[str, str]] = set()
         """(consent, edge): the core accepted that edge's signed receipt for the erasure."""
+        self._receipts: set[tuple[str, str, str]] = set()
+        """(consent, edge, receipt) that have been looked at."""
         self._hidden_since: dict[str, datetime] = {}
         self._hidden_at: dict[tuple[str, str], int] = {}
         """(template, edge) to the list number from which on that edge can't find it."""
@@ -75,9 +77,10 @@ class Witness:
 
     def _confirmations_are_true(self) -> None:
         for row in self._house.core.confirmed():
-            if (row.consent_id, row.edge_id) in self._proved:
-                continue
             assert row.receipt is not None
+            if (row.consent_id, row.edge_id, row.receipt) in self._receipts:
+                continue
+            self._receipts.add((row.consent_id, row.edge_id, row.receipt))
             signature = ListReceiptV1.model_validate_json(row.receipt).signature_base64
             held = self._house.edges[row.edge_id].held_when_signed[str(signature)]
             assert row.consent_id not in held, f"{row.edge_id} confirmed an erasure and held a template of it"

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from core.contract.ids import new_id
 from core.errors import ConflictError, NotFoundError
 from core.lists.changes import ChangeOp, note_change
-from core.storage.schema import DisputeRow, PassageRow, SealedTemplateRow, TemplateLockRow
+from core.storage.schema import ConsentRow, DisputeRow, PassageRow, SealedTemplateRow, SubjectRow, TemplateLockRow
 
 DISPUTED = "disputed"
 _BY_FACE = frozenset({"face", "qr_face"})
@@ -49,6 +49,8 @@ def do_dispute_passage(db: Session, passage_id: str, by: str, rule: DisputeRule,
         raise NotFoundError("there is no such passage: not arrived yet, or past its retention")
     if passage.subject is None or passage.credential not in _BY_FACE:
         raise NothingToDisputeError("nobody was recognised by their face in this passage")
+    # Before anything is counted or told: two guards, or one and a template on its way to another edge, take turns.
+    db.get(SubjectRow, passage.subject, with_for_update=True)
     row = DisputeRow(
         id=new_id(), passage_id=passage_id, subject=passage.subject, template_id=passage.template_id, by=by, at=now
     )
@@ -83,7 +85,10 @@ def _disputes(db: Session, template_id: str, since: datetime) -> int:
 
 
 def _suspend(db: Session, template_id: str, now: datetime) -> None:
-    held = db.scalars(select(SealedTemplateRow).where(SealedTemplateRow.template_id == template_id)).first()
+    of_template = select(SealedTemplateRow).where(SealedTemplateRow.template_id == template_id)
+    resting_on = of_template.with_only_columns(SealedTemplateRow.consent_id)
+    db.execute(select(ConsentRow.id).where(ConsentRow.id.in_(resting_on)).with_for_update()).all()
+    held = db.scalars(of_template).first()  # unless the consent ended while its lock was waited for
     if held is None or db.get(TemplateLockRow, template_id) is not None:
         return
     db.add(

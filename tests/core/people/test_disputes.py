@@ -18,6 +18,7 @@ from core.people.disputes import (
     do_release_template,
     suspended_templates,
 )
+from core.people.enrolment import NotStoredReason, do_store_template
 from core.storage.database import Database
 from core.storage.schema import DisputeRow, ListChangeRow, PassageRow
 from tests.core.estates import NOW, EdgeKey, consenting_person, enrol, sealed_template
@@ -137,3 +138,45 @@ def test_where_nobody_was_recognised_there_is_nothing_to_dispute(
 def test_a_passage_nobody_knows_cant_be_disputed(trusting_database: Database) -> None:
     with trusting_database.writing() as db, pytest.raises(NotFoundError, match="no such passage"):
         do_dispute_passage(db, new_id(), "guard", RULE, NOW)
+
+
+def test_two_guards_at_once_count_as_two(trusting_database: Database, enrolled: tuple[str, str]) -> None:
+    who, template = enrolled
+    with trusting_database.writing() as db:
+        dispute(db, who, template)
+        seen = [passed(db, who, template) for _ in range(2)]
+
+    def say(passage: str) -> None:
+        with trusting_database.writing() as db:
+            do_dispute_passage(db, passage, "guard-2", RULE, NOW)
+
+    with trusting_database.writing() as first:
+        do_dispute_passage(first, seen[0], "guard-1", RULE, NOW)
+        second = Meanwhile(lambda: say(seen[1]))
+    second.is_done()
+    with trusting_database.reading() as db:
+        assert [row.template_id for row in suspended_templates(db)] == [template]
+
+
+def test_a_template_that_reaches_another_edge_while_it_is_suspended_is_not_found_there(
+    trusting_database: Database, edge_keys: dict[str, EdgeKey]
+) -> None:
+    who, consent = consenting_person(trusting_database, "gate", "back")
+    here = sealed_template(who, consent, {"edge-1": edge_keys["edge-1"]})
+    there = sealed_template(who, consent, {"edge-2": edge_keys["edge-2"]}, template_id=here.template_id)
+    with trusting_database.writing() as db:
+        enrol(db, here)
+        seen = [passed(db, who, here.template_id) for _ in range(3)]
+        for one in seen[:2]:
+            do_dispute_passage(db, one, "guard", RULE, NOW)
+    refused = []
+
+    def seal_again() -> None:
+        with trusting_database.writing() as db:
+            refused.append(do_store_template(db, there, "edge-1", NOW).refused)
+
+    with trusting_database.writing() as db:
+        do_dispute_passage(db, seen[2], "guard", RULE, NOW)
+        second = Meanwhile(seal_again)
+    second.is_done()
+    assert refused == [NotStoredReason.LOCKED]

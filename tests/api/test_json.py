@@ -209,8 +209,8 @@ def test_of_two_who_enter_one_plate_at_once_the_second_is_told_so(admin: Client,
 
 def test_a_pass_is_the_same_text_each_time_until_it_is_revoked(admin: Client, served: Served) -> None:
     window = {"valid_from": now().isoformat(), "valid_until": (now() + timedelta(hours=2)).isoformat()}
-    visitor = person(kind="visitor")
-    assert admin.put(f"/api/v1/subjects/{(subject := key())}", json=visitor).status_code == 422
+    subject, visitor = key(), person(kind="visitor")
+    assert admin.put(f"/api/v1/subjects/{subject}", json=visitor).status_code == 422
     assert admin.put(f"/api/v1/subjects/{subject}", json=visitor | window).status_code == 200
     path = f"/api/v1/passes/{(pass_id := key())}"
     first = admin.put(path, json={"subject": subject} | window)

@@ -15,14 +15,14 @@ from tests.core.estates import estate_tree
 
 
 class Desk:
-    """Somebody at the core's machine."""
+    """Somebody, or a script, at the core's machine."""
 
     def __init__(self, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.config = config
         self._capsys = capsys
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit code, standard output, standard error of `anju ...`."""
+        """Exit code, standard output, standard error."""
         self._capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             main([*arguments, "--config", str(self.config)])
@@ -32,14 +32,20 @@ class Desk:
         return ended.value.code, told.out, told.err
 
     def json(self, *arguments: str) -> Any:
+        """What a script gets of a command that succeeds."""
         code, out, err = self.run(*arguments, "--json")
         assert code == 0, (out, err)
         return json.loads(out)
 
     def refusal(self, *arguments: str) -> str:
+        """Why it could not be done: a sentence for a person and the same for a script, code 1 both times."""
         code, out, err = self.run(*arguments)
         assert (code, out) == (1, "")
-        return err
+        assert err.startswith("anju: ")
+        code, out, err = self.run(*arguments, "--json")
+        assert (code, err) == (1, "")
+        message: str = json.loads(out)["error"]["message"]
+        return message
 
 
 def set_up(folder: Path) -> Path:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,43 +16,10 @@ from api.permissions import Role
 from cli.main import main
 from core.contract.config_file import load_config
 from core.service import opened
+from tests.cli.desk import Desk
 from tests.core.estates import estate_tree
 
 PASSWORD = "a quiet bamboo grove"
-
-
-class Console:
-    """A person, or a script, at the core's machine."""
-
-    def __init__(self, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self._config = config
-        self._capsys = capsys
-
-    def run(self, *arguments: str) -> tuple[int, str, str]:
-        """Exit code, standard output, standard error."""
-        self._capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([*arguments, "--config", str(self._config)])
-        told = self._capsys.readouterr()
-        assert isinstance(ended.value.code, int)
-        assert "Traceback" not in told.err
-        return ended.value.code, told.out, told.err
-
-    def json(self, *arguments: str) -> Any:
-        """What a script gets of a command that succeeds."""
-        code, out, err = self.run(*arguments, "--json")
-        assert code == 0, (out, err)
-        return json.loads(out)
-
-    def refusal(self, *arguments: str) -> str:
-        """Why it could not be done: a sentence for a person and the same for a script, code 1 both times."""
-        code, out, err = self.run(*arguments)
-        assert (code, out) == (1, "")
-        assert err.startswith("anju: ")
-        code, out, err = self.run(*arguments, "--json")
-        assert (code, err) == (1, "")
-        message: str = json.loads(out)["error"]["message"]
-        return message
 
 
 @pytest.fixture
@@ -64,8 +30,8 @@ def config(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def console(config: Path, capsys: pytest.CaptureFixture[str]) -> Console:
-    return Console(config, capsys)
+def console(config: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
+    return Desk(config, capsys)
 
 
 def holder(config: Path, token: str) -> SignedIn | None:
@@ -73,7 +39,7 @@ def holder(config: Path, token: str) -> SignedIn | None:
         return find_session(db, token, datetime.now(UTC), by_cookie=False)
 
 
-def test_a_token_opens_the_api_until_it_is_taken_back(console: Console, config: Path) -> None:
+def test_a_token_opens_the_api_until_it_is_taken_back(console: Desk, config: Path) -> None:
     code, out, err = console.run("api", "token", "create", "--name", "gate-house")
     assert (code, err) == (0, "")
     first = out.strip()
@@ -88,7 +54,7 @@ def test_a_token_opens_the_api_until_it_is_taken_back(console: Console, config: 
     assert console.run("api", "token", "revoke", "--name", "gate-house")[:2] == (0, "0 taken back\n")
 
 
-def test_a_token_for_an_odd_name_or_too_long_a_life_is_refused(console: Console) -> None:
+def test_a_token_for_an_odd_name_or_too_long_a_life_is_refused(console: Desk) -> None:
     code, _, err = console.run("api", "token", "create", "--name", "Gate House")
     assert (code, err.startswith("anju: ")) == (1, True)
     assert console.run("api", "token", "create", "--name", "gate-house", "--days", "4000")[0] == 2
@@ -96,7 +62,7 @@ def test_a_token_for_an_odd_name_or_too_long_a_life_is_refused(console: Console)
 
 
 def test_an_account_is_made_with_a_password_that_is_never_an_argument(
-    console: Console, config: Path, monkeypatch: pytest.MonkeyPatch
+    console: Desk, config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{PASSWORD}\n"))
     assert console.run("api", "account", "create", "--name", "desk-1")[:2] == (
@@ -119,7 +85,7 @@ def test_a_process_without_an_estate_is_called_wrongly(capsys: pytest.CaptureFix
         assert "--config" in capsys.readouterr().err
 
 
-def test_an_edge_shows_the_same_fingerprint_every_time_and_an_unknown_one_none(console: Console) -> None:
+def test_an_edge_shows_the_same_fingerprint_every_time_and_an_unknown_one_none(console: Desk) -> None:
     first = console.run("edge", "key", "--id", "edge-1")
     assert (first[0], len(first[1].strip())) == (0, 16)
     assert console.run("edge", "key", "--id", "edge-1") == first
@@ -129,7 +95,7 @@ def test_an_edge_shows_the_same_fingerprint_every_time_and_an_unknown_one_none(c
     assert "edge-9" in err
 
 
-def test_a_person_is_added_consents_and_withdraws(console: Console) -> None:
+def test_a_person_is_added_consents_and_withdraws(console: Desk) -> None:
     who = console.json("people", "add", "王小明", "--checkpoint", "gate", "--checkpoint", "door")["key"]
     assert "no active consent" in console.refusal("consent", "withdraw", "--subject", who)
     guardian = ("--guardian", "file-2026-17", "--relation", "parent", "--guardian-evidence", "household_register")
@@ -143,7 +109,7 @@ def test_a_person_is_added_consents_and_withdraws(console: Console) -> None:
     assert "removed" in console.refusal("people", "add", "王小明", "--checkpoint", "gate", "--key", who)
 
 
-def test_a_vehicle_is_entered_once_and_removed(console: Console) -> None:
+def test_a_vehicle_is_entered_once_and_removed(console: Desk) -> None:
     entered = console.json("people", "vehicle", "add", "粤b·d12345", "--checkpoint", "lane")
     assert entered["plate"] == "粤BD12345"
     assert "another vehicle" in console.refusal("people", "vehicle", "add", "粤BD12345", "--checkpoint", "lane")

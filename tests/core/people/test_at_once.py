@@ -90,9 +90,9 @@ def test_a_withdrawal_and_a_batch_of_templates_never_block_each_other_for_good(
             commit_batch(db, reads, Rulebook.of(config), NOW)
 
     with trusting_database.writing() as db:
-        consent = check_withdraw(db, withdraws[1])
+        ending = check_withdraw(db, withdraws[1])
         second = Meanwhile(ingest)
-        do_withdraw_consent(db, consent, "desk-1", NOW)
+        do_withdraw_consent(db, ending, "desk-1", NOW)
     second.is_done()
     assert edges_with_templates(trusting_database) == [(stays[0], "edge-1")]
 

@@ -33,7 +33,7 @@ from core.people.consent.machine import ConsentEvent
 from core.people.consent.transitions import Act
 from core.people.consent.words import Channel, GivenBy, GuardianEvidence, Relation, Scope, SuspendReason
 from core.people.disputes import DisputeRule, do_dispute_passage, do_release_template
-from core.people.edges import do_approve_edge
+from core.people.edges import do_approve_edge, is_trusted
 from core.people.enrolment import issue_ticket
 from core.people.notices import Notice, current_notice
 from core.people.subjects import do_put_subject, do_remove_subject, subject
@@ -309,9 +309,10 @@ class House:
         """A resident who consents and is enrolled at an edge of theirs; nobody has told the edges yet."""
         person = self.add_person(checkpoints)
         self.grant(person)
-        edges = [one for one in EDGES if self.core.edge_row(one).approved_key_base64 is not None]
-        here = [one for one in edges if set(FACE_CHECKPOINTS[one]) & set(checkpoints)]
-        if not here:  # only the annex, which nobody has approved yet
+        trusted = [one for one in EDGES if is_trusted(self.core.edge_row(one))]
+        here = [one for one in trusted if set(FACE_CHECKPOINTS[one]) & set(checkpoints)]
+        if not here:  # only where no edge is approved
+            self.approve("edge-1")
             self.move(person, ["gate"])
         return self.enrolled(person, (here or ["edge-1"])[0])
 

@@ -38,12 +38,12 @@ def _try(make_shelf: MakeShelf, sequences: int) -> None:
     )
 
 
-@pytest.mark.timeout(0 if SEQUENCES else 300)
+@pytest.mark.timeout(0 if SEQUENCES else 600)
 def test_no_sequence_leaves_a_template_without_consent_or_finds_an_erased_person(on_sqlite: MakeShelf) -> None:
     _try(on_sqlite, 10)
 
 
 @pytest.mark.integration
-@pytest.mark.timeout(0 if SEQUENCES else 300)
+@pytest.mark.timeout(0 if SEQUENCES else 600)
 def test_no_sequence_does_on_postgres_either(on_postgres: MakeShelf) -> None:
-    _try(on_postgres, 3)
+    _try(on_postgres, 2)

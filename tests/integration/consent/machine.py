@@ -67,7 +67,8 @@ class Estate(RuleBasedStateMachine):
             self.house.close()
 
     def _all_is_well_in_the_end(self) -> None:
-        assert settle_fully(self.house, self.witness) == []
+        complaints = settle_fully(self.house, self.witness)
+        assert not complaints, complaints
         assert self.witness.vectors_in_files() == []
 
     @invariant()

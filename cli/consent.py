@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from enum import StrEnum
@@ -263,20 +263,22 @@ def receipts(
                 "asked_at": text_of(one.asked_at),
                 "confirmed_at": text_of(one.confirmed_at),
                 "receipt": one.receipt,
+                "written_off_by": one.written_off_by,
+                "written_off_reason": one.written_off_reason,
             }
             for consent in _consents(db, key)
             for one in queries.erasures_of(db, consent)
         ]
-    lines = [
-        f"{row['consent']}  edge {row['edge']} "
-        + (
-            f"confirmed at {row['confirmed_at']}"
-            if row["confirmed_at"]
-            else f"has not confirmed; asked {row['asked_at']}"
-        )
-        for row in rows
-    ]
+    lines = [f"{row['consent']}  edge {row['edge']} {_proof(row)}" for row in rows]
     _tell_lines(rows, lines or ["no edge was asked: no consent has ended, or no edge was trusted yet"], as_json=as_json)
+
+
+def _proof(row: Mapping[str, str | None]) -> str:
+    if row["written_off_by"]:
+        return f"was written off by {row['written_off_by']} at {row['confirmed_at']}: {row['written_off_reason']}"
+    if row["confirmed_at"]:
+        return f"confirmed at {row['confirmed_at']}"
+    return f"has not confirmed; asked {row['asked_at']}"
 
 
 @consent_app.command("check")

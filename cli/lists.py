@@ -5,28 +5,21 @@ A case is nobody's alone: who asks, and each of the two who approve, signs in wi
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from sqlalchemy.orm import Session
 
-from api import accounts
-from api.permissions import Permission, explain, may
-from cli.desk import AsJson, ConfigOption, end, now, reading, tell, tell_table, text_of, writing
+from api.permissions import Permission
+from cli.desk import AsJson, ConfigOption, end, now, reading, tell, tell_table, text_of
 from cli.logs import log_warnings
+from cli.signin import AsOption, signed_in
 from core.cases import cases
-from core.contract.config_file import LoadedConfig, load_config
 from core.contract.ids import new_id
-from core.errors import CoreError, InvalidError
 from core.lists.overview import list_sizes
 from core.people import disputes
-from core.service import opened, plate_keeper, prepare
+from core.service import plate_keeper
 from core.storage.schema import CaseRow
 
 lists_app = typer.Typer(name="lists", no_args_is_help=True)
@@ -39,23 +32,10 @@ template_app = typer.Typer(name="template", no_args_is_help=True, help="Template
 lists_app.add_typer(case_app)
 lists_app.add_typer(template_app)
 
-AsOption = Annotated[
-    str,
-    typer.Option(
-        "--as",
-        metavar="ACCOUNT",
-        help="Your account; the password is asked for, or read from the file named by ANJU_PASSWORD_FILE, or from "
-        "standard input when that is no terminal.",
-    ),
-]
 CaseArgument = Annotated[str, typer.Argument(metavar="CASE", help="The case's id, from 'anju lists case list'.")]
 AtOption = Annotated[list[str], typer.Option("--checkpoint", metavar="ID", help="Where to look; repeat for several.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why, 1 to 500 characters.")]
 EndOption = Annotated[str, typer.Option("--until", metavar="TIME", help="ISO 8601 with offset, at most 90 days away.")]
-
-
-class NotPermittedError(CoreError):
-    """This account may not do that, or its password is wrong."""
 
 
 @lists_app.callback()
@@ -87,7 +67,7 @@ def request_person(
 
     Only gates where people step up to be identified look; two other people have to approve.
     """
-    with _signed_in(config, account) as (_, db):
+    with signed_in(config, account, Permission.CASES) as (_, db):
         row = cases.do_request_missing_person(
             db,
             new_id(),
@@ -118,7 +98,7 @@ def request_vehicle(
     as_json: AsJson = False,
 ) -> None:
     """Ask for a vehicle to be looked for, on an authority's case: opens nothing; two others have to approve."""
-    with _signed_in(config, account) as (loaded, db):
+    with signed_in(config, account, Permission.CASES) as (loaded, db):
         row = cases.do_request_controlled_vehicle(
             db,
             new_id(),
@@ -139,7 +119,7 @@ def request_vehicle(
 @case_app.command("show")
 def show_case(case_id: CaseArgument, *, account: AsOption, config: ConfigOption, as_json: AsJson = False) -> None:
     """Who or what is sought, why and where: for those who approve cases, to read first."""
-    with _signed_in(config, account) as (loaded, db):
+    with signed_in(config, account, Permission.CASES) as (loaded, db):
         row = cases.case(db, case_id)
         told = _case(db, row) | {"sought": cases.sought(db, row, plate_keeper(loaded))}
     where = ", ".join(told["checkpoints"])
@@ -155,7 +135,7 @@ def show_case(case_id: CaseArgument, *, account: AsOption, config: ConfigOption,
 @case_app.command("approve")
 def approve(case_id: CaseArgument, *, account: AsOption, config: ConfigOption, as_json: AsJson = False) -> None:
     """Approve a case; with the second approval the edges start to look."""
-    with _signed_in(config, account) as (_, db):
+    with signed_in(config, account, Permission.CASES) as (_, db):
         row = cases.do_approve_case(db, case_id, account, now())
         told = _case(db, row)
     tell(told, f"case {row.id} is {row.state}, approved by {', '.join(told['approved_by'])}", as_json=as_json)
@@ -164,7 +144,7 @@ def approve(case_id: CaseArgument, *, account: AsOption, config: ConfigOption, a
 @case_app.command("close")
 def close(case_id: CaseArgument, *, account: AsOption, config: ConfigOption, as_json: AsJson = False) -> None:
     """Nobody looks any more: the template, the sightings and the name are deleted."""
-    with _signed_in(config, account) as (_, db):
+    with signed_in(config, account, Permission.CASES) as (_, db):
         row = cases.do_close_case(db, case_id, account, now())
         told = _case(db, row)
     tell(told, f"case {row.id} is closed; every edge erases what it has", as_json=as_json)
@@ -185,7 +165,7 @@ def list_cases(
 @case_app.command("sightings")
 def case_sightings(case_id: CaseArgument, *, account: AsOption, config: ConfigOption, as_json: AsJson = False) -> None:
     """Where and when who is sought was seen, newest first; for those who handle cases."""
-    with _signed_in(config, account) as (_, db):
+    with signed_in(config, account, Permission.CASES) as (_, db):
         cases.case(db, case_id)
         rows = [{"checkpoint": row.checkpoint, "at": text_of(row.occurred_at)} for row in cases.sightings(db, case_id)]
     tell_table(rows, ("checkpoint", "at"), as_json=as_json)
@@ -200,7 +180,7 @@ def dispute(
     as_json: AsJson = False,
 ) -> None:
     """Say that this was not the person recognised. A template disputed too often is suspended by itself."""
-    with _signed_in(config, account, Permission.DISPUTE) as (loaded, db):
+    with signed_in(config, account, Permission.DISPUTE) as (loaded, db):
         core = loaded.config.core
         rule = disputes.DisputeRule(core.disputes_suspend_after, timedelta(days=core.disputes_within_days))
         row = disputes.do_dispute_passage(db, passage, account, rule, now())
@@ -227,40 +207,9 @@ def release(
     as_json: AsJson = False,
 ) -> None:
     """The disputes were looked at and the template is good: it is searched again."""
-    with _signed_in(config, account, Permission.PEOPLE_WRITE) as (_, db):
+    with signed_in(config, account, Permission.PEOPLE_WRITE) as (_, db):
         disputes.do_release_template(db, template, now())
     tell({"template": template, "released": True}, "searched again", as_json=as_json)
-
-
-@contextmanager
-def _signed_in(
-    config: Path, account: str, permission: Permission = Permission.CASES
-) -> Iterator[tuple[LoadedConfig, Session]]:
-    """A writing session, once the account's password was right and it may do this. Raises NotPermittedError."""
-    loaded = load_config(config)
-    prepare(loaded)
-    password = _password(account)
-    with opened(loaded) as database:
-        role = accounts.role_of(database, account, password)
-    if role is None:
-        raise NotPermittedError("wrong account or password; 'anju api account' makes accounts")
-    if not may(role, permission):
-        raise NotPermittedError(explain(role, permission))
-    with writing(config) as (_, db):
-        yield loaded, db
-
-
-def _password(account: str) -> str:
-    named = os.environ.get("ANJU_PASSWORD_FILE")
-    if named is None and not sys.stdin.isatty():
-        return sys.stdin.readline(1000).rstrip("\n")
-    if named is None:
-        asked: str = typer.prompt(f"密码 / password of {account}", hide_input=True, err=True)
-        return asked
-    try:
-        return Path(named).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise InvalidError(f"ANJU_PASSWORD_FILE {named}: {error.strerror}") from None
 
 
 def _case(db: Session, row: CaseRow) -> dict[str, Any]:

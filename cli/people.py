@@ -13,6 +13,7 @@ import httpx
 import typer
 from sqlalchemy.orm import Session
 
+from api.permissions import Permission
 from cli.desk import (
     AsJson,
     ConfigOption,
@@ -29,11 +30,13 @@ from cli.desk import (
     writing,
 )
 from cli.logs import log_warnings
+from cli.output import counted
+from cli.signin import AsOption, signed_in
 from core.contract.ids import new_id
 from core.contract.vocabulary import SubjectKind, VehicleKind
 from core.errors import ConflictError, CoreError, InvalidError
 from core.keys import load_or_create_signing_key
-from core.lists.erasures import unconfirmed
+from core.lists.erasures import check_write_off, do_write_off_edge, unconfirmed
 from core.lists.places import face_edges_at
 from core.people import edges, enrolment, passes, subjects, vehicles
 from core.people.consent.queries import newest_consent
@@ -264,6 +267,27 @@ def edge_list(config: ConfigOption, as_json: AsJson = False) -> None:
         "list_problem",
     )
     tell_table(rows, columns, as_json=as_json)
+
+
+@edge_app.command("write-off")
+def edge_write_off(
+    edge_id: Annotated[str, typer.Argument(metavar="ID")],
+    *,
+    reason: Annotated[str, typer.Option("--reason", help="What became of its storage: destroyed, wiped, by whom.")],
+    account: AsOption,
+    config: ConfigOption,
+    as_json: AsJson = False,
+) -> None:
+    """Settle what an edge that never comes back owes, on your word: its storage is destroyed. It is trusted no more."""
+    with signed_in(config, account, Permission.EDGES_APPROVE) as (_, db):
+        row = check_write_off(db, edge_id, reason)
+        owed = do_write_off_edge(db, row, by=account, reason=reason, now=now())
+    told = {"id": edge_id, "settled": owed, "by": account}
+    tell(
+        told,
+        f"edge {edge_id} is written off; {counted(owed, 'proof')} of erasure settled on your word",
+        as_json=as_json,
+    )
 
 
 @edge_app.command("approve")

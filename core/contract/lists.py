@@ -239,6 +239,8 @@ class ListReceiptV1(Message):
     erased: Annotated[tuple[ConsentId, ...], Field(max_length=1000)] = ()
     problem: Annotated[str, Field(max_length=300)] | None = None
     wants_snapshot: bool = False
+    folded: bool = True
+    """False while what was erased may still stand in the log of the edge's database: then nothing is proved yet."""
     signature_base64: Signature | None = None
 
 

@@ -55,8 +55,8 @@ def do_note_receipt(db: Session, receipt: ListReceiptV1, now: datetime) -> EdgeR
         edge.list_acked = receipt.version
         if receipt.wants_snapshot:
             do_ask_for_snapshot(edge)
-        if signed and receipt.version >= edge.list_floor:
-            _confirm(db, receipt, now)
+        if signed and receipt.folded and receipt.version >= edge.list_floor:
+            _confirm(db, receipt, edge, now)
     db.flush()
     return edge
 
@@ -85,11 +85,13 @@ def check_receipt(db: Session, receipt: ListReceiptV1) -> bool:
     return True
 
 
-def _confirm(db: Session, receipt: ListReceiptV1, now: datetime) -> None:
+def _confirm(db: Session, receipt: ListReceiptV1, edge: EdgeRow, now: datetime) -> None:
+    key = ErasureRow.signing_key_base64
     proven = (
         ErasureRow.edge_id == receipt.edge,
         ErasureRow.number <= receipt.version,
         ErasureRow.confirmed_at.is_(None),
+        key.is_(None) | (key == edge.approved_signing_key_base64),
     )
     if db.scalar(select(ErasureRow.consent_id).where(*proven).limit(1)) is None:
         return

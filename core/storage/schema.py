@@ -259,9 +259,14 @@ class ErasureRow(Base):
     number: Mapped[int] = mapped_column(BigInteger)
     """Of the list change that says so: a signed receipt of this version or a higher one confirms."""
     asked_at: Mapped[datetime]
+    signing_key_base64: Mapped[str | None] = mapped_column(String(64))
+    """Whose receipt it takes: a new box under the same id proves nothing about the old one. Empty: any approved one."""
     confirmed_at: Mapped[datetime | None]
     receipt: Mapped[str | None] = mapped_column(Text)
     """The receipt as it was signed, JSON: what proves the erasure to others."""
+    written_off_by: Mapped[str | None] = mapped_column(String(64))
+    """Who said, instead of a receipt, that the edge's storage is destroyed."""
+    written_off_reason: Mapped[str | None] = mapped_column(String(300))
     __table_args__ = (Index("erasures_open", "edge_id", "confirmed_at"),)
 
 

@@ -411,6 +411,7 @@ class ListMirror:
             templates=self._kept,
             digest=self._memory.tally.text,
             erased=self._store.put_after_end(),
+            folded=not self._unfolded,
             problem=(problem or self._problems() or "")[:300] or None,
             wants_snapshot=self._doubt is Doubt.DIFFERS or self._memory.damaged > 0,
         )

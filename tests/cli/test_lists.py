@@ -142,3 +142,11 @@ def test_a_guard_disputes_a_passage(desk: Desk, passage_of: Callable[[str | None
     assert "no such passage" in desk.refusal("lists", "dispute", new_id(), "--as", "guard")
     assert desk.json("lists", "template", "list") == []
     assert "no template of that id" in desk.refusal("lists", "template", "release", new_id(), "--as", "li")
+
+
+def test_an_edge_is_written_off_by_name_with_a_reason(desk: Desk) -> None:
+    write_off = ("people", "edge", "write-off", "edge-1", "--reason", "烧毁，两人在场")
+    assert "may not 'edges_approve'" in desk.refusal(*write_off, "--as", "guard")
+    assert "what became of its storage" in desk.refusal(*write_off, "--reason", " ", "--as", "li")
+    assert "no edge has that id" in desk.refusal(*write_off[:3], "edge-9", *write_off[4:], "--as", "li")
+    assert desk.json(*write_off, "--as", "li") == {"id": "edge-1", "settled": 0, "by": "li"}

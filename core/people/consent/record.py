@@ -87,6 +87,9 @@ class ErasureProof(Message):
     asked_at: Instant
     confirmed_at: Instant | None
     receipt: str | None
+    written_off_by: str | None = None
+    """Who said, instead of a receipt, that the edge's storage is destroyed."""
+    written_off_reason: str | None = None
 
 
 class EvidencePack(Message):
@@ -137,6 +140,8 @@ def evidence_pack(row: ConsentRow, erasures: Sequence[ErasureRow], estate: Estat
             asked_at=one.asked_at,
             confirmed_at=one.confirmed_at,
             receipt=one.receipt,
+            written_off_by=one.written_off_by,
+            written_off_reason=one.written_off_reason,
         )
         for one in erasures
     )

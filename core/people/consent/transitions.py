@@ -70,15 +70,20 @@ def do_erase(db: Session, consent: ConsentRow, now: datetime) -> None:
     db.execute(delete(TemplateLockRow).where(TemplateLockRow.consent_id == consent.id))
     db.execute(delete(SealedTemplateRow).where(SealedTemplateRow.consent_id == consent.id))
     numbers = note_change(db, all_edges(db), ChangeOp.ERASE_TEMPLATES, consent.subject, consent.id, now=now)
-    trusted = select(EdgeRow.id).where(EdgeRow.id.in_(numbers), EdgeRow.approved_key_base64.is_not(None))
+    trusted = select(EdgeRow).where(EdgeRow.id.in_(numbers), EdgeRow.approved_key_base64.is_not(None))
     asked = {row.edge_id: row for row in db.scalars(select(ErasureRow).where(ErasureRow.consent_id == consent.id))}
-    for edge in sorted(db.scalars(trusted)):
-        row = asked.get(edge)
+    for edge in db.scalars(trusted.order_by(EdgeRow.id)).all():
+        row = asked.get(edge.id)
         if row is None:
-            row = ErasureRow(consent_id=consent.id, edge_id=edge, subject=consent.subject)
+            row = ErasureRow(
+                consent_id=consent.id,
+                edge_id=edge.id,
+                subject=consent.subject,
+                signing_key_base64=edge.approved_signing_key_base64,
+            )
             db.add(row)
         if row.confirmed_at is None:
-            row.number, row.asked_at = numbers[edge], now
+            row.number, row.asked_at = numbers[edge.id], now
     db.flush()
 
 

@@ -12,12 +12,19 @@ from sqlalchemy import delete, select
 from core.contract.config import EstateConfig
 from core.contract.lists import ListReceiptV1
 from core.contract.topics import Channel, topic
-from core.errors import NotFoundError
+from core.errors import ConflictError, InvalidError, NotFoundError
 from core.ingest.control import ControlDesk
-from core.lists.erasures import unconfirmed
+from core.lists.erasures import check_write_off, do_write_off_edge, unconfirmed
 from core.lists.receipts import ReceiptRefusedError, check_receipt, do_note_receipt
 from core.people.consent.ledger import check_withdraw, do_withdraw_consent
-from core.people.edges import approved_fingerprint, do_approve_edge, edge, pending_fingerprint, shown_fingerprint
+from core.people.edges import (
+    approved_fingerprint,
+    do_approve_edge,
+    edge,
+    is_trusted,
+    pending_fingerprint,
+    shown_fingerprint,
+)
 from core.storage.database import Database
 from core.storage.schema import ConsentRow, DeadLetterRow, ErasureRow, ListChangeRow
 from tests.core.estates import NOW, consenting_person, enrol, sealed_template
@@ -177,7 +184,72 @@ def test_a_new_signing_key_proves_something_once_both_keys_were_compared_again(l
         assert pending_fingerprint(edge(db, "edge-1")) is None
     line.connect(one)
     line.settle()
-    assert owed(line.database) == {}, "its list came whole, and it signed for it"
+    assert owed(line.database) == {"edge-1": 1}, "who signs now may be another box: it proves nothing about the first"
+    again = withdraw_anew(line)
+    line.settle()
+    assert owed(line.database) == {"edge-1": 1}, "what is asked of this box it proves"
+    with line.database.writing() as db:
+        settled = do_write_off_edge(
+            db, check_write_off(db, "edge-1", "burnt"), by="desk-1", reason="burnt, seen by two", now=LATER
+        )
+        assert settled == 1
+        assert is_trusted(edge(db, "edge-1")), "the new box stays"
+    assert owed(line.database) == {}
+    with line.database.reading() as db:
+        for consent in (withdrawn, again):
+            assert db.get_one(ConsentRow, consent).state == "purged"
+        proofs = {row.consent_id: row for row in db.scalars(select(ErasureRow).where(ErasureRow.edge_id == "edge-1"))}
+    assert (proofs[withdrawn].written_off_by, proofs[withdrawn].receipt) == ("desk-1", None)
+    assert proofs[again].receipt is not None
+
+
+def withdraw_anew(line: Line) -> str:
+    who, consent = consenting_person(line.database, "gate", "back", name="李")
+    with line.database.writing() as db:
+        enrol(db, sealed_template(who, consent, {name: one.key for name, one in line.edges.items()}))
+    line.settle()
+    with line.database.writing() as db:
+        do_withdraw_consent(db, check_withdraw(db, consent), "desk-1", NOW)
+    return consent
+
+
+def test_an_edge_that_never_comes_back_is_written_off_by_name_and_trusted_no_more(line: Line, withdrawn: str) -> None:
+    line.relay.edge_went_offline("edge-2")
+    line.settle()
+    assert owed(line.database) == {"edge-2": 1}
+    with line.database.writing() as db:
+        row = edge(db, "edge-2")
+        row.online = True
+        with pytest.raises(ConflictError, match="connected"):
+            check_write_off(db, "edge-2", "burnt")
+        row.online = False
+        with pytest.raises(InvalidError, match="what became of its storage"):
+            check_write_off(db, "edge-2", " ")
+        assert do_write_off_edge(db, check_write_off(db, "edge-2", "x"), by="li", reason="shredded", now=LATER) == 1
+        assert not is_trusted(edge(db, "edge-2"))
+        assert db.get_one(ConsentRow, withdrawn).state == "purged"
+    withdraw_anew_at_one(line)
+    line.settle()
+    assert owed(line.database) == {}, "who is trusted no more is asked nothing"
+
+
+def withdraw_anew_at_one(line: Line) -> None:
+    who, consent = consenting_person(line.database, "gate", name="赵")
+    with line.database.writing() as db:
+        enrol(db, sealed_template(who, consent, {"edge-1": line.edge.key}))
+    line.settle()
+    with line.database.writing() as db:
+        do_withdraw_consent(db, check_withdraw(db, consent), "desk-1", NOW)
+
+
+def test_while_its_log_may_hold_what_was_erased_an_edge_proves_nothing(line: Line, withdrawn: str) -> None:
+    (message,) = (found for found in line.sends() if found.edge == "edge-1")
+    one = line.edge
+    one.hear(message)
+    note(line.database, one.signed(one.receipt().model_copy(update={"folded": False})))
+    assert owed(line.database)["edge-1"] == 1
+    note(line.database, one.receipt())
+    assert "edge-1" not in owed(line.database)
 
 
 def test_approving_a_signing_key_brings_the_proof_of_what_was_erased_before(line: Line, withdrawn: str) -> None:

@@ -17,6 +17,7 @@ from core.cases.cases import do_approve_case, do_close_case, do_request_missing_
 from core.contract.events import PassageV1
 from core.contract.ids import CameraId, CheckpointId, PassageId, SubjectKey, TemplateId, new_id
 from core.contract.vocabulary import Credential, Direction, Reason, SubjectKind, Verdict
+from core.lists.erasures import do_write_off_edge, owed_by_an_earlier_box
 from core.people.consent.endings import do_supersede
 from core.people.consent.guardians import Guardian
 from core.people.consent.ledger import (
@@ -34,6 +35,7 @@ from core.people.consent.transitions import Act
 from core.people.consent.words import Channel, GivenBy, GuardianEvidence, Relation, Scope, SuspendReason
 from core.people.disputes import DisputeRule, do_dispute_passage, do_release_template
 from core.people.edges import do_approve_edge, is_trusted
+from core.people.edges import edge as find_edge
 from core.people.enrolment import issue_ticket
 from core.people.notices import Notice, current_notice
 from core.people.subjects import do_put_subject, do_remove_subject, subject
@@ -180,6 +182,13 @@ class House:
         self.core.hear(self.bus.take(-1))
         with self.core.database.writing() as db:
             do_approve_edge(db, name, edge.fingerprint, self.clock())
+
+    def write_off_earlier_box(self, name: str) -> None:
+        """Somebody says that the box whose keys are gone is destroyed, if it owes anything."""
+        with self.core.database.writing() as db:
+            row = find_edge(db, name, lock=True)
+            if owed_by_an_earlier_box(db, row):
+                do_write_off_edge(db, row, by="manager", reason="its disk was shredded", now=self.clock())
 
     # -- people
 

@@ -77,6 +77,9 @@ class Witness:
 
     def _confirmations_are_true(self) -> None:
         for row in self._house.core.confirmed():
+            if row.written_off_by is not None:
+                assert row.receipt is None, "somebody's word passes for a proof"
+                continue
             assert row.receipt is not None
             if (row.consent_id, row.edge_id, row.receipt) in self._receipts:
                 continue
@@ -195,6 +198,7 @@ def settle_fully(house: House, witness: Witness, most_rounds: int = 60) -> list[
         edge.connect()
         if house.core.edge_row(name).approved_key_base64 is not None:
             house.approve(name)
+            house.write_off_earlier_box(name)
     complaints = ["nothing was looked at"]
     for at in range(most_rounds):
         house.clock.pass_by(timedelta(seconds=steps_s[at % len(steps_s)]))

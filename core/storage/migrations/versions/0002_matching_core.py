@@ -80,8 +80,11 @@ def _erasures() -> None:
         sa.Column("subject", sa.String(length=36), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
         sa.Column("asked_at", _TIME, nullable=False),
+        sa.Column("signing_key_base64", sa.String(length=64), nullable=True),
         sa.Column("confirmed_at", _TIME, nullable=True),
         sa.Column("receipt", sa.Text(), nullable=True),
+        sa.Column("written_off_by", sa.String(length=64), nullable=True),
+        sa.Column("written_off_reason", sa.String(length=300), nullable=True),
     )
     op.create_index("erasures_open", "erasures", ["edge_id", "confirmed_at"])
     op.create_index("ix_erasures_subject", "erasures", ["subject"])

@@ -6,6 +6,9 @@ BENCHMARKS := models edge faces plates thresholds store latency
 # tests with models out.
 ANJU_ACCEPT_LICENCE ?= clp-det
 
+# Tests that want the machine to themselves: real brokers, streams, a browser, the whole of Anju. The others share it.
+ALONE := demo or browser or integration
+
 .DEFAULT_GOAL := help
 .PHONY: help setup system-packages demo test lint types arrows bench check clean lock
 
@@ -28,7 +31,12 @@ demo: setup
 test: export ANJU_ACCEPT_LICENCE := $(ANJU_ACCEPT_LICENCE)
 test: system-packages
 	@scripts/setup.sh
+ifeq ($(strip $(ARGS)),)
+	@$(BIN)/python -m pytest -n auto --dist loadscope -m "not ($(ALONE))"
+	@$(BIN)/python -m pytest -m "$(ALONE)"
+else
 	@$(BIN)/python -m pytest $(ARGS)
+endif
 
 lint: setup
 	@$(BIN)/ruff check .

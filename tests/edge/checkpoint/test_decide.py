@@ -14,15 +14,18 @@ from hypothesis import strategies as st
 
 from core.contract.config import Door, FaceGate, Name, PlateLane
 from core.contract.events import PlateReading
-from core.contract.ids import CameraId, CheckpointId, PassId, SubjectKey, TemplateId, VehicleKey, new_id
+from core.contract.ids import CameraId, CheckpointId, PassId, SubjectKey, TemplateId, VehicleKey
 from core.contract.signed import QrPass
 from core.contract.vocabulary import Credential, PlateColour, Reason, Ring, Verdict
 from edge.checkpoint.decide import MIN_MARGIN, Decision, decide
 from edge.evidence import Evidence, FaceEvidence, FaceMatch, PassEvidence, PlateEvidence
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
-ANNA, PASS, CAR = SubjectKey(new_id()), PassId(new_id()), VehicleKey(new_id())
-TEMPLATE = TemplateId(new_id())
+# Fixed, for they stand in the names of tests.
+ANNA = SubjectKey("01900000-0000-7000-8000-00000000000a")
+PASS = PassId("01900000-0000-7000-8000-00000000000b")
+CAR = VehicleKey("01900000-0000-7000-8000-00000000000c")
+TEMPLATE = TemplateId("01900000-0000-7000-8000-00000000000d")
 ZONE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
 NAME = Name(zh="门", en="Gate")
 GATE = FaceGate(id=CheckpointId("gate"), name=NAME, camera=CameraId("cam"), ring=Ring.PERIMETER, zone=ZONE)

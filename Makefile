@@ -32,7 +32,7 @@ test: export ANJU_ACCEPT_LICENCE := $(ANJU_ACCEPT_LICENCE)
 test: system-packages
 	@scripts/setup.sh
 ifeq ($(strip $(ARGS)),)
-	@$(BIN)/python -m pytest -n auto --dist loadscope -m "not ($(ALONE))"
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope -m "not ($(ALONE))"
 	@$(BIN)/python -m pytest -m "$(ALONE)"
 else
 	@$(BIN)/python -m pytest $(ARGS)

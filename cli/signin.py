@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 
 from api import accounts
 from api.permissions import Permission, explain, may
-from cli.desk import writing
 from core.contract.config_file import LoadedConfig, load_config
 from core.errors import CoreError, InvalidError
 from core.service import opened, prepare
@@ -42,12 +41,12 @@ def signed_in(config: Path, account: str, permission: Permission) -> Iterator[tu
     password = _password(account)
     with opened(loaded) as database:
         role = accounts.role_of(database, account, password)
-    if role is None:
-        raise NotPermittedError("wrong account or password; 'anju api account' makes accounts")
-    if not may(role, permission):
-        raise NotPermittedError(explain(role, permission))
-    with writing(config) as (_, db):
-        yield loaded, db
+        if role is None:
+            raise NotPermittedError("wrong account or password; 'anju api account' makes accounts")
+        if not may(role, permission):
+            raise NotPermittedError(explain(role, permission))
+        with database.writing() as db:
+            yield loaded, db
 
 
 def _password(account: str) -> str:

@@ -57,9 +57,9 @@ def prepare(loaded: LoadedConfig) -> None:
             do_note_restored(db, numbers.read())
         numbers.begin()
         replay_tombstones(database, tombstone_journal(loaded), datetime.now(UTC))
-    with opened(loaded) as database, database.writing() as db:
-        changed = do_sync_places(db, loaded.config)
-        do_seal_plates(db, plate_keeper(loaded))
+        with database.writing() as db:
+            changed = do_sync_places(db, loaded.config)
+            do_seal_plates(db, plate_keeper(loaded))
     if changed:
         log.info("lists.told_anew", edges=sorted(changed))
 

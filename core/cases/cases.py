@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, exists, func, or_, select
+from sqlalchemy import delete, exists, or_, select
 from sqlalchemy.orm import Session
 
 from core.cases.machine import APPROVALS_NEEDED, CaseEndedError, CaseEvent, CaseKind, CaseState, after
@@ -231,14 +231,6 @@ def do_note_sighting(
     db.add(SightingRow(id=sighting_id, case_id=found.id, checkpoint=checkpoint, occurred_at=at))
     db.flush()
     return True
-
-
-def count_open(db: Session) -> dict[CaseKind, int]:
-    """Open cases by kind."""
-    rows = db.execute(
-        select(CaseRow.kind, func.count()).where(CaseRow.state == CaseState.OPEN.value).group_by(CaseRow.kind)
-    )
-    return {CaseKind(kind): number for kind, number in rows}
 
 
 def _standing(db: Session, case_id: str) -> CaseRow | None:

@@ -35,8 +35,6 @@ PassId = NewType("PassId", UuidText)
 CommandId = NewType("CommandId", UuidText)
 AlertId = NewType("AlertId", UuidText)
 SnapshotId = NewType("SnapshotId", UuidText)
-CaseId = NewType("CaseId", UuidText)
-DisputeId = NewType("DisputeId", UuidText)
 SightingId = NewType("SightingId", UuidText)
 
 

@@ -6,7 +6,6 @@ Only here do the core's words become proofs of consent.
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar, final
 
@@ -111,8 +110,3 @@ class ListOpener:
             ) from None
         except ValidationError:
             raise ListRefusedError("the list has a form this edge does not know: upgrade the edge") from None
-
-
-def in_order(parts: Sequence[Said]) -> Said:
-    """The parts of a snapshot, in their order, as one."""
-    return Said(0, tuple(change for part in parts for change in part.changes))

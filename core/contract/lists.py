@@ -244,5 +244,4 @@ class ListReceiptV1(Message):
     signature_base64: Signature | None = None
 
 
-CHANGES: TypeAdapter[Change] = TypeAdapter(Change)
 LIST_MESSAGES: TypeAdapter[ListMessage] = TypeAdapter(ListMessage)

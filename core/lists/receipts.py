@@ -42,8 +42,6 @@ def do_note_receipt(db: Session, receipt: ListReceiptV1, now: datetime) -> EdgeR
     edge = db.get(EdgeRow, receipt.edge, with_for_update=True, populate_existing=True)
     assert edge is not None
     edge.list_acked_at, edge.list_problem = now, receipt.problem
-    if signed:
-        edge.list_digest = receipt.digest
     if receipt.version > edge.list_head:
         if receipt.version > MAX_JUMP_TO:
             raise ReceiptRefusedError(f"edge '{receipt.edge}' speaks of a list number that nobody can have given")

@@ -73,8 +73,6 @@ class EdgeRow(Base):
     signing_key_base64: Mapped[str | None] = mapped_column(String(64))
     approved_signing_key_base64: Mapped[str | None] = mapped_column(String(64))
     """Ed25519: only a receipt signed with it confirms an erasure."""
-    list_digest: Mapped[str | None] = mapped_column(String(64))
-    """Of the templates the edge held, as its last signed receipt says."""
     list_floor: Mapped[int] = mapped_column(BigInteger, default=0)
     """Changes up to this number are no longer kept: an edge below it gets a snapshot."""
 

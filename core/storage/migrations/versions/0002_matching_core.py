@@ -43,7 +43,6 @@ def _lists() -> None:
     with op.batch_alter_table("edges") as table:
         table.add_column(sa.Column("signing_key_base64", sa.String(length=64), nullable=True))
         table.add_column(sa.Column("approved_signing_key_base64", sa.String(length=64), nullable=True))
-        table.add_column(sa.Column("list_digest", sa.String(length=64), nullable=True))
         table.add_column(sa.Column("list_floor", sa.BigInteger(), nullable=False, server_default="0"))
     with op.batch_alter_table("edges") as table:
         table.alter_column("list_floor", existing_type=sa.BigInteger(), server_default=None)

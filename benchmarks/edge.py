@@ -60,7 +60,7 @@ from models.plate_crop import rectify
 from models.protocols import FaceDetecting, FaceEmbedding, PlateDetecting, PlateReading
 from models.store import open_face_detector, open_face_embedder, open_plate_detector, open_plate_reader
 from models.types import Float
-from watchlists.faces.change import Change
+from watchlists.faces.change import Change, Likeness
 from watchlists.faces.index import FaceIndex
 from watchlists.faces.template import Template
 
@@ -120,8 +120,8 @@ class RandomGallery:
             return None
         return FaceMatch(found.subject, found.score, found.margin, THRESHOLD, found.template_id)
 
-    def compare(self, subject: SubjectKey, probes: Float) -> float | None:  # noqa: ARG002
-        return float(probes[0, 0])
+    def compare(self, subject: SubjectKey, probes: Float) -> Likeness | None:
+        return Likeness(float(probes[0, 0]), TemplateId(subject))
 
 
 class OpenLists:

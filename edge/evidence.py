@@ -9,6 +9,7 @@ from core.contract.events import PlateReading, StepTimes
 from core.contract.ids import CameraId, CheckpointId, SubjectKey, TemplateId
 from core.contract.signed import QrPass
 from models.types import Float, Image
+from watchlists.faces.change import Likeness
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +44,13 @@ class FaceEvidence:
 class PassEvidence:
     """A QR pass shown at a door, and the face beside it.
 
-    qr: None when the code was no valid pass of this estate; face_score: cosine between the shots and the holder's
-    best template, None when they were not compared; threshold: for 1:1; enrolled: False when the holder has no
+    qr: None when the code was no valid pass of this estate; likeness: of the shots to the holder's templates, None when
+    they were not compared; threshold: the cosine from which 1:1 accepts; enrolled: False when the holder has no
     template, and so nothing was made of the face.
     """
 
     qr: QrPass | None
-    face_score: float | None
+    likeness: Likeness | None
     threshold: float
     good_shots: int
     others_in_zone: int

@@ -9,10 +9,11 @@ from core.contract.events import PassageV1, PictureV1, StepTimes
 from core.contract.ids import PassageId, PictureId, TemplateId, new_id
 from core.contract.vocabulary import Credential, Reason, Verdict
 from edge.checkpoint.decide import Decision
-from edge.evidence import Crossing, Evidence, FaceEvidence, Observation, PlateEvidence
+from edge.evidence import Crossing, Evidence, FaceEvidence, FaceMatch, Observation, PassEvidence, PlateEvidence
 from edge.vision.blur import blur_faces, encode_jpeg
 from models.protocols import FaceDetecting
 from models.types import Image
+from watchlists.faces.change import Likeness
 
 FOLLOWED = Decision(Verdict.USE_OTHER_METHOD, Reason.FOLLOWED, Credential.NONE)
 
@@ -91,9 +92,12 @@ def picture_of(passage: PassageV1, image: Image, detector: FaceDetecting) -> Pic
 
 def _matched_template(seen: Evidence | Crossing, decision: Decision) -> TemplateId | None:
     """Of somebody who was recognised by face; of nobody else: whom a stranger resembles is nobody's business."""
-    if not isinstance(seen, FaceEvidence) or seen.match is None or decision.subject is None:
-        return None
-    return seen.match.template_id
+    match seen:
+        case FaceEvidence(match=FaceMatch(template_id=matched)) if decision.subject is not None:
+            return matched
+        case PassEvidence(likeness=Likeness(template_id=matched)) if decision.reason is Reason.VERIFIED:
+            return matched
+    return None
 
 
 def _picture_id(observation: Observation) -> PictureId | None:

@@ -14,6 +14,7 @@ from core.contract.signed import QrPass, Recipient
 from core.contract.vocabulary import Reason
 from edge.evidence import FaceMatch
 from models.types import Float
+from watchlists.faces.change import Likeness
 from watchlists.faces.template import Template
 
 
@@ -33,8 +34,8 @@ class Gallery(Protocol):
         """
         ...
 
-    def compare(self, subject: SubjectKey, probes: Float) -> float | None:
-        """Best cosine between the probes and the subject's templates; None when there is no template."""
+    def compare(self, subject: SubjectKey, probes: Float) -> Likeness | None:
+        """How like the subject's templates the probes are; None when there is no template."""
         ...
 
     @property

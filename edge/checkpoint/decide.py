@@ -120,9 +120,9 @@ def _objection_to_holder(seen: PassEvidence, lists: ListView, now: datetime) -> 
     objection = _objection_to_shots(seen)
     if objection is not None:
         return objection
-    if seen.face_score is None:
+    if seen.likeness is None:
         return Reason.NO_TEMPLATE
-    return None if seen.face_score >= seen.threshold else Reason.NOT_HOLDER
+    return None if seen.likeness.score >= seen.threshold else Reason.NOT_HOLDER
 
 
 def _on_plate(checkpoint: PlateLane, seen: PlateEvidence, lists: ListView, now: datetime) -> Decision:

@@ -27,6 +27,7 @@ from edge.vision.qr import read_codes
 from edge.vision.quality import QualityLimits
 from edge.vision.zone import Zone
 from models.protocols import FaceDetecting, FaceEmbedding
+from watchlists.faces.change import Likeness
 
 SHOWN_AGAIN_S = 3.0
 """A code unseen for that long and then seen again is held up anew."""
@@ -56,7 +57,7 @@ class _Showing:
     shooting: Shooting
     sums: StepSums
     others: int = 0
-    score: float | None = None
+    likeness: Likeness | None = None
     enrolled: bool = True
 
 
@@ -175,11 +176,10 @@ class DoorWatcher:
             if showing.shooting.probe(at_s):
                 started_s = time.perf_counter()
                 probes = showing.shooting.probes()
-                showing.score = self._gallery.compare(showing.qr.subject, probes)
+                found = showing.likeness = self._gallery.compare(showing.qr.subject, probes)
                 probes.fill(0)
                 showing.sums.since("match", started_s)
-                accepted = showing.score is None or showing.score >= self._gallery.verify_threshold
-                if accepted or showing.shooting.full:
+                if found is None or found.score >= self._gallery.verify_threshold or showing.shooting.full:
                     return True
         return at_s - showing.first.pts_s >= PATIENCE_S
 
@@ -193,7 +193,7 @@ class DoorWatcher:
         return self._observation(
             PassEvidence(
                 qr=showing.qr,
-                face_score=showing.score,
+                likeness=showing.likeness,
                 threshold=self._gallery.verify_threshold,
                 good_shots=good_shots,
                 # Somebody who was compared was alone in the picture compared.

@@ -14,7 +14,7 @@ from edge.lists.store import ListStore, Written
 from edge.lists.tally import Tally
 from models.types import Float
 from watchlists.errors import IndexClosedError
-from watchlists.faces.change import Change, Match, Selection
+from watchlists.faces.change import Change, Likeness, Match, Selection
 from watchlists.faces.index import FaceIndex
 from watchlists.plates.index import ExactPlate, LooksLike, PlateIndex
 
@@ -96,7 +96,7 @@ class ListMemory:
 
         return self._asked(ask)
 
-    def compare(self, subject: SubjectKey, probes: Float) -> float | None:
+    def compare(self, subject: SubjectKey, probes: Float) -> Likeness | None:
         return self._asked(lambda faces: faces.compare(self.model, subject, probes))
 
     def has(self, subject: SubjectKey) -> bool:

@@ -29,6 +29,7 @@ from edge.lists.store import ListStore
 from edge.lists.template_opening import TemplateOpener
 from edge.ports import Resealing
 from models.types import Float
+from watchlists.faces.change import Likeness
 from watchlists.store.errors import StoreError
 from watchlists.store.vault import Vault
 from watchlists.thresholds import Calibration
@@ -144,7 +145,7 @@ class ListMirror:
             lambda subject: roster.subject_standing(subject, checkpoint, now) is Reason.LISTED,
         )
 
-    def compare(self, subject: SubjectKey, probes: Float) -> float | None:
+    def compare(self, subject: SubjectKey, probes: Float) -> Likeness | None:
         return self._memory.compare(subject, probes) if self._searchable else None
 
     def enrolled(self, subject: SubjectKey) -> bool:

@@ -64,6 +64,14 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
+class Likeness:
+    """How like one subject's references somebody is. score: exact cosine in [-1, 1] with the one they are most like."""
+
+    score: float
+    template_id: TemplateId
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """What the index knows of a template besides its vector."""
 

@@ -26,7 +26,17 @@ from watchlists.errors import (
     WrongDimensionError,
     WrongThresholdError,
 )
-from watchlists.faces.change import NO_RUNNER_UP_MARGIN, Change, Entry, Match, Memory, Selection, State, Tuning
+from watchlists.faces.change import (
+    NO_RUNNER_UP_MARGIN,
+    Change,
+    Entry,
+    Likeness,
+    Match,
+    Memory,
+    Selection,
+    State,
+    Tuning,
+)
 from watchlists.faces.codes import ROUNDING, Codec, bounds
 from watchlists.faces.gallery import Gallery
 from watchlists.faces.ids import to_text
@@ -172,17 +182,21 @@ class FaceIndex:
             answers.append(self._answer(person, margin, admits))
         return answers
 
-    def compare(self, model: ModelId, subject: SubjectKey, probes: Float) -> float | None:
-        """Best cosine, exact, between ``probes`` (see ``search``) and the templates of ``subject`` that are not locked.
+    def compare(self, model: ModelId, subject: SubjectKey, probes: Float) -> Likeness | None:
+        """How like the templates of ``subject`` that are not locked ``probes`` (see ``search``) are.
 
         None without one. Raises what ``search`` raises about probes.
         """
         self._check_open()
         plain = self._checked_probes(model, probes)
         snapshot = self._gallery.snapshot
-        rows = snapshot.open_rows_of(subject)
-        scores = [score for score in self._exact.scores(snapshot, plain, rows) if score is not None] if rows else []
-        return max(scores) if scores else None
+        places = snapshot.open_rows_of(subject)
+        scores = self._exact.scores(snapshot, plain, places) if places else []
+        held = [(score, place) for score, place in zip(scores, places, strict=True) if score is not None]
+        if not held:
+            return None
+        score, place = max(held)
+        return Likeness(score, TemplateId(to_text(snapshot.ids_at(*place)[1])))
 
     def has(self, subject: SubjectKey) -> bool:
         """True when there is a template of ``subject``, locked or not."""

@@ -65,26 +65,27 @@ def told(db: Session, template: str) -> list[str]:
     return list(db.scalars(rows.order_by(ListChangeRow.number)))
 
 
-def dispute(db: Session, subject: str, template: str, at: datetime = NOW) -> None:
-    do_dispute_passage(db, passed(db, subject, template), "guard", RULE, at)
+def dispute(db: Session, subject: str, template: str, at: datetime = NOW, credential: str = "face") -> None:
+    do_dispute_passage(db, passed(db, subject, template, credential), "guard", RULE, at)
 
 
+@pytest.mark.parametrize("credential", ["face", "qr_face"])
 def test_a_template_disputed_often_enough_is_suspended_until_somebody_looked(
-    trusting_database: Database, enrolled: tuple[str, str]
+    trusting_database: Database, enrolled: tuple[str, str], credential: str
 ) -> None:
     who, template = enrolled
     with trusting_database.writing() as db:
         for _ in range(2):
-            dispute(db, who, template)
+            dispute(db, who, template, credential=credential)
         assert suspended_templates(db) == []
-        dispute(db, who, template)
-        dispute(db, who, template)
+        dispute(db, who, template, credential=credential)
+        dispute(db, who, template, credential=credential)
         assert [row.template_id for row in suspended_templates(db)] == [template]
         assert told(db, template) == ["put_template", "lock_template"]
         do_release_template(db, template, NOW)
         assert suspended_templates(db) == []
         assert told(db, template)[-1] == "unlock_template"
-        dispute(db, who, template)
+        dispute(db, who, template, credential=credential)
         assert suspended_templates(db) == [], "disputes that were looked at count no more"
         with pytest.raises(TemplateLockNotFoundError):
             do_release_template(db, template, NOW)

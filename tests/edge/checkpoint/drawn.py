@@ -28,6 +28,7 @@ from models.alignment import align
 from models.protocols import FaceDetecting, FaceEmbedding
 from models.types import Float
 from tests.edge.checkpoint.watching import moment
+from watchlists.faces.change import Likeness
 
 CONFIG = Path(__file__).parents[3] / "configs" / "demo.yaml"
 FRAMES_PER_LOOK = 2
@@ -98,8 +99,10 @@ class PortraitGallery:
         best, second = sorted(scores, key=lambda subject: -scores[subject])[:2]
         return FaceMatch(best, scores[best], scores[best] - scores[second], self._IDENTIFY_THRESHOLD, TemplateId(best))
 
-    def compare(self, subject: SubjectKey, probes: Float) -> float | None:
-        return float((probes @ self._templates[subject]).max()) if subject in self._templates else None
+    def compare(self, subject: SubjectKey, probes: Float) -> Likeness | None:
+        if subject not in self._templates:
+            return None
+        return Likeness(float((probes @ self._templates[subject]).max()), TemplateId(subject))
 
 
 class EstatePasses:

@@ -19,6 +19,7 @@ from core.contract.signed import QrPass
 from core.contract.vocabulary import Credential, PlateColour, Reason, Ring, Verdict
 from edge.checkpoint.decide import MIN_MARGIN, Decision, decide
 from edge.evidence import Evidence, FaceEvidence, FaceMatch, PassEvidence, PlateEvidence
+from watchlists.faces.change import Likeness
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 # Fixed, for they stand in the names of tests.
@@ -121,7 +122,12 @@ def test_a_face_that_was_not_recognised_names_nobody() -> None:
 
 # -- a pass at a door ----------------------------------------------------------------------------------------------
 
-HOLDER_SCORES = {"none": None, "under": 0.29, "at": 0.30, "nan": float("nan")}
+LIKE_THE_HOLDER = {
+    "none": None,
+    "under": Likeness(0.29, TEMPLATE),
+    "at": Likeness(0.30, TEMPLATE),
+    "nan": Likeness(float("nan"), TEMPLATE),
+}
 PASS_TABLE: list[Row] = [
     (lambda c: not c["ours"], Reason.PASS_INVALID),
     (lambda c: c["revoked"], Reason.PASS_REVOKED),
@@ -140,14 +146,14 @@ _PASS_FIELDS = ("ours", "revoked", "moment", "standing", "fresh", "others", "sho
 PASS_CASES: list[Case] = [
     dict(zip(_PASS_FIELDS, values, strict=True))
     for values in product(
-        (True, False), (True, False), MOMENTS, STANDINGS, (True, False), (0, 1), (0, 2), HOLDER_SCORES, (True, False)
+        (True, False), (True, False), MOMENTS, STANDINGS, (True, False), (0, 1), (0, 2), LIKE_THE_HOLDER, (True, False)
     )
 ]
 
 
 def pass_case(case: Case) -> Decision:
     qr = QrPass(PASS, ANNA, NOW, NOW + timedelta(minutes=10)) if case["ours"] else None
-    seen = PassEvidence(qr, HOLDER_SCORES[case["score"]], 0.30, case["shots"], case["others"], case["enrolled"])
+    seen = PassEvidence(qr, LIKE_THE_HOLDER[case["score"]], 0.30, case["shots"], case["others"], case["enrolled"])
     lists = Lists(case["standing"], case["revoked"], case["fresh"])
     return decide(DOOR, seen, lists, MOMENTS[case["moment"]])
 
@@ -230,13 +236,14 @@ def test_evidence_of_another_kind_than_the_checkpoint_was_set_up_for_is_refused(
 
 any_number = st.floats(allow_nan=True, allow_infinity=True)
 any_match = st.none() | st.builds(FaceMatch, st.just(ANNA), any_number, any_number, st.floats(-1, 1), st.just(TEMPLATE))
+any_likeness = st.none() | st.builds(Likeness, any_number, st.just(TEMPLATE))
 any_pass = st.none() | st.builds(
     QrPass, st.just(PASS), st.just(ANNA), st.just(NOW), st.sampled_from([*MOMENTS.values()])
 )
 small = st.integers(0, 3)
 any_seen: st.SearchStrategy[tuple[FaceGate | Door | PlateLane, Evidence]] = st.one_of(
     st.tuples(st.just(GATE), st.builds(FaceEvidence, any_match, small, small)),
-    st.tuples(st.just(DOOR), st.builds(PassEvidence, any_pass, st.none() | any_number, st.floats(-1, 1), small, small)),
+    st.tuples(st.just(DOOR), st.builds(PassEvidence, any_pass, any_likeness, st.floats(-1, 1), small, small)),
     st.tuples(st.just(LANE), st.builds(PlateEvidence, st.none() | st.just(READING))),
 )
 any_lists = st.builds(Lists, st.sampled_from([*STANDINGS, Reason.LOOKS_LIKE]), st.booleans(), st.booleans())

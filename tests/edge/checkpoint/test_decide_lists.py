@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.contract.events import PlateReading, StepTimes
-from core.contract.ids import ConsentId, PassId, SubjectKey, VehicleKey, new_id
+from core.contract.ids import ConsentId, PassId, SubjectKey, TemplateId, VehicleKey, new_id
 from core.contract.lists import Change, PutVehicle
 from core.contract.signed import QrPass
 from core.contract.vocabulary import PlateColour, Reason, SubjectKind, VehicleKind, Verdict
@@ -22,6 +22,7 @@ from models.types import Float
 from tests.edge.checkpoint import test_decide
 from tests.edge.lists.estate import GATE as HERE
 from tests.edge.lists.estate import NOON, Estate, face, resident, told, vector_of
+from watchlists.faces.change import Likeness
 
 GATE = test_decide.GATE.model_copy(update={"id": HERE})
 DOOR = test_decide.DOOR.model_copy(update={"id": HERE})
@@ -89,7 +90,7 @@ def test_a_pass_opens_for_every_list_but_that_of_the_missing(
     tell(estate, mirror, resident(ANNA, NOON + timedelta(days=1), kind=kind), estate.put(template))
     mirror.apply(estate.roll(told(template)))
     qr = QrPass(PassId(new_id()), ANNA, NOON - timedelta(hours=1), NOON + timedelta(hours=1))
-    decision = decide(DOOR, PassEvidence(qr, 0.99, 0.3, 2, 0), mirror, NOON)
+    decision = decide(DOOR, PassEvidence(qr, Likeness(0.99, TemplateId(new_id())), 0.3, 2, 0), mirror, NOON)
     sought = kind is SubjectKind.MISSING
     assert decision.verdict is (Verdict.USE_OTHER_METHOD if sought else Verdict.ADMIT)
     assert decision.reason is (Reason.UNLISTED if sought else Reason.VERIFIED)

@@ -16,6 +16,7 @@ from edge.evidence import Crossing, Observation, PassEvidence
 from models.types import Faces, Image
 from tests.edge.checkpoint.watching import (
     ALICE,
+    ALICES_TEMPLATE,
     FPS,
     NAME,
     START,
@@ -27,6 +28,7 @@ from tests.edge.checkpoint.watching import (
     faces,
     watch,
 )
+from watchlists.faces.change import Likeness
 
 PASS = QrPass(
     PassId("00000000-0000-7000-8000-00000000000b"), ALICE, START - timedelta(days=1), START + timedelta(days=1)
@@ -100,7 +102,7 @@ def test_a_valid_pass_and_its_holder_are_told_at_once_and_once(show: ShowCodes) 
     show(lambda _scan: (TEXT,))
     scene = Scene(*[SOMEBODY] * 50)
     told = scene.run(50)
-    assert passes(told) == [PassEvidence(PASS, 0.7, 0.4, good_shots=1, others_in_zone=0)]
+    assert passes(told) == [PassEvidence(PASS, Likeness(0.7, ALICES_TEMPLATE), 0.4, good_shots=1, others_in_zone=0)]
     assert told[0][0] == 0
     assert told[0][1].picture is not None
     assert scene.gallery.compared == [ALICE]
@@ -132,7 +134,9 @@ def test_an_invalid_or_expired_pass_is_told_without_looking_at_the_face(
 def test_somebody_else_than_the_holder_is_looked_at_three_times(show: ShowCodes) -> None:
     show(lambda _scan: (TEXT,))
     scene = Scene(*[SOMEBODY] * 50, scores=(0.1, 0.2, 0.2))
-    assert passes(scene.run(50)) == [PassEvidence(PASS, 0.2, 0.4, good_shots=3, others_in_zone=0)]
+    assert passes(scene.run(50)) == [
+        PassEvidence(PASS, Likeness(0.2, ALICES_TEMPLATE), 0.4, good_shots=3, others_in_zone=0)
+    ]
 
 
 def test_nothing_is_made_of_the_face_of_a_holder_who_never_enrolled(show: ShowCodes) -> None:

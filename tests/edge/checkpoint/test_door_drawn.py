@@ -53,8 +53,8 @@ def test_a_resident_with_a_pass_is_verified_and_two_go_through(entrance: Entranc
     assert len(passes) == 1
     assert passes[0].qr is not None
     assert passes[0].qr.subject == act.shows
-    assert passes[0].face_score is not None
-    assert passes[0].face_score > 0.7
+    assert passes[0].likeness is not None
+    assert passes[0].likeness.score > 0.7
     assert len(through) == len({one.track for one in through}) == 2
     assert told.index(passes[0]) == 0
     assert entrance.watcher.counts.embedded == 1
@@ -65,8 +65,8 @@ def test_somebody_with_another_persons_pass_is_not_its_holder(entrance: Entrance
     [seen] = entrance.watch(act)
     assert isinstance(seen.seen, PassEvidence)
     assert seen.seen.qr is not None
-    assert seen.seen.face_score is not None
-    assert seen.seen.face_score < seen.seen.threshold
+    assert seen.seen.likeness is not None
+    assert seen.seen.likeness.score < seen.seen.threshold
     assert seen.seen.good_shots == 3
 
 

@@ -34,6 +34,7 @@ from tests.edge.checkpoint.test_decide import ANNA, DOOR, GATE, LANE, NOW, READI
 from tests.edge.checkpoint.test_decide import PASS as PASS_ID
 from tests.edge.checkpoint.watching import ScriptedCases
 from tests.edge.link.parts import until
+from watchlists.faces.change import Likeness
 
 FRAME = np.full((120, 160, 3), 90, np.uint8)
 FACE_AT = [[40.0, 20.0, 80.0, 70.0]]
@@ -200,6 +201,24 @@ def test_which_reference_matched_is_told_of_those_who_were_recognised_and_of_nob
     assert (passage.subject, passage.template_id) == ((ANNA, TEMPLATE) if named else (None, None))
 
 
+@pytest.mark.parametrize(
+    ("score", "lists", "reason"),
+    [
+        (0.29, Lists(), Reason.NOT_HOLDER),
+        (0.9, Lists(Reason.OUTSIDE_WINDOW), Reason.OUTSIDE_WINDOW),
+        (0.9, Lists(fresh=False), Reason.LIST_STALE),
+    ],
+)
+def test_beside_a_pass_no_reference_is_named_unless_it_was_its_holder(
+    scenes: list[Scene], tmp_path: Path, score: float, lists: Lists, reason: Reason
+) -> None:
+    here = scene(scenes, DOOR, tmp_path, lists=lists)
+    here.see(annas_pass(score))
+    here.finish()
+    [passage] = here.passages()
+    assert (passage.reason, passage.subject, passage.template_id) == (reason, ANNA, None)
+
+
 def test_no_picture_of_anybody_who_showed_a_face_is_kept(scenes: list[Scene], tmp_path: Path) -> None:
     gate, door = scene(scenes, GATE, tmp_path), scene(scenes, DOOR, _folder(tmp_path / "door"))
     for seen in (ANNAS_FACE, NOBODYS_FACE):
@@ -264,6 +283,7 @@ def test_a_pass_holder_and_somebody_behind_them_make_two_passages_and_not_three(
     here.see(Crossing(2), at_s=101.5)
     here.finish()
     admitted, followed = here.passages()
+    assert (admitted.template_id, followed.template_id) == (TEMPLATE, None)
     assert (admitted.reason, admitted.credential, admitted.pass_id) == (Reason.VERIFIED, Credential.QR_FACE, PASS_ID)
     assert (followed.reason, followed.credential, followed.passed) == (Reason.FOLLOWED, Credential.NONE, True)
     assert (followed.subject, followed.gate_opened, followed.verdict) == (None, False, Verdict.USE_OTHER_METHOD)
@@ -281,8 +301,8 @@ def test_a_pass_shown_twice_lets_one_person_through(scenes: list[Scene], tmp_pat
     assert [passage.reason for passage in here.passages()] == [Reason.VERIFIED, Reason.VERIFIED, Reason.FOLLOWED]
 
 
-def annas_pass() -> PassEvidence:
-    return PassEvidence(QrPass(PASS_ID, ANNA, NOW, NOW + timedelta(hours=1)), 0.9, 0.3, 2, 0)
+def annas_pass(score: float = 0.9) -> PassEvidence:
+    return PassEvidence(QrPass(PASS_ID, ANNA, NOW, NOW + timedelta(hours=1)), Likeness(score, TEMPLATE), 0.3, 2, 0)
 
 
 def test_a_decision_slept_through_is_written_down_and_opens_nothing(scenes: list[Scene], tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from edge.checkpoint.watcher import Watcher
 from edge.evidence import FaceMatch, Moment, Observation
 from models.alignment import TEMPLATE
 from models.types import Faces, Float, Image
+from watchlists.faces.change import Likeness
 
 FPS = 12.5
 WIDTH, HEIGHT = 640, 360
@@ -112,9 +113,10 @@ class ScriptedGallery:
         self.asked.append(len(probes))
         return self.matches[min(len(self.asked), len(self.matches)) - 1]
 
-    def compare(self, subject: SubjectKey, probes: Float) -> float | None:
+    def compare(self, subject: SubjectKey, probes: Float) -> Likeness | None:
         self.compared.append(subject)
-        return self.scores[min(len(self.compared), len(self.scores)) - 1]
+        score = self.scores[min(len(self.compared), len(self.scores)) - 1]
+        return None if score is None else Likeness(score, ALICES_TEMPLATE)
 
 
 @dataclass

@@ -35,9 +35,9 @@ def finds(mirror: ListMirror, seed: int) -> bool:
     """Whether this very face is recognised, and compared, as the person's."""
     probe = vector_of(seed)[None]
     match = mirror.identify(probe, GATE, NOON)
-    cosine = mirror.compare(PERSON, probe)
+    likeness = mirror.compare(PERSON, probe)
     found = match is not None and match.score > 0.999
-    assert found == (cosine is not None and cosine > 0.999)
+    assert found == (likeness is not None and likeness.score > 0.999)
     assert found <= mirror.enrolled(PERSON)
     return found
 

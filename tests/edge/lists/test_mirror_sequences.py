@@ -240,8 +240,8 @@ class Lists(RuleBasedStateMachine):
         return edge_dir(self.folder, EDGE) / LIST_FILE
 
     def finds(self, template: Template) -> bool:
-        cosine = self.mirror.compare(template.subject, template.vector[None])
-        return cosine is not None and cosine > 0.9999
+        likeness = self.mirror.compare(template.subject, template.vector[None])
+        return likeness is not None and likeness.score > 0.9999
 
     # What must hold
 

@@ -20,20 +20,26 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from core.contract.base import Message
-from core.contract.events import EdgeStateV1, EventAckV1
+from core.contract.config import Door
+from core.contract.events import EdgeStateV1, EventAckV1, PassageV1, StepTimes
 from core.contract.ids import CheckpointId, EdgeId, EstateId, ModelId, SubjectKey
 from core.contract.lists import ListMessage, ListReceiptV1, ListRollV1
+from core.contract.signed import QrPass
 from core.contract.topics import Channel, topic
+from core.contract.vocabulary import Verdict
+from edge.checkpoint.decide import decide
 from edge.enrol.enroller import Enroller
 from edge.enrol.portrait import Portrait, PortraitReader
 from edge.enrol.sealing import Resealer
 from edge.enrol.tickets import TicketBook
+from edge.evidence import Moment, Observation, PassEvidence
 from edge.health import Counters
 from edge.keys import edge_dir, load_or_create
 from edge.link.inbox import read
 from edge.link.sender import OutboxSender
 from edge.lists.mirror import LIST_FILE, ListMirror
 from edge.outbox import DurableOutbox
+from edge.passage import decided_passage
 from models.types import Float
 from tests.integration.consent.bus import Bus, Letter
 from tests.integration.consent.clock import Clock
@@ -312,9 +318,22 @@ class Edge:
             if match is not None:
                 return "sought", match.subject
         likeness = self.mirror.compare(SubjectKey(subject), probes)
-        if likeness is not None and likeness >= self.mirror.verify_threshold:
+        if likeness is not None and likeness.score >= self.mirror.verify_threshold:
             return "compared", subject
         return None
+
+    def sees_pass(self, door: Door, qr: QrPass, vector: Float) -> PassageV1:
+        """Somebody with this face holds up ``qr`` at ``door``; what is told of it waits in the outbox."""
+        now = self._clock()
+        likeness = self.mirror.compare(qr.subject, vector[None])
+        seen = PassEvidence(qr, likeness, self.mirror.verify_threshold, good_shots=1, others_in_zone=0)
+        moment = Moment(0.0, now, 0.0)
+        observation = Observation(door.id, door.camera, seen, moment, moment, StepTimes())
+        decision = decide(door, seen, self.mirror, now)
+        opened = decision.verdict is Verdict.ADMIT
+        passage = decided_passage(door, observation, decision, opened=opened, decision_ms=None)
+        self.put_in_outbox(passage)
+        return passage
 
 
 def _base64(raw: bytes) -> str:

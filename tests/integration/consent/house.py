@@ -14,8 +14,10 @@ from unittest.mock import patch
 from sqlalchemy import select
 
 from core.cases.cases import do_approve_case, do_close_case, do_request_missing_person
+from core.contract.config import Door
 from core.contract.events import PassageV1
-from core.contract.ids import CameraId, CheckpointId, PassageId, SubjectKey, TemplateId, new_id
+from core.contract.ids import CameraId, CheckpointId, PassageId, PassId, SubjectKey, TemplateId, new_id
+from core.contract.signed import QrPass
 from core.contract.vocabulary import Credential, Direction, Reason, SubjectKind, Verdict
 from core.lists.erasures import do_write_off_edge, owed_by_an_earlier_box
 from core.people.consent.endings import do_supersede
@@ -40,6 +42,7 @@ from core.people.enrolment import issue_ticket
 from core.people.notices import Notice, current_notice
 from core.people.subjects import do_put_subject, do_remove_subject, subject
 from core.storage.schema import CaseRow, ConsentRow, DisputeRow, PassageRow, SubjectRow, TemplateLockRow
+from models.types import Float
 from tests.integration.consent.bus import Bus
 from tests.integration.consent.clock import Clock
 from tests.integration.consent.core_side import FACE_CHECKPOINTS, Core
@@ -345,6 +348,13 @@ class House:
             )
         )
         return passage
+
+    def shows_pass(self, holder: str, vector: Float) -> PassageV1:
+        """Somebody with this face holds up a pass of ``holder`` at the door; what edge-1 tells of it."""
+        door = self.core.loaded.config.checkpoint(CheckpointId("door"))
+        assert isinstance(door, Door)
+        qr = QrPass(PassId(new_id()), SubjectKey(holder), self.clock(), self.clock() + timedelta(hours=1))
+        return self.edges["edge-1"].sees_pass(door, qr, vector)
 
     def undisputed(self) -> list[PassageRow]:
         """Passages a guard could still object to."""

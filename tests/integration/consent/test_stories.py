@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from core.contract.vocabulary import Reason
 from tests.integration.consent.edge_side import Anchor
 from tests.integration.consent.house import House
 from tests.integration.consent.model import Enrolled, State
@@ -195,6 +196,26 @@ def test_a_missing_person_is_sought_while_two_people_approve_and_then_nowhere(ho
     house.settle()
     witness.look()
     assert finders(house, template) == set()
+    agree(house, witness)
+
+
+def test_a_template_that_opens_a_door_to_others_with_its_holders_pass_is_suspended_by_disputes(
+    house: House, witness: Witness
+) -> None:
+    worn = resident(house, "gate", "door", "back")
+    fresh = house.enrolled(worn.person)
+    house.settle()
+    shown = [house.shows_pass(worn.person, worn.vector) for _ in range(2)]
+    assert [(one.reason, one.template_id) for one in shown] == [(Reason.VERIFIED, worn.id)] * 2
+    house.settle()
+    (passage, _) = house.undisputed()
+    house.dispute(passage)
+    house.settle()
+    witness.look()
+    assert house.shows_pass(worn.person, worn.vector).reason is Reason.NOT_HOLDER
+    assert house.shows_pass(worn.person, fresh.vector).template_id == fresh.id
+    assert finders(house, worn) == set()
+    assert finders(house, fresh) == {"edge-1", "edge-2"}
     agree(house, witness)
 
 

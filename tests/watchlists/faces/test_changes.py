@@ -196,7 +196,9 @@ def test_replacing_is_one_step() -> None:
     assert index.replace(proof.subject, [template(face, proof.subject) for face in faces[2:]]) == 2
 
     assert len(index) == 2
-    assert index.compare(MODEL, proof.subject, faces[3][None]) == pytest.approx(1.0, abs=1e-6)
+    likeness = index.compare(MODEL, proof.subject, faces[3][None])
+    assert likeness is not None
+    assert likeness.score == pytest.approx(1.0, abs=1e-6)
     index.close()
 
 

@@ -235,17 +235,20 @@ def test_comparing_with_one_subject_is_exact_and_leaves_out_what_is_locked() -> 
     draw = np.random.default_rng(8)
     row = next(iter(shelf.templates.values()))
     probes = np.stack([near(row.vector, 0.7, draw), near(row.vector, 0.4, draw)])
-    own = [other.vector for other in shelf.templates.values() if other.subject == row.subject]
+    own = [one for one in shelf.templates.values() if one.subject == row.subject]
+    scores = {one.template_id: float((probes @ one.vector).max()) for one in own}
 
-    score = index.compare(MODEL, row.subject, probes)
+    likeness = index.compare(MODEL, row.subject, probes)
 
-    assert score == pytest.approx(max(float((probes @ vector).max()) for vector in own), abs=1e-6)
+    assert likeness is not None
+    assert likeness.score == pytest.approx(max(scores.values()), abs=1e-6)
+    assert likeness.template_id == max(scores, key=scores.__getitem__)
     index.suspend(row.subject, row.consent)
     assert index.compare(MODEL, row.subject, probes) is None
     assert index.has(row.subject)
     assert index.search(MODEL, [row.vector[None]], threshold=0.99)[0] is None
     index.resume(row.subject, row.consent)
-    assert index.compare(MODEL, row.subject, probes) == score
+    assert index.compare(MODEL, row.subject, probes) == likeness
     assert index.compare(MODEL, person(), probes) is None
     assert not index.has(person())
     index.close()

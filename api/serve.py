@@ -36,13 +36,15 @@ class Server(uvicorn.Server):
 
 
 def make_context(loaded: LoadedConfig, database: Database) -> ApiContext:
-    """What the application works with, over an open database."""
+    """What the application works with, over an open database. Raises PlateKeyLostError, KeyFileError."""
+    with database.reading() as db:
+        plates = plate_keeper(loaded, db)
     return ApiContext(
         config=loaded.config,
         state_dir=loaded.state_dir,
         database=database,
         signing_key=load_or_create_signing_key(loaded.file(loaded.config.core.signing_key_file)),
-        plates=plate_keeper(loaded),
+        plates=plates,
         live=LiveHub(DatabaseLiveTable(database)),
     )
 

@@ -10,7 +10,7 @@ import typer
 from cli.logs import log_structured, log_warnings
 from core.contract.config_file import load_config
 from core.keys import public_key_path
-from core.service import prepare, run_core
+from core.service import opened, plate_keeper, prepare, run_core
 
 core = typer.Typer(name="core", help="Run the core: events into passages, alerts and lists.")
 
@@ -40,5 +40,7 @@ def init(config: ConfigOption) -> None:
     log_warnings()
     loaded = load_config(config)
     prepare(loaded)
+    with opened(loaded) as database, database.reading() as db:
+        plate_keeper(loaded, db)
     key = public_key_path(loaded.file(loaded.config.core.signing_key_file))
     typer.echo(f"ready in {loaded.state_dir}; copy {key} to every edge")

@@ -109,7 +109,7 @@ def request_vehicle(
             checkpoints=checkpoint,
             expires_at=end(until),
             requested_by=account,
-            plates=plate_keeper(loaded),
+            plates=plate_keeper(loaded, db),
             now=now(),
         )
         told = _case(db, row)
@@ -121,7 +121,7 @@ def show_case(case_id: CaseArgument, *, account: AsOption, config: ConfigOption,
     """Who or what is sought, why and where: for those who approve cases, to read first."""
     with signed_in(config, account, Permission.CASES) as (loaded, db):
         row = cases.case(db, case_id)
-        told = _case(db, row) | {"sought": cases.sought(db, row, plate_keeper(loaded))}
+        told = _case(db, row) | {"sought": cases.sought(db, row, plate_keeper(loaded, db))}
     where = ", ".join(told["checkpoints"])
     authority = f"; case {told['case_number']} of {told['authority']}" if told["authority"] else ""
     tell(

@@ -5,7 +5,7 @@ Works directly on the estate's database, on the core's own machine; the running 
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from api.permissions import Permission
 from cli.desk import (
+    CONSOLE,
     AsJson,
     ConfigOption,
     FromOption,
@@ -41,11 +42,13 @@ from core.lists.places import face_edges_at
 from core.people import edges, enrolment, passes, subjects, vehicles
 from core.people.consent.queries import newest_consent
 from core.people.consent.words import FACE_ACCESS
-from core.service import plate_keeper
+from core.people.plate_key import Unreadable, do_forget_plates, unreadable_plates
+from core.service import HEARTBEAT_S, heartbeat, plate_keeper, plate_key_file
 from core.storage.schema import EdgeRow, SubjectRow
 
 ENROL_TIMEOUT_S = 30.0
 MAX_PORTRAIT_BYTES = 7_500_000
+_CORE_RUNS = timedelta(seconds=3 * HEARTBEAT_S)
 
 people_app = typer.Typer(name="people", no_args_is_help=True)
 pass_app = typer.Typer(name="pass", no_args_is_help=True, help="QR passes.")
@@ -217,7 +220,7 @@ def vehicle_add(
 ) -> None:
     """Enter a vehicle, or bring the one with that key up to date."""
     with writing(config) as (loaded, db):
-        plates = plate_keeper(loaded)
+        plates = plate_keeper(loaded, db)
         row = vehicles.do_put_vehicle(
             db,
             key or new_id(),
@@ -237,7 +240,7 @@ def vehicle_add(
 def vehicle_list(config: ConfigOption, as_json: AsJson = False) -> None:
     """Vehicles that may enter."""
     with reading(config) as (loaded, db):
-        rows = [_vehicle(one) for one in vehicles.list_vehicles(db, plate_keeper(loaded))]
+        rows = [_vehicle(one) for one in vehicles.list_vehicles(db, plate_keeper(loaded, db))]
     tell_table(rows, ("key", "plate", "kind", "checkpoints", "valid_from", "valid_until"), as_json=as_json)
 
 
@@ -247,6 +250,46 @@ def vehicle_remove(key: KeyArgument, config: ConfigOption, as_json: AsJson = Fal
     with writing(config) as (_, db):
         vehicles.do_remove_vehicle(db, key, now())
     tell({"key": key, "removed": True}, "removed", as_json=as_json)
+
+
+@vehicle_app.command("forget-plates")
+def vehicle_forget_plates(
+    *,
+    config: ConfigOption,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Where the plate key is gone for good: remove the vehicles whose plate nobody can read any more, make a new key.
+
+    They have to be entered again; barriers stay shut for them until then. Stop core and pages first.
+    """
+    with reading(config) as (loaded, db):
+        _check_core_stopped(db)
+        lost = unreadable_plates(db, plate_key_file(loaded))
+    if not lost:
+        tell({"vehicles": [], "cases": []}, "every plate can be read; nothing was changed", as_json=as_json)
+        return
+    if not yes:
+        typer.echo(f"nobody can read the plates of {_going(lost)}", err=True)
+        typer.confirm("Is their key gone for good, and shall they be removed?", abort=True, err=True)
+    with writing(config) as (loaded, db):
+        gone = do_forget_plates(db, plate_key_file(loaded), CONSOLE, now())
+    with reading(config) as (loaded, db):
+        plate_keeper(loaded, db)
+    told = {"vehicles": list(gone.vehicles), "cases": list(gone.cases)}
+    tell(told, f"removed: {_going(gone)}; a key is in {plate_key_file(loaded)}", as_json=as_json)
+
+
+def _going(lost: Unreadable) -> str:
+    said = f"{counted(len(lost.vehicles), 'vehicle')} to be entered again"
+    return said + (f", and of those sought in cases, which end: {', '.join(lost.cases)}" if lost.cases else "")
+
+
+def _check_core_stopped(db: Session) -> None:
+    """Raises ConflictError: a core that runs still works with the key it read when it started."""
+    said = heartbeat(db)
+    if said is not None and now() - datetime.fromisoformat(said["at"]) < _CORE_RUNS:
+        raise ConflictError("the core is running: stop core and pages first (a core that died counts for 15 seconds)")
 
 
 @edge_app.command("list")

@@ -80,10 +80,22 @@ def load_public_key(path: Path) -> Ed25519PublicKey:
 def load_or_create_plate_key(path: Path) -> bytes:
     """The 32 bytes that listed plates are sealed and found under; made in ``path`` (mode 0600) when there is none.
 
-    Without it the plates in the database can't be read: back it up apart from the database. Raises KeyFileError.
+    For where no plate lies under one yet: see ``core.people.plate_key``. Raises KeyFileError.
     """
     if not path.exists():
         _create(path, base64.b64encode(secrets.token_bytes(PLATE_KEY_BYTES)) + b"\n")
+    return _plate_key(path)
+
+
+def load_plate_key(path: Path) -> bytes | None:
+    """The plate key in ``path``; None when there is none. Raises KeyFileError."""
+    try:
+        return _plate_key(path)
+    except FileNotFoundError:
+        return None
+
+
+def _plate_key(path: Path) -> bytes:
     text = _read(path, "plate key")
     try:
         key = base64.b64decode(text.strip(), validate=True)
@@ -91,8 +103,8 @@ def load_or_create_plate_key(path: Path) -> bytes:
         key = b""
     if len(key) != PLATE_KEY_BYTES:
         raise KeyFileError(
-            f"{path}: not a key of {PLATE_KEY_BYTES} bytes in base64; restore it from your backup: with another key "
-            "every listed plate has to be entered again"
+            f"{path}: not a key of {PLATE_KEY_BYTES} bytes in base64; restore it from your backup. Without one, move "
+            "this file away and run 'anju people vehicle forget-plates': every listed plate has to be entered again"
         )
     return key
 

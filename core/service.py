@@ -6,9 +6,10 @@ import asyncio
 import json
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -21,13 +22,14 @@ from core.contract.base import isoformat
 from core.contract.config_file import LoadedConfig
 from core.errors import CoreError
 from core.ingest.subscriber import Subscriber
-from core.keys import load_or_create_plate_key, load_or_create_signing_key
+from core.keys import load_or_create_signing_key
 from core.lists.relay import Relay
 from core.lists.sent_numbers import SentNumbers, do_note_restored
 from core.lists.sync_places import do_sync_places
 from core.lists.upkeep import ListUpkeep
 from core.people.consent.restored import replay_tombstones
 from core.people.consent.upkeep import ConsentUpkeep
+from core.people.plate_key import PlateKeyLostError, open_plates
 from core.people.plates import PlateKeeper, do_seal_plates
 from core.people.tombstones import JOURNAL_FILE, TombstoneJournal
 from core.storage.database import Database, database_url
@@ -59,14 +61,20 @@ def prepare(loaded: LoadedConfig) -> None:
         replay_tombstones(database, tombstone_journal(loaded), datetime.now(UTC))
         with database.writing() as db:
             changed = do_sync_places(db, loaded.config)
-            do_seal_plates(db, plate_keeper(loaded))
+            with suppress(PlateKeyLostError):  # whoever needs plates is told; without them consents can still end
+                do_seal_plates(db, plate_keeper(loaded, db))
     if changed:
         log.info("lists.told_anew", edges=sorted(changed))
 
 
-def plate_keeper(loaded: LoadedConfig) -> PlateKeeper:
-    """What reads and seals the plates of this estate. Raises KeyFileError."""
-    return PlateKeeper(load_or_create_plate_key(loaded.file(loaded.config.core.plate_key_file)))
+def plate_keeper(loaded: LoadedConfig, db: Session) -> PlateKeeper:
+    """What reads and seals the plates of this estate. Raises PlateKeyLostError, KeyFileError."""
+    return open_plates(db, plate_key_file(loaded))
+
+
+def plate_key_file(loaded: LoadedConfig) -> Path:
+    """Where the key of the plates lies."""
+    return loaded.file(loaded.config.core.plate_key_file)
 
 
 def tombstone_journal(loaded: LoadedConfig) -> TombstoneJournal:
@@ -88,17 +96,19 @@ def opened(loaded: LoadedConfig) -> Iterator[Database]:
 def run_core(loaded: LoadedConfig) -> None:
     """Run the core until SIGTERM or SIGINT: then the batch in hand is committed and the broker told good-bye.
 
-    Raises ConfigError, KeyFileError, BrokerTlsError and what else a person has to mend before a start.
+    Raises ConfigError, PlateKeyLostError, KeyFileError, BrokerTlsError and what else a person has to mend before.
     """
     prepare(loaded)
     with opened(loaded) as database:
-        asyncio.run(_serve(loaded, database))
+        with database.reading() as db:
+            plates = plate_keeper(loaded, db)
+        asyncio.run(_serve(loaded, database, plates))
 
 
-async def _serve(loaded: LoadedConfig, database: Database) -> None:
+async def _serve(loaded: LoadedConfig, database: Database, plates: PlateKeeper) -> None:
     key = load_or_create_signing_key(loaded.file(loaded.config.core.signing_key_file))
     sent_numbers = SentNumbers(loaded.state_dir)
-    relay = Relay(database, loaded.config.estate.id, key, plate_keeper(loaded).read, sent_numbers)
+    relay = Relay(database, loaded.config.estate.id, key, plates.read, sent_numbers)
     subscriber = Subscriber(loaded, database, relay)
     consents = ConsentUpkeep(database, tombstone_journal(loaded))
     await asyncio.to_thread(consents.run, datetime.now(UTC))  # what fell due while nobody was there, before edges hear

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -12,7 +11,6 @@ from core.errors import CoreError
 from core.storage.schema import VehicleRow
 
 _SEALED_AT_ONCE = 500
-log = structlog.get_logger()
 
 
 class PlateUnreadableError(CoreError):
@@ -23,7 +21,7 @@ class PlateKeeper:
     """Seals plates into rows and reads them out again. Thread-safe."""
 
     def __init__(self, key: bytes) -> None:
-        """key: 32 bytes, see ``core.keys.load_or_create_plate_key``."""
+        """key: 32 bytes; ``core.people.plate_key.open_plates`` finds the right one."""
         self._hasher = PlateHasher(key)
         self._cipher = PlateCipher(key)
 
@@ -50,25 +48,11 @@ class PlateKeeper:
 
 
 def do_seal_plates(db: Session, plates: PlateKeeper) -> int:
-    """Seal the plates of rows from before plates were sealed; how many there were. Run at every start.
-
-    Says so when the newest does not open: under another key edges would be told of none of them.
-    """
+    """Seal the plates of rows from before plates were sealed; how many there were. Run at every start."""
     sealed = 0
     while rows := db.scalars(select(VehicleRow).where(VehicleRow.plate.is_not(None)).limit(_SEALED_AT_ONCE)).all():
         for row in rows:
             plates.keep(row, plates.read(row))
         db.flush()
         sealed += len(rows)
-    newest = db.scalars(select(VehicleRow).order_by(VehicleRow.created_at.desc()).limit(1)).first()
-    if newest is not None and not _opens(newest, plates):
-        log.error("plates.another_key", do="put the plate key (core.plate_key_file) back from your backup at once")
     return sealed
-
-
-def _opens(row: VehicleRow, plates: PlateKeeper) -> bool:
-    try:
-        plates.read(row)
-    except PlateUnreadableError:
-        return False
-    return True

@@ -16,6 +16,7 @@ from core.keys import (
     KeyFileError,
     load_or_create_plate_key,
     load_or_create_signing_key,
+    load_plate_key,
     load_public_key,
     load_signing_key,
     public_key_path,
@@ -77,7 +78,8 @@ def test_the_plate_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     key = load_or_create_plate_key(path)
     assert len(key) == PLATE_KEY_BYTES
     assert path.stat().st_mode & 0o777 == 0o600
-    assert load_or_create_plate_key(path) == key
+    assert load_or_create_plate_key(path) == load_plate_key(path) == key
+    assert load_plate_key(tmp_path / "none.key") is None
     assert load_or_create_plate_key(tmp_path / "other.key") != key
     path.chmod(0o604)
     with pytest.raises(KeyFileError, match="chmod 600"):
@@ -89,8 +91,9 @@ def test_a_damaged_plate_key_is_refused_and_never_replaced(content: bytes, tmp_p
     path = tmp_path / "plates.key"
     path.write_bytes(content)
     path.chmod(0o600)
-    with pytest.raises(KeyFileError, match="entered again"):
-        load_or_create_plate_key(path)
+    for read in (load_or_create_plate_key, load_plate_key):
+        with pytest.raises(KeyFileError, match="entered again"):
+            read(path)
     assert path.read_bytes() == content
 
 

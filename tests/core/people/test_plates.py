@@ -42,19 +42,6 @@ def test_a_plate_from_before_they_were_sealed_is_sealed_at_the_next_start(known_
         assert do_seal_plates(db, PLATES) == 0
 
 
-def test_a_start_with_another_plate_key_says_so(known_database: Database) -> None:
-    with known_database.writing() as db:
-        with capture_logs() as quiet:
-            do_seal_plates(db, OTHER)
-            enter(db, key(), "京A12345")
-            do_seal_plates(db, PLATES)
-        with capture_logs() as logs:
-            do_seal_plates(db, OTHER)
-    assert quiet == []
-    assert [(one["event"], one["log_level"]) for one in logs] == [("plates.another_key", "error")]
-    assert "12345" not in str(logs)
-
-
 def test_a_plate_that_cant_be_read_hides_no_other_and_can_be_entered_again(known_database: Database) -> None:
     lost, whole = key(), key()
     with known_database.writing() as db:

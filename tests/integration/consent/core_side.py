@@ -85,6 +85,8 @@ class Core:
         self._commits_fail = False
         self.database.before_commit(self._fail_if_asked)
         config = self.loaded.config
+        with self.database.reading() as db:
+            plates = plate_keeper(self.loaded, db)
         self.signing_key = load_or_create_signing_key(self.loaded.file(config.core.signing_key_file))
         self._desk = ControlDesk(self.database, config, self._clock)
         self._committer = Committer(self.database, Rulebook.of(config), self._clock)
@@ -92,7 +94,7 @@ class Core:
             self.database,
             config.estate.id,
             self.signing_key,
-            plate_keeper(self.loaded).read,
+            plates.read,
             SentNumbers(self.loaded.state_dir),
             monotonic=self._clock.monotonic,
             now=self._clock,

@@ -18,6 +18,7 @@ import typer
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from cli.clock import advice
 from cli.desk import (
     CONSOLE,
     AsJson,
@@ -33,6 +34,7 @@ from cli.desk import (
 )
 from cli.logs import log_warnings
 from cli.output import FAILED, counted
+from core.clock.record import read_record, time_to_end_by
 from core.people import subjects
 from core.people.consent import ledger, queries
 from core.people.consent.due import do_due_transitions
@@ -303,11 +305,14 @@ def check(config: ConfigOption, as_json: AsJson = False) -> None:
 def due(config: ConfigOption, as_json: AsJson = False) -> None:
     """Do what time asks for now (the running core does it every minute), and say what stands and what comes next."""
     with writing(config) as (_, db):
-        done = do_due_transitions(db, now())
+        done = do_due_transitions(db, time_to_end_by(db, now()))
+        doubted = advice(read_record(db))
         counts = db.execute(select(ConsentRow.state, func.count()).group_by(ConsentRow.state)).all()
         states = {state: number for state, number in sorted(counts) if number}
         following = _next_due(db)
     told = {"done": dict(done), "states": states, "next_at": text_of(following)}
+    if doubted is not None:
+        typer.echo(f"anju: {doubted}", err=True)
     said = ", ".join(f"{number} {event}" for event, number in done.items()) or "nothing"
     tell(told, f"done: {said}; next: {shown(following) or 'nothing is dated'}", as_json=as_json)
 

@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from cli.clock import clock_app
 from cli.logs import log_structured, log_warnings
 from core.contract.config_file import load_config
 from core.keys import public_key_path
 from core.service import opened, plate_keeper, prepare, run_core
 
 core = typer.Typer(name="core", help="Run the core: events into passages, alerts and lists.")
+core.add_typer(clock_app)
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", "-c", metavar="FILE", help="The estate's file, as configs/estate.example.yaml.")

@@ -20,14 +20,13 @@ import typer
 
 from api.pages.render import MissingVendorError, check_vendor
 from cli.output import FAILED
+from core.clock.judge import RELEASED_AT
 from core.contract.config_file import ConfigError, LoadedConfig, load_config
 from models.directory import ModelDirectory, State
 from models.errors import ModelError
 from models.manifest import load_manifest
 
 OLDEST_PYTHON = (3, 11)
-RELEASED_AT = 1_780_000_000
-"""Unix time of a day in 2026: a clock that shows an earlier one is wrong, and signs and dates wrongly."""
 NEEDED_FREE_BYTES = 1_000_000_000
 _PACKAGES = ("av", "cv2", "faiss", "onnxruntime", "insightface", "cryptography", "zxingcpp", "aiomqtt", "amqtt")
 _ANYWHERE = "apt-get install "
@@ -129,7 +128,7 @@ def check_processor(machine: str, cpuinfo: Path) -> Check:
 def check_clock(now: float) -> Check:
     """``now`` in Unix seconds. A clock that is behind makes valid passes look early and certificates invalid."""
     shown = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(now))
-    if now < RELEASED_AT:
+    if now < RELEASED_AT.timestamp():
         return Check("clock", Finding.MISSING, f"shows {shown}, before Anju was made", "timedatectl set-ntp true")
     return Check("clock", Finding.OK, shown)
 

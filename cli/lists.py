@@ -12,10 +12,12 @@ import typer
 from sqlalchemy.orm import Session
 
 from api.permissions import Permission
+from cli.clock import advice
 from cli.desk import AsJson, ConfigOption, end, now, reading, tell, tell_table, text_of
 from cli.logs import log_warnings
 from cli.signin import AsOption, signed_in
 from core.cases import cases
+from core.clock.record import read_record
 from core.contract.ids import new_id
 from core.lists.overview import list_sizes
 from core.people import disputes
@@ -49,6 +51,9 @@ def show(config: ConfigOption, as_json: AsJson = False) -> None:
     """How many people and vehicles are on which list."""
     with reading(config) as (_, db):
         rows = [{"list": name, "entries": entries} for name, entries in list_sizes(db).items()]
+        doubted = advice(read_record(db))
+    if doubted is not None:
+        typer.echo(f"anju: {doubted}", err=True)
     tell_table(rows, ("list", "entries"), as_json=as_json)
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from core import live
 from core.cases.cases import do_expire_cases
+from core.clock.guard import CoreClock
 from core.contract.base import isoformat
 from core.contract.config_file import LoadedConfig
 from core.errors import CoreError
@@ -107,14 +107,16 @@ def run_core(loaded: LoadedConfig) -> None:
 
 async def _serve(loaded: LoadedConfig, database: Database, plates: PlateKeeper) -> None:
     key = load_or_create_signing_key(loaded.file(loaded.config.core.signing_key_file))
+    clock = CoreClock()
+    await asyncio.to_thread(_look, database, clock)
     sent_numbers = SentNumbers(loaded.state_dir)
-    relay = Relay(database, loaded.config.estate.id, key, plates.read, sent_numbers)
+    relay = Relay(database, loaded.config.estate.id, key, plates.read, sent_numbers, now=clock)
     subscriber = Subscriber(loaded, database, relay)
     consents = ConsentUpkeep(database, tombstone_journal(loaded))
-    await asyncio.to_thread(consents.run, datetime.now(UTC))  # what fell due while nobody was there, before edges hear
+    await asyncio.to_thread(consents.run, clock())  # what fell due while nobody was there, before edges hear
     work = asyncio.ensure_future(subscriber.run())
     lists = ListUpkeep(database, loaded.config)
-    upkeep = asyncio.ensure_future(_keep_house(database, subscriber, consents, lists))
+    upkeep = asyncio.ensure_future(_keep_house(database, subscriber, consents, lists, clock))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, work.cancel)
@@ -128,21 +130,35 @@ async def _serve(loaded: LoadedConfig, database: Database, plates: PlateKeeper) 
         await asyncio.gather(upkeep, return_exceptions=True)
 
 
-async def _keep_house(database: Database, subscriber: Subscriber, consents: ConsentUpkeep, lists: ListUpkeep) -> None:
+async def _keep_house(
+    database: Database, subscriber: Subscriber, consents: ConsentUpkeep, lists: ListUpkeep, clock: CoreClock
+) -> None:
     """Say regularly that the core lives and what it counted; do what consents and lists ask for; keep rows few."""
+    work: tuple[tuple[str, Callable[[], None]], ...] = (
+        ("clock", lambda: _look(database, clock)),
+        ("consent", lambda: consents.run(clock())),
+        ("lists", lambda: lists.run(clock())),
+        ("cases", lambda: _end_cases(database, clock())),
+    )
     while True:
-        for what, run in (("consent", consents.run), ("lists", lists.run), ("cases", partial(_end_cases, database))):
+        for what, run in work:
             try:
-                await asyncio.to_thread(run, datetime.now(UTC))
+                await asyncio.to_thread(run)
             except (SQLAlchemyError, CoreError) as error:
                 log.warning(f"{what}.upkeep_missed", error=type(error).__name__)
         counts = dict(subscriber.counts) | {f"consent_{name}": number for name, number in consents.counts.items()}
+        counts |= clock.counts
         facts = {"at": isoformat(datetime.now(UTC)), "broker": subscriber.connected, "counts": counts}
         try:
             await asyncio.to_thread(_upkeep, database, facts)
         except SQLAlchemyError as error:  # locked, full, away, or another core was faster: the next one will do
             log.warning("core.heartbeat_missed", error=type(error).__name__)
         await asyncio.sleep(HEARTBEAT_S)
+
+
+def _look(database: Database, clock: CoreClock) -> None:
+    with database.writing() as db:
+        clock.look(db)
 
 
 def _end_cases(database: Database, now: datetime) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import delete, exists, or_, select
 from sqlalchemy.orm import Session
 
 from core.cases.machine import APPROVALS_NEEDED, CaseEndedError, CaseEvent, CaseKind, CaseState, after
+from core.clock.record import check_clock
 from core.contract.ids import new_id
 from core.contract.plates import parse_plate
 from core.errors import ConflictError, InvalidError, NotFoundError
@@ -243,6 +244,7 @@ def _standing(db: Session, case_id: str) -> CaseRow | None:
 def _check(
     db: Session, kind: CaseKind, *, reason: str, checkpoints: Sequence[str], expires_at: datetime, now: datetime
 ) -> list[str]:
+    check_clock(db)  # its end would be as wrong
     if not 1 <= len(reason.strip()) <= 500:
         raise InvalidError("a case needs a reason, 1 to 500 characters")
     if expires_at.tzinfo is None or not now < expires_at <= now + MAX_DURATION:

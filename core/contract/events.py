@@ -192,6 +192,8 @@ class EdgeStateV1(Message):
     signing_key_base64: Annotated[str, Field(max_length=64)] | None = None
     """Ed25519 public key of the edge, 32 bytes; its receipts prove something once approved together with the other."""
     enrol_url: Annotated[str, Field(max_length=200)] | None = None
+    steady_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """Seconds since the edge's machine was switched on, which nobody can set: tell the core how long it was off."""
     list_version: Annotated[int, Field(ge=0)]
     outbox_rows: Annotated[int, Field(ge=0)]
     outbox_oldest_s: Annotated[float, Field(ge=0)] = 0.0

@@ -210,7 +210,8 @@ class Relay:
         if sealer.edge not in self._opening:
             if len(self._snapshots) + len(self._opening) >= MAX_SNAPSHOTS:
                 return None
-            opening = self._pool.submit(Snapshot, self._database, sealer, self._read_plate, self._now())
+            new_id = self._sent_numbers.new_snapshot_id
+            opening = self._pool.submit(Snapshot, self._database, sealer, self._read_plate, self._now(), new_id)
             self._opening[sealer.edge] = (link, opening)
         if not self._opening[sealer.edge][1].done():
             return None

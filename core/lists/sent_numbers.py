@@ -2,6 +2,8 @@
 
 A database that came back from a backup would give out numbers again that edges know with another meaning: an edge
 would skip them, and an old receipt would confirm an erasure that never happened. What this file remembers tells.
+
+The same for snapshots: an edge takes the one with the larger id for the newer, and a clock can be set back.
 """
 
 from __future__ import annotations
@@ -10,7 +12,8 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 
 import structlog
@@ -18,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.contract.ids import SnapshotId, id_born_at
 from core.errors import CoreError
 from core.storage.schema import EdgeRow
 
@@ -25,6 +29,8 @@ FILE = "list-numbers.json"
 LOCK_TIMEOUT_S = 5.0
 LEAP = 1_000_000_000
 """Without the file, what was sent since the database was backed up is unknown, but it was less than this."""
+_SNAPSHOTS = "newest snapshot"
+"""Among the edges, whose ids have no spaces: milliseconds in the newest snapshot's id."""
 _NUMBERS = TypeAdapter(dict[str, int])
 
 log = structlog.get_logger()
@@ -55,25 +61,36 @@ class SentNumbers:
     def begin(self) -> None:
         """Make the file where there is none: from now on it is complete. Raises SentNumbersError."""
         if self.read() is None:
-            self._raise_to({})
+            self._change(dict)
 
     def raise_to(self, numbers: Mapping[str, int]) -> None:
         """Before anything with these numbers is sent: remember them, durably. Raises SentNumbersError."""
         if any(number > self._known.get(edge, 0) for edge, number in numbers.items()):
-            self._raise_to(numbers)
+            self._change(lambda known: {edge: max(number, known.get(edge, 0)) for edge, number in numbers.items()})
 
-    def _raise_to(self, numbers: Mapping[str, int]) -> None:
+    def new_snapshot_id(self, now: datetime) -> SnapshotId:
+        """An id larger than that of any snapshot before it, wherever the clock was meanwhile. Raises SentNumbersError.
+
+        A UUIDv7 born ``now``, or a millisecond after the newest one.
+        """
+        now_ms = int(now.timestamp() * 1000)
+        known = self._change(lambda known: {_SNAPSHOTS: max(now_ms, known.get(_SNAPSHOTS, 0) + 1)})
+        return SnapshotId(id_born_at(known[_SNAPSHOTS]))
+
+    def _change(self, changed: Callable[[dict[str, int]], dict[str, int]]) -> dict[str, int]:
+        """Put what ``changed`` makes of the numbers into the file; all that stands there then."""
         try:
             with self._path.with_suffix(".lock").open("w") as lock:
                 _wait_for(lock.fileno())
                 known = self.read() or {}
-                raised = known | {edge: max(number, known.get(edge, 0)) for edge, number in numbers.items()}
-                self._write(raised)
+                known |= changed(known)
+                self._write(known)
         except OSError as error:
             raise SentNumbersError(
                 f"{self._path}: can't be written ({error.strerror}); nothing is sent to edges meanwhile"
             ) from None
-        self._known = raised
+        self._known = known
+        return known
 
     def _write(self, numbers: dict[str, int]) -> None:
         draft = self._path.with_suffix(".new")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from core.contract.ids import PassId, SnapshotId, new_id
+from core.contract.ids import PassId, SnapshotId
 from core.contract.lists import MAX_SNAPSHOT_PARTS, Change, ListSnapshotV1, RevokePass, SnapshotPart
 from core.errors import CoreError
 from core.lists import forms
@@ -36,15 +36,22 @@ class Snapshot:
     One thread at a time.
     """
 
-    def __init__(self, database: Database, sealer: ListSealer, read_plate: ReadPlate, now: datetime) -> None:
-        """Raises SnapshotTooLargeError."""
+    def __init__(
+        self,
+        database: Database,
+        sealer: ListSealer,
+        read_plate: ReadPlate,
+        now: datetime,
+        new_id: Callable[[datetime], SnapshotId],
+    ) -> None:
+        """Raises SnapshotTooLargeError, and what ``new_id`` raises."""
         self._sealer = sealer
         self._open = ExitStack()
         try:
             db = self._open.enter_context(one_view(database))
             head = select(EdgeRow.list_head).where(EdgeRow.id == sealer.edge)
             self.version = db.scalars(head).one()
-            self.id = SnapshotId(new_id())
+            self.id = new_id(now)
             self.part = 0
             self.parts = _checked(sum(1 for _ in in_parts(everything(db, sealer.edge, read_plate, now))), sealer.edge)
             self._remaining = in_parts(everything(db, sealer.edge, read_plate, now))

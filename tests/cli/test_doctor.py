@@ -10,7 +10,6 @@ import pytest
 
 from cli.doctor import (
     NEEDED_FREE_BYTES,
-    RELEASED_AT,
     Finding,
     check_clock,
     check_models,
@@ -24,6 +23,7 @@ from cli.doctor import (
     why_not_listen,
 )
 from cli.main import main
+from core.clock.judge import RELEASED_AT
 from models.directory import ModelDirectory
 
 
@@ -41,7 +41,7 @@ def test_a_package_that_cannot_be_loaded_is_named_with_a_remedy() -> None:
 
 def test_a_clock_before_the_release_is_wrong() -> None:
     assert check_clock(0).finding is Finding.MISSING
-    assert check_clock(RELEASED_AT + 1).finding is Finding.OK
+    assert check_clock(RELEASED_AT.timestamp() + 1).finding is Finding.OK
 
 
 def test_a_full_disk_keeps_it_from_running(tmp_path: Path) -> None:

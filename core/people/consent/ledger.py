@@ -10,6 +10,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from core.clock.record import check_clock
 from core.contract.ids import new_id
 from core.errors import ConflictError, InvalidError
 from core.people.consent.errors import AskedTooSoonError, ConsentEndedError
@@ -98,8 +99,10 @@ def do_grant(
     """Record consent on the words that were shown: one act, one purpose, one end.
 
     The caller holds the locks on the person and the row. Raises GuardianNeededError, GuardianDetailsError,
-    InvalidError (a search without an end), ConflictError (nothing for a server to keep), IllegalTransitionError.
+    InvalidError (a search without an end), ConflictError (nothing for a server to keep), ClockInDoubtError,
+    IllegalTransitionError.
     """
+    check_clock(db)  # its end would be as wrong
     next_state(ConsentState(consent.state), _E.GRANT)
     _check_in_time(consent, act)
     _check_notice(find_notice(consent.notice_version), consent.locale)

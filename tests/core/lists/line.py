@@ -52,6 +52,7 @@ class Line:
         self.folder = folder
         self.core_key = Ed25519PrivateKey.generate()
         self.clock = Clock()
+        self.wall = NOW
         self.edges = {name: ModelEdge(self.core_key.public_key(), name) for name in edges}
         self.relay = self.new_relay()
         self.sent: list[ListMessage] = []
@@ -69,7 +70,7 @@ class Line:
             PLATES.read,
             SentNumbers(self.folder),
             monotonic=self.clock,
-            now=lambda: NOW,
+            now=lambda: self.wall,
             pool=AtOnce(),
         )
 

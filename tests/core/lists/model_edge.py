@@ -109,6 +109,7 @@ class ModelEdge:
         self.reseals: list[ResealTemplate] = []
         self.agreed: list[ListRollV1] = []
         self.differed = False
+        self._newest_snapshot = ""
         self._staged: dict[str, dict[int, tuple[ListSnapshotV1, Said]]] = {}
 
     @property
@@ -158,6 +159,9 @@ class ModelEdge:
             self.reseals.append(change)
 
     def _stage(self, message: ListSnapshotV1) -> bool:
+        if message.snapshot_id < self._newest_snapshot:
+            return True
+        self._newest_snapshot = message.snapshot_id
         parts = self._staged.setdefault(message.snapshot_id, {})
         parts[message.part] = (message, self._opener.part(message))
         if len(parts) < message.parts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import delete, update
@@ -164,6 +165,26 @@ def test_a_snapshot_of_which_a_part_was_lost_is_sent_again_as_a_new_one(
     assert len(lost) == 2
     ids = {one.snapshot_id for one in line.sent if isinstance(one, ListSnapshotV1) and one.edge == "edge-1"}
     assert len(ids) == 2
+    assert line.in_step()
+
+
+def test_a_snapshot_made_after_the_clock_was_set_back_is_newer_nevertheless(line: Line) -> None:
+    """An edge takes the one with the larger id for the newer; also after a restart of the core."""
+    for _ in range(2):
+        enrolled(line, "gate", "back")
+    forget_changes(line, 3)
+    line.wall = NOW + timedelta(days=3 * 365)
+    line.settle()
+    line.wall = NOW
+    line.relay = line.new_relay()
+    for edge in line.edges.values():
+        edge.held.templates.clear()
+        line.connect(edge)
+    line.settle()
+    sent = [one.snapshot_id for one in line.sent if isinstance(one, ListSnapshotV1) and one.edge == "edge-1"]
+    assert len(set(sent)) >= 2
+    assert int(sent[0].replace("-", "")[:12], 16) / 1000 == (NOW + timedelta(days=3 * 365)).timestamp()
+    assert sent == sorted(sent)
     assert line.in_step()
 
 

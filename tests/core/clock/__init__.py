@@ -1,0 +1,1 @@
+"""A wrong clock ends nothing, whichever way it is wrong."""

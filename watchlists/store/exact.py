@@ -12,7 +12,7 @@ from core.contract.ids import ModelId, TemplateId
 from watchlists.faces.ids import to_bytes
 from watchlists.faces.template import Float
 from watchlists.store.file import path_of, telling
-from watchlists.store.rows import ONE_TEMPLATE, key_in
+from watchlists.store.rows import find_one, open_one
 from watchlists.store.vault import Vault
 
 
@@ -41,17 +41,13 @@ class ExactReader:
         with it is true. Raises StoreError.
         """
         found = np.full((len(template_ids), self._dimension), np.nan, np.float32)
+        wanted = [to_bytes(one) for one in template_ids]
         with self._lock, telling(self._path):
-            rows = [self._db.execute(ONE_TEMPLATE, (to_bytes(one),)).fetchone() for one in template_ids]
+            rows = [find_one(self._db, one) for one in wanted]
         for position, row in enumerate(rows):
-            if row is None or row[2] != self._model:
+            if row is None or row[3] != self._model:
                 continue
-            sealed, owner, _, holding, page = row
-            key = key_in(self._vault, holding, page)
-            template_id = to_bytes(template_ids[position])
-            vector = self._vault.open_template(
-                self._model, self._dimension, key=key, template_id=template_id, owner=owner, sealed=sealed
-            )
-            if vector is not None:
+            vector = open_one(self._vault, wanted[position], row)
+            if vector is not None and vector.shape == (self._dimension,):
                 found[position] = vector
         return found

@@ -75,7 +75,8 @@ class KeyPages:
             self._db.execute("DELETE FROM key_pages WHERE page = ?", (number,))
             return
         page.keys[slot * KEY_BYTES : (slot + 1) * KEY_BYTES] = _EMPTY
-        page.free.append(slot)
+        if slot not in page.free:
+            page.free.append(slot)
         page.changed = True
 
     def flush(self) -> None:

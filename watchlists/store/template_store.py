@@ -1,7 +1,8 @@
 """Templates at rest, inside the SQLite file of whoever keeps the lists: his file, his transaction, his commit.
 
-What is on disk in the clear: random ids, which model, and whether a consent is suspended. Vectors are ciphertext, each
-under the data key of its subject and consent; data keys are wrapped by the page (``watchlists.store.vault``).
+What is on disk in the clear: random ids, which model, and whether a consent is suspended. Vectors are ciphertext: those
+of one subject, consent and model as one sheet under the data key of that subject and consent, sealed anew whenever one
+comes or goes; data keys are wrapped by the page (``watchlists.store.vault``).
 
 When an erased key is really gone
     ``erase`` overwrites the key in its page and seals the page anew; with the commit nothing here finds or opens the
@@ -30,26 +31,26 @@ from core.contract.consent import vouch
 from core.contract.ids import ConsentId, ModelId, SubjectKey, TemplateId
 from watchlists.faces.ids import to_bytes
 from watchlists.faces.template import Template
-from watchlists.store.errors import StoreFormatError, TooManyTemplatesError, UnknownTemplateError, WrongSiteKeyError
+from watchlists.store.errors import StoreFormatError, UnknownTemplateError, WrongSiteKeyError
 from watchlists.store.exact import ExactReader
-from watchlists.store.ids import owner_bytes, owner_of, template_id_of
+from watchlists.store.ids import ID_BYTES, owner_bytes, owner_of, template_id_of
 from watchlists.store.key_pages import TABLES as KEY_TABLES
 from watchlists.store.key_pages import KeyPages
-from watchlists.store.rows import MAX_PER_CONSENT, OF_TEMPLATE, ONE_TEMPLATE, PLACE_BITS, key_in, places
+from watchlists.store.rows import OF_TEMPLATE, PLACE_BITS, find_one, open_one, split
+from watchlists.store.rows import TABLES as ROW_TABLES
 from watchlists.store.scan import Scan
-from watchlists.store.vault import SEAL_BYTES, Vault
+from watchlists.store.sheets import Sheets
+from watchlists.store.vault import Vault
 
 log = structlog.get_logger()
 
-FORMAT = 1
+FORMAT = 2
 BLOCK_ROWS = 16_384
+_BEGIN_ANEW = "move the file away and start again: the core then sends the lists anew"
 TABLES = f"""
 CREATE TABLE store_facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE face_models (model INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
 {KEY_TABLES.strip()}
-CREATE TABLE face_templates (
-  place INTEGER PRIMARY KEY, template_id BLOB NOT NULL UNIQUE CHECK (length(template_id) = 16),
-  model INTEGER NOT NULL REFERENCES face_models (model), sealed BLOB NOT NULL);
+{ROW_TABLES.strip()}
 """
 
 
@@ -106,13 +107,15 @@ class TemplateStore:
         """
         self._in_transaction()
         pages = KeyPages(self._db, self._vault)
+        sheets = Sheets(self._db, self._vault, pages)
         models: dict[ModelId, int] = {}
         count = 0
         for template in templates:
             if template.model not in models:
                 models[template.model] = self._model(template.model)
-            self._put(pages, template, models[template.model])
+            self._put(pages, sheets, template, models[template.model])
             count += 1
+        sheets.flush()
         pages.flush()
         return count
 
@@ -130,18 +133,20 @@ class TemplateStore:
         """
         self._in_transaction()
         pages = KeyPages(self._db, self._vault)
+        sheets = Sheets(self._db, self._vault, pages)
         gone = 0
         for subject in subjects:
             first = to_bytes(subject)
             rows = self._db.execute(
                 "SELECT holding FROM holdings WHERE owner BETWEEN ? AND ?", (first + bytes(16), first + b"\xff" * 16)
             ).fetchall()
-            gone += sum(self._drop(pages, holding) for (holding,) in rows)
+            gone += sum(_drop(pages, sheets, holding) for (holding,) in rows)
         for consent in consents:
             holding = self._holding(owner_bytes(*consent))
-            gone += 0 if holding is None else self._drop(pages, holding)
+            gone += 0 if holding is None else _drop(pages, sheets, holding)
         for template_id in templates:
-            gone += self._erase_one(pages, to_bytes(template_id))
+            gone += _erase_one(pages, sheets, to_bytes(template_id))
+        sheets.flush()
         pages.flush()
         return gone
 
@@ -173,18 +178,15 @@ class TemplateStore:
 
         The proof was verified when the template was put in; who erases on withdrawal sees to it that it still stands.
         """
-        row = self._db.execute(ONE_TEMPLATE, (to_bytes(template_id),)).fetchone()
+        raw = to_bytes(template_id)
+        row = find_one(self._db, raw)
         if row is None:
             raise UnknownTemplateError(f"template {template_id} is not kept here: it was erased, or never arrived")
-        sealed, owner, name, holding, page = row
-        model, dimension = ModelId(name), (len(sealed) - SEAL_BYTES) // 4
-        key = key_in(self._vault, holding, page)
-        vector = self._vault.open_template(
-            model, dimension, key=key, template_id=to_bytes(template_id), owner=owner, sealed=sealed
-        )
+        _, _, owner, model, _, _ = row
+        vector = open_one(self._vault, raw, row)
         if vector is None:
             raise UnknownTemplateError(f"template {template_id} is damaged here: enrol this person again")
-        return Template(template_id, vouch(*owner_of(owner)), model, vector)
+        return Template(template_id, vouch(*owner_of(owner)), ModelId(model), vector)
 
     def holdings(self) -> Iterator[Holding]:
         """Every subject and consent of which something is kept; don't change the store while iterating."""
@@ -194,77 +196,36 @@ class TemplateStore:
     def kept(self) -> Iterator[Kept]:
         """Every template kept, without its vector, to compare with what should be; don't change the store meanwhile."""
         rows = self._db.execute(
-            "SELECT t.template_id, h.owner, m.name, h.locked FROM face_templates t "  # noqa: S608 - a number of ours
+            "SELECT t.template_ids, h.owner, m.name, h.locked FROM face_templates t "  # noqa: S608 - a number of ours
             f"JOIN face_models m ON m.model = t.model JOIN holdings h ON {OF_TEMPLATE} ORDER BY t.place"
         )
-        for template_id, owner, model, locked in rows:
-            yield Kept(template_id_of(template_id), *owner_of(owner), ModelId(model), bool(locked))
+        for template_ids, owner, model, locked in rows:
+            for template_id in split(template_ids, ID_BYTES):
+                yield Kept(template_id_of(template_id), *owner_of(owner), ModelId(model), bool(locked))
 
     def counts(self) -> dict[ModelId, int]:
         """How many templates are kept of each model, damaged ones included."""
         rows = self._db.execute(
-            "SELECT m.name, count(*) FROM face_templates t JOIN face_models m ON m.model = t.model GROUP BY m.name"
+            f"SELECT m.name, sum(length(t.template_ids)) / {ID_BYTES} FROM face_templates t "  # noqa: S608
+            "JOIN face_models m ON m.model = t.model GROUP BY m.name"
         )
         return {ModelId(name): count for name, count in rows}
 
-    def _put(self, pages: KeyPages, template: Template, model: int) -> None:
+    def _put(self, pages: KeyPages, sheets: Sheets, template: Template, model: int) -> None:
         template_id = to_bytes(template.template_id)
         owner = owner_bytes(template.subject, template.consent)
-        self._erase_replaced(pages, template_id, owner)
         holding = self._holding(owner)
-        key = None if holding is None else pages.key(holding)
-        if holding is not None and key is None:  # its page is lost, and with it all that was kept under it
-            log.warning("templates.holding_started_anew", templates=self._drop(pages, holding))
+        replaced = sheets.place(template_id)
+        if replaced is not None and replaced >> PLACE_BITS == holding:  # its key stays, even if this was its last
+            sheets.remove(template_id, replaced)
+        elif replaced is not None:
+            _erase_one(pages, sheets, template_id)
+        if holding is not None and pages.key(holding) is None:  # its page is lost, and all that was kept under it
+            log.warning("templates.holding_started_anew", templates=_drop(pages, sheets, holding))
             holding = None
         if holding is None:
             holding = pages.add(owner)
-            key = pages.key(holding)
-        assert key is not None
-        sealed = self._vault.seal_template(key, template_id, owner, template.model, template.vector)
-        self._db.execute(
-            "INSERT INTO face_templates VALUES (?, ?, ?, ?)", (self._free_place(holding), template_id, model, sealed)
-        )
-
-    def _erase_replaced(self, pages: KeyPages, template_id: bytes, owner: bytes) -> None:
-        """Make room for a template of that id; its own holding stays, another's goes if this was its last."""
-        row = self._db.execute(
-            f"SELECT t.place, h.owner FROM face_templates t LEFT JOIN holdings h ON {OF_TEMPLATE} "  # noqa: S608
-            "WHERE t.template_id = ?",
-            (template_id,),
-        ).fetchone()
-        if row is None:
-            return
-        if row[1] == owner:
-            self._db.execute("DELETE FROM face_templates WHERE place = ?", (row[0],))
-        else:
-            self._erase_one(pages, template_id)
-
-    def _erase_one(self, pages: KeyPages, template_id: bytes) -> int:
-        row = self._db.execute("SELECT place FROM face_templates WHERE template_id = ?", (template_id,)).fetchone()
-        if row is None:
-            return 0
-        self._db.execute("DELETE FROM face_templates WHERE place = ?", row)
-        holding = row[0] >> PLACE_BITS
-        if self._db.execute("SELECT 1 FROM face_templates WHERE place BETWEEN ? AND ?", places(holding)).fetchone():
-            return 1
-        pages.destroy(holding)
-        return 1
-
-    def _drop(self, pages: KeyPages, holding: int) -> int:
-        gone = self._db.execute("DELETE FROM face_templates WHERE place BETWEEN ? AND ?", places(holding)).rowcount
-        pages.destroy(holding)
-        return gone
-
-    def _free_place(self, holding: int) -> int:
-        rows = self._db.execute("SELECT place FROM face_templates WHERE place BETWEEN ? AND ?", places(holding))
-        taken = {place for (place,) in rows}
-        first, last = places(holding)
-        free = next((place for place in range(first, last + 1) if place not in taken), None)
-        if free is None:
-            raise TooManyTemplatesError(
-                f"more than {MAX_PER_CONSENT} templates under one consent: erase old ones, then enrol again"
-            )
-        return free
+        sheets.add(holding, owner, model, template)
 
     def _holding(self, owner: bytes) -> int | None:
         row = self._db.execute("SELECT holding FROM holdings WHERE owner = ?", (owner,)).fetchone()
@@ -285,12 +246,29 @@ class TemplateStore:
         except sqlite3.OperationalError as error:
             if error.sqlite_errorname != "SQLITE_ERROR":  # anything but a missing table
                 raise
-            raise StoreFormatError("no templates of this format in the file: it was made by an older Anju") from None
-        if facts.get("format") != FORMAT:
-            raise StoreFormatError(f"templates of format {facts.get('format')}, not {FORMAT}: upgrade this edge")
+            raise StoreFormatError(f"no templates of this format, but of an older Anju: {_BEGIN_ANEW}") from None
+        made_in = facts.get("format")
+        if not isinstance(made_in, int) or made_in < FORMAT:
+            raise StoreFormatError(f"templates of format {made_in}, not {FORMAT}: of an older Anju, {_BEGIN_ANEW}")
+        if made_in > FORMAT:
+            raise StoreFormatError(f"templates of format {made_in}, not {FORMAT}: upgrade this edge")
         check = facts.get("key_check")
         if not isinstance(check, bytes) or not self._vault.recognises(check):
             raise WrongSiteKeyError(
-                "the templates were encrypted under another site key: put the old one back, or move the file away and "
-                "start again: the core then sends the lists anew"
+                f"the templates were encrypted under another site key: put the old one back, or {_BEGIN_ANEW}"
             )
+
+
+def _erase_one(pages: KeyPages, sheets: Sheets, template_id: bytes) -> int:
+    place = sheets.place(template_id)
+    if place is None:
+        return 0
+    if not sheets.remove(template_id, place):
+        _drop(pages, sheets, place >> PLACE_BITS)
+    return 1
+
+
+def _drop(pages: KeyPages, sheets: Sheets, holding: int) -> int:
+    gone = sheets.drop(holding)
+    pages.destroy(holding)
+    return gone

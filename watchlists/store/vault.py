@@ -1,7 +1,9 @@
 """The cryptography of templates at rest: AES-256-GCM, a data key per subject and consent, keys wrapped by the page.
 
-What is encrypted is bound to where it belongs (GCM's associated data): a template to its own id, its subject, its
-consent, its model and this place; a page of keys to its number and this place. Moved elsewhere, nothing opens.
+Templates that one subject has under one consent are encrypted together, a sheet for each model: opening a million is
+mostly setting up keys, and so there is one to set up for all shots of a person. What is encrypted is bound to where it
+belongs (GCM's associated data): a sheet to the ids of its templates in their order, its subject, its consent, its model
+and this place; a page of keys to its number and this place. Moved elsewhere, nothing opens.
 
 Python can't wipe a ``bytes`` object: keys and vectors stay in this process's memory until it is reused. Keep core dumps
 and swap off on machines that hold templates.
@@ -10,15 +12,14 @@ and swap off on machines that hold templates.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-import numpy as np
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from core.contract.ids import ModelId
-from watchlists.faces.template import Float
 from watchlists.store.errors import SealBrokenError
+from watchlists.store.ids import ID_BYTES
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -31,7 +32,7 @@ _CHECK = b"anju/templates/check/v1"
 
 
 class Vault:
-    """Wraps pages of data keys under one key, and encrypts templates under their data key."""
+    """Wraps pages of data keys under one key, and encrypts sheets of templates under their data key."""
 
     def __init__(self, wrapping_key: bytes, place: str) -> None:
         """wrapping_key: 32 bytes, derived from the site key for this purpose alone; place: whose store it is, an id.
@@ -57,53 +58,49 @@ class Vault:
             raise SealBrokenError("a page of keys of another format")
         return keys
 
-    def seal_template(self, key: bytes, template_id: bytes, owner: bytes, model: ModelId, vector: Float) -> bytes:
-        """float32 (d,) encrypted under its data key, bound to its ids (16 and 32 bytes), model and place."""
-        binding = template_id + owner + self._template_binding(model)
-        return _encrypt(AESGCM(key), vector.astype("<f4").tobytes(), binding)
+    def seal_sheet(self, key: bytes, template_ids: bytes, owner: bytes, model: ModelId, vectors: bytes) -> bytes:
+        """Vectors one after another, little-endian float32, all of one length, encrypted under their data key.
 
-    def open_templates(
+        Bound to the templates' ids in the same order (16 bytes each), the owner's (32 bytes), model and place.
+        """
+        return _encrypt(AESGCM(key), vectors, template_ids + owner + self._sheet_binding(model))
+
+    def open_sheets(
         self,
         model: ModelId,
-        dimension: int,
+        vector_bytes: int | None,
         *,
         keys: Iterable[bytes | None],
         template_ids: Iterable[bytes],
         owners: Iterable[bytes],
         sealed: Iterable[bytes],
-    ) -> list[bytes | None]:
-        """Decrypt rows given as four columns; rows of one data key should be neighbours.
+    ) -> list[bytes]:
+        """What ``seal_sheet`` was given as ``vectors``, of each of the sheets given as four columns.
 
-        Returns each row's float32 (dimension,) as bytes, or None for one that was changed, moved, has no key, or is of
-        another dimension.
+        Empty for one that was changed, moved, has no key, or holds vectors of another length than ``vector_bytes``,
+        where that is not None.
         """
-        context = self._template_binding(model)
-        size = 4 * dimension
-        opened: list[bytes | None] = []
-        last: bytes | None = None
-        for key, template_id, owner, one in zip(keys, template_ids, owners, sealed, strict=True):
-            if key is None:
-                opened.append(None)
+        context = self._sheet_binding(model)
+        opened: list[bytes] = []
+        for key, ids, owner, one in zip(keys, template_ids, owners, sealed, strict=True):
+            size = len(one) - SEAL_BYTES
+            if key is None or size <= 0 or (vector_bytes and size * ID_BYTES != vector_bytes * len(ids)):
+                opened.append(b"")
                 continue
-            if key is not last:
-                decrypt = AESGCM(key).decrypt
-                last = key
             try:
-                plain = decrypt(one[:NONCE_BYTES], one[NONCE_BYTES:], template_id + owner + context)
-            except (InvalidTag, ValueError):
-                opened.append(None)
-                continue
-            opened.append(plain if len(plain) == size else None)
+                opened.append(AESGCM(key).decrypt(one[:NONCE_BYTES], one[NONCE_BYTES:], ids + owner + context))
+            except InvalidTag:
+                opened.append(b"")
         return opened
 
-    def open_template(
-        self, model: ModelId, dimension: int, *, key: bytes | None, template_id: bytes, owner: bytes, sealed: bytes
-    ) -> Float | None:
-        """One row as float32 (dimension,), or None as in ``open_templates``."""
-        (opened,) = self.open_templates(
-            model, dimension, keys=(key,), template_ids=(template_id,), owners=(owner,), sealed=(sealed,)
+    def open_sheet(
+        self, model: ModelId, *, key: bytes | None, template_ids: bytes, owner: bytes, sealed: bytes
+    ) -> bytes | None:
+        """One sheet, of vectors of any length, as in ``open_sheets``; None for one that doesn't open."""
+        (opened,) = self.open_sheets(
+            model, None, keys=(key,), template_ids=(template_ids,), owners=(owner,), sealed=(sealed,)
         )
-        return None if opened is None else vectors_of([opened], dimension)[0]
+        return opened or None
 
     def check_value(self) -> bytes:
         """Something only this wrapping key can open, to recognise the key by at the next start."""
@@ -118,17 +115,12 @@ class Vault:
     def _page_binding(self, page: int) -> bytes:
         return f"anju/keys/v1|{page}|{self._place}".encode()
 
-    def _template_binding(self, model: ModelId) -> bytes:
-        return f"anju/template/v1|{self._place}|{model}".encode()
+    def _sheet_binding(self, model: ModelId) -> bytes:
+        return f"anju/templates/v2|{self._place}|{model}".encode()
 
 
 def new_data_key() -> bytes:
     return secrets.token_bytes(KEY_BYTES)
-
-
-def vectors_of(opened: Sequence[bytes], dimension: int) -> Float:
-    """float32 (n, dimension) of what ``Vault.open_templates`` gave."""
-    return np.frombuffer(b"".join(opened), "<f4").astype(np.float32, copy=False).reshape(len(opened), dimension)
 
 
 def _encrypt(key: AESGCM, plaintext: bytes, binding: bytes) -> bytes:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from core.contract.ids import ModelId
 from tests.watchlists.store.shelf import DIMENSION, MODEL, Shelf, as_found, face
 from watchlists.faces.ids import to_bytes
 from watchlists.faces.template import Template
@@ -58,7 +60,7 @@ def test_a_lost_page_of_keys_is_counted_too(shelf: Shelf, people: list[Template]
 
 def test_a_row_moved_under_another_id_does_not_open(shelf: Shelf, people: list[Template]) -> None:
     shelf.execute(
-        "UPDATE face_templates SET template_id = ? WHERE template_id = ?",
+        "UPDATE face_templates SET template_ids = ? WHERE template_ids = ?",
         to_bytes(face().template_id),
         to_bytes(people[0].template_id),
     )
@@ -103,8 +105,80 @@ def test_erasing_out_of_a_spoilt_page_leaves_no_page_that_could_be_mended(shelf:
     assert len(shelf.found()) == PAGE_KEYS + 1
 
 
+def test_a_spoilt_sheet_costs_one_person_under_one_consent_and_each_template_counts(shelf: Shelf) -> None:
+    mine, other = face(), face()
+    shelf.put(mine, other, face(mine.proof), face(mine.proof))
+    spoil(shelf, "face_templates", 0)
+    assert damaged(shelf) == 3
+    assert shelf.found() == as_found(other)
+
+
+def test_who_has_a_spoilt_sheet_can_be_enrolled_again_beside_it(shelf: Shelf) -> None:
+    mine = face()
+    shelf.put(mine, face(mine.proof))
+    spoil(shelf, "face_templates", 0)
+    new, again = face(mine.proof), face(mine.proof, name=mine.template_id)
+    shelf.put(new)
+    assert shelf.found() == as_found(new)
+    assert damaged(shelf) == 2
+    shelf.put(again)
+    assert shelf.found() == as_found(new, again)
+    assert damaged(shelf) == 1
+    assert len(list(shelf.store.holdings())) == 1
+
+
+def test_erasing_the_templates_of_a_spoilt_sheet_one_by_one_leaves_nothing(shelf: Shelf) -> None:
+    mine, other = face(), face()
+    shelf.put(mine, second := face(mine.proof), other)
+    spoil(shelf, "face_templates", 0)
+    assert shelf.erase(templates=[mine.template_id]) == 1
+    assert damaged(shelf) == 1
+    assert shelf.erase(templates=[second.template_id]) == 1
+    assert damaged(shelf) == 0
+    assert [one.subject for one in shelf.store.holdings()] == [other.subject]
+
+
+def test_the_sheets_of_a_persons_two_models_are_not_taken_for_each_other(shelf: Shelf) -> None:
+    mine = face()
+    shelf.put(mine, face(mine.proof, model=ModelId("arcface@111111111111")))
+    shelf.execute("UPDATE face_templates SET model = 3 - model")
+    assert shelf.found() == shelf.found(ModelId("arcface@111111111111")) == {}
+
+
+def test_the_vectors_of_a_sheet_are_not_taken_for_each_other(shelf: Shelf) -> None:
+    mine, second = face(), face()
+    shelf.put(mine, Template(second.template_id, mine.proof, MODEL, second.vector))
+    ids = [to_bytes(one.template_id) for one in (mine, second)]
+    shelf.execute("UPDATE face_templates SET template_ids = ? WHERE template_ids = ?", ids[1] + ids[0], ids[0] + ids[1])
+    assert damaged(shelf) == 2
+
+
+def test_a_look_up_that_leads_to_somebody_else_finds_nobody(shelf: Shelf, people: list[Template]) -> None:
+    first, second = (to_bytes(one.template_id) for one in people[:2])
+    (place,) = shelf.file.db.execute("SELECT place FROM template_places WHERE template_id = ?", (second,)).fetchone()
+    shelf.execute("UPDATE template_places SET place = ? WHERE template_id = ?", place, first)
+    exact = shelf.store.exact(MODEL, DIMENSION)
+    found = exact.vectors([people[0].template_id, people[1].template_id])
+    exact.close()
+    assert np.isnan(found[0]).all()
+    assert np.array_equal(found[1], people[1].vector)
+    with pytest.raises(UnknownTemplateError, match="damaged here"):
+        shelf.store.reopen(people[0].template_id)
+    shelf.erase(templates=[people[0].template_id])
+    assert shelf.found() == as_found(*people)
+
+
 def test_a_template_of_another_dimension_than_its_model_now_has_is_counted(shelf: Shelf) -> None:
     right = face()
     shelf.put(right, face(dimension=64))
     assert damaged(shelf) == 1
     assert shelf.found() == as_found(right)
+
+
+def test_templates_of_two_dimensions_under_one_consent_are_kept_apart(shelf: Shelf) -> None:
+    right = face()
+    small = face(right.proof, dimension=64)
+    shelf.put(right, small, more := face(right.proof))
+    assert damaged(shelf) == 1
+    assert shelf.found() == as_found(right, more)
+    assert np.array_equal(shelf.store.reopen(small.template_id).vector, small.vector)

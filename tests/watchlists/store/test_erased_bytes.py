@@ -13,6 +13,7 @@ from core.contract.consent import ActiveConsent
 from tests.support.consents import standing_consent
 from tests.watchlists.store.shelf import Shelf, as_found, face
 from watchlists.faces.ids import to_bytes
+from watchlists.faces.template import Template
 from watchlists.store.errors import LogNotFoldedError
 from watchlists.store.vault import PAGE_KEYS
 
@@ -41,7 +42,7 @@ def test_nothing_of_an_erased_persons_key_or_templates_is_left(shelf: Shelf, oth
         sealed
         for (sealed,) in shelf.file.db.execute("SELECT sealed FROM face_templates WHERE place >> 8 = ?", (holding,))
     ]
-    assert len(old) == 2
+    assert len(old) == 1
     assert all(pieces_left(shelf, one) for one in (old_page, *old))
     shelf.erase(subjects=[proof.subject])
     shelf.file.fold_log()
@@ -52,8 +53,52 @@ def test_nothing_of_an_erased_persons_key_or_templates_is_left(shelf: Shelf, oth
 def test_a_replaced_templates_ciphertext_is_gone_too(shelf: Shelf) -> None:
     mine = face()
     shelf.put(mine, face(mine.proof))
-    old = stored(shelf, "face_templates")[0]
+    (old,) = stored(shelf, "face_templates")
     shelf.put(face(mine.proof, name=mine.template_id))
+    shelf.file.fold_log()
+    assert not pieces_left(shelf, old)
+
+
+@pytest.mark.parametrize("shots", [2, 5, 40])
+@pytest.mark.parametrize("others", [0, 50])
+def test_the_sheet_an_erased_template_was_in_is_gone_while_the_others_of_that_person_stay(
+    shelf: Shelf, shots: int, others: int
+) -> None:
+    proof = standing_consent()
+    mine = [face(proof) for _ in range(shots)]
+    crowd = [face() for _ in range(others)]
+    shelf.put(*crowd[: others // 2], *mine, *crowd[others // 2 :])
+    shelf.file.fold_log()
+    old = stored(shelf, "face_templates")[others // 2]
+    assert pieces_left(shelf, old)
+    shelf.erase(templates=[mine[0].template_id])
+    shelf.file.fold_log()
+    assert not pieces_left(shelf, old)
+    assert to_bytes(mine[0].template_id) not in shelf.bytes_on_disk()
+    assert shelf.found() == as_found(*mine[1:], *crowd)
+
+
+def test_every_sheet_a_growing_person_had_is_gone(shelf: Shelf) -> None:
+    proof = standing_consent()
+    crowd = [face() for _ in range(30)]
+    shelf.put(*crowd)
+    old: list[bytes] = []
+    mine: list[Template] = []
+    for _ in range(60):
+        mine.append(face(proof))
+        shelf.put(mine[-1])
+        old.append(stored(shelf, "face_templates")[-1])
+    shelf.file.fold_log()
+    assert not any(pieces_left(shelf, one) for one in old[:-1])
+    assert shelf.found() == as_found(*crowd, *mine)
+
+
+def test_a_spoilt_sheet_goes_with_the_first_template_that_is_erased_from_it(shelf: Shelf) -> None:
+    mine = face()
+    shelf.put(mine, face(mine.proof))
+    (old,) = stored(shelf, "face_templates")
+    shelf.execute("UPDATE face_templates SET sealed = ?", old[:-1] + bytes([old[-1] ^ 1]))
+    shelf.erase(templates=[mine.template_id])
     shelf.file.fold_log()
     assert not pieces_left(shelf, old)
 
@@ -128,9 +173,11 @@ def test_the_ciphertext_of_an_older_copy_does_not_open_with_todays_keys(shelf: S
     with closing(sqlite3.connect(copy)) as old:
         holdings = old.execute("SELECT * FROM holdings").fetchall()
         rows = old.execute("SELECT * FROM face_templates").fetchall()
+        look_ups = old.execute("SELECT * FROM template_places").fetchall()
     with shelf.file.transaction() as db:
         db.executemany("INSERT OR IGNORE INTO holdings VALUES (?, ?, ?)", holdings)
         db.executemany("INSERT OR IGNORE INTO face_templates VALUES (?, ?, ?, ?)", rows)
+        db.executemany("INSERT OR IGNORE INTO template_places VALUES (?, ?)", look_ups)
     assert shelf.found() == as_found(stays)
     shelf.put(face())
     assert as_found(gone).items().isdisjoint(shelf.found().items())

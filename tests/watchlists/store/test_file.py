@@ -26,6 +26,7 @@ from watchlists.store.errors import (
     WrongSiteKeyError,
 )
 from watchlists.store.file import StoreFile
+from watchlists.store.template_store import FORMAT
 
 SIDES = ("-wal", "-shm", ".lock")
 
@@ -117,7 +118,7 @@ def test_a_missing_end_is_found_at_once_however_large_the_file(
 ) -> None:
     monkeypatch.setattr(file, "CHECKED_WHOLE_BYTES", 0)
     path, _ = filled
-    os.truncate(path, path.stat().st_size - 8192)
+    os.truncate(path, path.stat().st_size - 16384)
     refused_and_left(path, StoreDamagedError, "move it away and start again")
 
 
@@ -157,15 +158,25 @@ def test_another_site_key_or_another_edges_file_is_told(
         assert shelf.found() == as_found(*faces)
 
 
-def test_a_file_of_an_older_or_newer_format_is_told(filled: tuple[Path, list[Template]]) -> None:
+@pytest.mark.parametrize(
+    ("made_in", "advice"),
+    [(FORMAT - 1, "of an older Anju, move the file away and start again"), (FORMAT + 1, "upgrade")],
+)
+def test_a_file_of_an_older_or_newer_format_is_told(
+    filled: tuple[Path, list[Template]], made_in: int, advice: str
+) -> None:
     path, _ = filled
     with Shelf.open(path) as shelf:
-        shelf.execute("UPDATE store_facts SET value = 2 WHERE name = 'format'")
-    with pytest.raises(StoreFormatError, match="format 2, not 1: upgrade"), Shelf.open(path):
+        shelf.execute("UPDATE store_facts SET value = ? WHERE name = 'format'", made_in)
+    with pytest.raises(StoreFormatError, match=f"format {made_in}, not {FORMAT}: {advice}"), Shelf.open(path):
         pass
+
+
+def test_a_file_without_a_format_is_told(filled: tuple[Path, list[Template]]) -> None:
+    path, _ = filled
     with closing(sqlite3.connect(path)) as db:
         db.execute("DROP TABLE store_facts")
-    with pytest.raises(StoreFormatError, match="older Anju"), Shelf.open(path):
+    with pytest.raises(StoreFormatError, match="older Anju: move the file away and start again"), Shelf.open(path):
         pass
 
 

@@ -122,6 +122,12 @@ class Sequences(RuleBasedStateMachine):
         (keys,) = self.shelf.file.db.execute(f"SELECT coalesce(sum({PAGE_KEYS} - free), 0) FROM key_pages").fetchone()
         assert keys == len(holdings)
 
+    @invariant()
+    def there_is_a_sheet_for_each_holding_and_a_look_up_for_each_template(self) -> None:
+        db = self.shelf.file.db
+        assert db.execute("SELECT count(*) FROM face_templates").fetchone()[0] == len(list(self.shelf.store.holdings()))
+        assert db.execute("SELECT count(*) FROM template_places").fetchone()[0] == len(self.kept) + len(self.crowd)
+
     def _keep(self, template: Template) -> None:
         before = self.kept.pop(template.template_id, None)
         self.kept[template.template_id] = template

@@ -9,6 +9,7 @@ from core.contract.ids import ModelId
 from tests.support.consents import standing_consent
 from tests.watchlists.store.shelf import DIMENSION, MODEL, Shelf, as_found, drawn, face
 from watchlists.faces.ids import to_bytes, to_text
+from watchlists.store import sheets
 from watchlists.store.errors import TooManyTemplatesError, UnknownTemplateError
 from watchlists.store.rows import MAX_PER_CONSENT
 from watchlists.store.template_store import Holding, Kept
@@ -38,6 +39,24 @@ def test_blocks_are_no_larger_than_asked_for_and_hold_everything_once(shelf: She
     sizes = [len(block) for block in shelf.store.blocks(MODEL, DIMENSION, rows=1024)]
     assert sizes == [1024, 1024, 452]
     assert shelf.found() == as_found(*faces)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 100, 500])
+def test_templates_of_one_person_may_be_in_two_blocks_and_no_block_is_too_large(shelf: Shelf, rows: int) -> None:
+    proofs = [standing_consent() for _ in range(30)]
+    faces = [face(proof) for number, proof in enumerate(proofs) for _ in range(1 + number % 5)]
+    shelf.put(*faces)
+    blocks = list(shelf.store.blocks(MODEL, DIMENSION, rows=rows))
+    assert [len(block) for block in blocks[:-1]] == [rows] * (len(blocks) - 1)
+    assert 0 < len(blocks[-1]) <= rows
+    whose = {
+        to_text(template.tobytes()): (to_text(subject.tobytes()), to_text(consent.tobytes()), vector.tobytes())
+        for block in blocks
+        for template, subject, consent, vector in zip(
+            block.template_ids, block.subjects, block.consents, block.vectors, strict=True
+        )
+    }
+    assert whose == {one.template_id: (one.subject, one.consent, one.vector.tobytes()) for one in faces}
 
 
 def test_an_empty_store_has_no_blocks(shelf: Shelf) -> None:
@@ -79,6 +98,40 @@ def test_several_templates_of_one_consent_share_a_key_and_a_second_consent_has_i
     assert [(one.subject, one.consent) for one in shelf.store.holdings()] == sorted(
         (one.subject, one.consent) for one in (first, second)
     )
+
+
+def test_templates_of_one_consent_and_model_are_sealed_as_one(shelf: Shelf) -> None:
+    proof = standing_consent()
+    shelf.put(face(proof), face(), face(proof))
+    shelf.put(face(proof), face(proof, model=ModelId("arcface@111111111111"), dimension=512))
+    assert shelf.file.db.execute("SELECT length(template_ids) FROM face_templates ORDER BY place").fetchall() == [
+        (48,),
+        (16,),
+        (16,),
+    ]
+
+
+def test_all_templates_of_a_consent_can_be_moved_to_another_one_by_one_in_one_change(shelf: Shelf) -> None:
+    old = [face(standing_consent()) for _ in range(1)]
+    old += [face(old[0].proof) for _ in range(3)]
+    shelf.put(*old)
+    proof = standing_consent()
+    new = [face(proof, name=one.template_id) for one in old]
+    shelf.put(*new)
+    assert shelf.found() == as_found(*new)
+    assert list(shelf.store.holdings()) == [Holding(proof.subject, proof.consent, locked=False)]
+    assert all(np.array_equal(shelf.store.reopen(one.template_id).vector, one.vector) for one in new)
+
+
+def test_a_change_to_more_people_than_lie_open_at_once_is_one_change(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sheets, "HELD_AT_ONCE", 3)
+    proofs = [standing_consent() for _ in range(10)]
+    faces = [face(proof) for _ in range(3) for proof in proofs]
+    shelf.put(*faces)
+    assert shelf.found() == as_found(*faces)
+    assert shelf.file.db.execute("SELECT count(*) FROM face_templates").fetchone() == (10,)
 
 
 def test_erasing_a_consent_leaves_the_persons_other_consent(shelf: Shelf) -> None:

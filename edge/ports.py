@@ -9,7 +9,7 @@ from typing import Protocol
 from core.contract.base import Message
 from core.contract.events import CheckpointStateV1
 from core.contract.ids import CheckpointId, ModelId, PassId, SubjectKey, VehicleKey
-from core.contract.lists import ListMessage, ListReceiptV1
+from core.contract.lists import ListHideV1, ListMessage, ListReceiptV1
 from core.contract.signed import QrPass, Recipient
 from core.contract.vocabulary import Reason
 from edge.evidence import FaceMatch
@@ -90,6 +90,10 @@ class ListKeeper(Protocol):
 
     @property
     def version(self) -> int: ...
+
+    def hide(self, message: ListHideV1) -> None:
+        """Find nobody as those it names, at once, whatever ``apply`` is at; raises nothing. To be applied, too."""
+        ...
 
     def apply(self, message: ListMessage) -> ListReceiptV1 | None:
         """Take what the core said; a receipt when there is something to answer."""

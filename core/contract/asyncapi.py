@@ -18,7 +18,7 @@ from core.contract.commands import GateCommandV1, GateResultV1
 from core.contract.envelope import Envelope
 from core.contract.events import EVENT_TYPES, AlertRaisedV1, CheckpointStateV1, EdgeStateV1, EventAckV1
 from core.contract.ids import SLUG_PATTERN, UUID_PATTERN
-from core.contract.lists import ListDeltaV1, ListReceiptV1, ListRollV1, ListSnapshotV1
+from core.contract.lists import ListDeltaV1, ListHideV1, ListReceiptV1, ListRollV1, ListSnapshotV1
 from core.contract.topics import ROOT, Channel
 
 FILE = Path("docs/asyncapi.yaml")
@@ -46,8 +46,8 @@ SPOKEN: dict[Channel, Spoken] = {
     ),
     Channel.LIST_DELTA: Spoken(
         "core",
-        "The edge's list, sealed to its key: changes, or all of it in parts; and what it comes to.",
-        (ListDeltaV1, ListSnapshotV1, ListRollV1),
+        "The edge's list, sealed to its key: changes, or all of it in parts; what it comes to; whom to hide first.",
+        (ListDeltaV1, ListSnapshotV1, ListRollV1, ListHideV1),
     ),
     Channel.LIST_RECEIPT: Spoken("edge", "What the edge has applied; also sent on connect.", (ListReceiptV1,)),
     Channel.CHECKPOINT_STATE: Spoken("edge", "How the gate is.", (CheckpointStateV1,), retained=True),

@@ -15,11 +15,22 @@ from pydantic import ValidationError
 
 from core.contract.consent import ActiveConsent, vouch
 from core.contract.ids import EdgeId
-from core.contract.lists import Change, ChangeBatch, ListDeltaV1, ListRollV1, ListSnapshotV1, PutTemplate, SnapshotPart
+from core.contract.lists import (
+    Change,
+    ChangeBatch,
+    Hidden,
+    HideBatch,
+    ListDeltaV1,
+    ListHideV1,
+    ListRollV1,
+    ListSnapshotV1,
+    PutTemplate,
+    SnapshotPart,
+)
 from core.contract.sealing import LIST_INFO, SealError, fingerprint, unseal
-from core.contract.signed import ClaimError, list_claim, part_claim, roll_claim, verify_list
+from core.contract.signed import ClaimError, hide_claim, list_claim, part_claim, roll_claim, verify_list
 
-_Form = TypeVar("_Form", ChangeBatch, SnapshotPart)
+_Form = TypeVar("_Form", ChangeBatch, SnapshotPart, HideBatch)
 
 
 class ListRefusedError(ValueError):
@@ -79,6 +90,15 @@ class ListOpener:
         if (part.edge, part.snapshot_id, part.version) != outside or (part.part, part.parts) != place:
             raise ListRefusedError("what is sealed inside the snapshot is not what its outside says")
         return Said(0, part.changes)
+
+    def hidden(self, message: ListHideV1) -> tuple[Hidden, ...]:
+        """The people ``message`` hides."""
+        sealed = self._check_edge(message.edge, message.sealed_base64)
+        self._verify(hide_claim(message.edge, message.last, sealed), message.signature_base64)
+        batch = self._read(HideBatch, sealed)
+        if (batch.edge, batch.last) != (message.edge, message.last):
+            raise ListRefusedError("what is sealed inside is not what its outside says")
+        return batch.hidden
 
     def check_roll(self, roll: ListRollV1) -> None:
         """Raises unless the core signed this roll for this edge."""

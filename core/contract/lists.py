@@ -23,6 +23,8 @@ from core.contract.signed import Recipient
 from core.contract.vocabulary import SubjectKind, VehicleKind
 
 MAX_SNAPSHOT_PARTS = 10_000
+MAX_HIDDEN = 500
+"""People named in one message of those to hide."""
 Signature = Annotated[str, Field(max_length=88)]
 """Ed25519, base64."""
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -175,6 +177,28 @@ class SnapshotPart(Message):
     changes: Annotated[tuple[Change, ...], Field(max_length=500)]
 
 
+class Hidden(Message):
+    """A person to be found by no face, whatever the lists say, until change ``until`` of the list is applied."""
+
+    subject: SubjectKey
+    until: Annotated[int, Field(ge=1)]
+
+
+class HideBatch(Message):
+    """People whose consent ended or rests, told ahead of the changes that say so.
+
+    Taking away is harmless out of order: it moves no number, proves nothing, and is over with the change itself.
+    """
+
+    edge: EdgeId
+    hidden: Annotated[tuple[Hidden, ...], Field(min_length=1, max_length=MAX_HIDDEN)]
+
+    @property
+    def last(self) -> int:
+        """The highest number that lifts one of them."""
+        return max(one.until for one in self.hidden)
+
+
 class ListDeltaV1(Message):
     """A ``ChangeBatch`` as it travels: sealed (HPKE, see ``core.contract.sealing``) to the edge's key.
 
@@ -218,7 +242,20 @@ class ListRollV1(Message):
     signature_base64: Signature
 
 
-ListMessage = Annotated[ListDeltaV1 | ListSnapshotV1 | ListRollV1, Field(discriminator="kind")]
+class ListHideV1(Message):
+    """A ``HideBatch`` as it travels, sealed and signed (``hide_claim``) like a delta. last: as in the batch.
+
+    Said while an edge is being sent its whole list, or many changes: an erasure takes effect before its turn comes.
+    """
+
+    kind: Literal["hide"] = "hide"
+    edge: EdgeId
+    last: Annotated[int, Field(ge=1)]
+    sealed_base64: Annotated[str, Field(max_length=200_000)]
+    signature_base64: Signature
+
+
+ListMessage = Annotated[ListDeltaV1 | ListSnapshotV1 | ListRollV1 | ListHideV1, Field(discriminator="kind")]
 """What the core says on an edge's list topic."""
 
 

@@ -29,9 +29,11 @@ _TICKET_CONTEXT = b"anju/enrolment-ticket/v1\0"
 _LIST_CONTEXT = b"anju/list-delta/v1\0"
 _PART_CONTEXT = b"anju/list-snapshot/v1\0"
 _ROLL_CONTEXT = b"anju/list-roll/v1\0"
+_HIDE_CONTEXT = b"anju/list-hide/v1\0"
 _RECEIPT_CONTEXT = b"anju/list-receipt/v1\0"
 _RANGE = struct.Struct(">QQ")
 _PART = struct.Struct(">16sQII")
+_NUMBER = struct.Struct(">Q")
 
 
 class ClaimError(ValueError):
@@ -145,6 +147,11 @@ def part_claim(edge: EdgeId, snapshot_id: SnapshotId, version: int, *, part: int
     """What the core signs of one part of a snapshot, as sealed."""
     which = _PART.pack(uuid.UUID(snapshot_id).bytes, version, part, parts)
     return _PART_CONTEXT + edge.encode() + b"\0" + which + sealed
+
+
+def hide_claim(edge: EdgeId, last: int, sealed: bytes) -> bytes:
+    """What the core signs of people to hide until change ``last`` at the latest, as sealed."""
+    return _HIDE_CONTEXT + edge.encode() + b"\0" + _NUMBER.pack(last) + sealed
 
 
 def roll_claim(edge: EdgeId, version: int, templates: int, digest: str, at: datetime) -> bytes:

@@ -16,16 +16,17 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from core.contract.ids import EstateId
-from core.contract.lists import ListDeltaV1, ListReceiptV1, ListRollV1, ListSnapshotV1
+from core.contract.lists import ListDeltaV1, ListHideV1, ListMessage, ListReceiptV1, ListRollV1, ListSnapshotV1
 from core.contract.topics import Channel, topic
 from core.errors import CoreError
+from core.lists.ahead import whom_to_hide
 from core.lists.forms import ReadPlate
 from core.lists.render import SnapshotNeededError, render_batch
 from core.lists.rolls import Rolls
 from core.lists.sealer import ListSealer
 from core.lists.sent_numbers import SentNumbers
 from core.lists.snapshot import Snapshot
-from core.lists.steps import LONG_LOG, RESEND_S, Link, Position, Step, next_step, send_after
+from core.lists.steps import LONG_LOG, RESEND_S, SOON, Link, Position, Step, hide_after, next_step, send_after
 from core.lists.told import one_view
 from core.storage.database import Database
 from core.storage.schema import EdgeRow, SealedTemplateRow, SubjectRow, VehicleRow
@@ -51,7 +52,7 @@ def utc_now() -> datetime:
 class Due:
     """A message to send now, the link it was made for, and the turn of that link it was made in."""
 
-    message: ListDeltaV1 | ListSnapshotV1 | ListRollV1
+    message: ListMessage
     link: Link
     turn: int
 
@@ -74,9 +75,12 @@ class Relay:
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = utc_now,
         pool: Executor | None = None,
+        may_roll: Callable[[], bool] = lambda: True,
     ) -> None:
-        """pool: where snapshots are opened; a thread of its own when there is none."""
+        """pool: where snapshots are opened; a thread of its own when there is none. may_roll: without rolls edges stop
+        recognising within a day, as they should while no consent can end."""
         self._database = database
+        self._may_roll = may_roll
         self._estate = estate
         self._signing_key = signing_key
         self._read_plate = read_plate
@@ -179,25 +183,49 @@ class Relay:
                 link.parts_left, link.part_s = part.parts - part.part, now_s
             case ListDeltaV1() as delta if link.turn == one.turn:
                 link.sent, link.sent_s = delta.last, now_s
+                if delta.last - (link.version or 0) <= SOON:
+                    link.hidden, link.hidden_s = max(link.hidden, delta.last), now_s
+            case ListHideV1() as hide if link.turn == one.turn:
+                link.hidden = hide.last
             case ListRollV1() as roll if link.turn == one.turn:
                 link.rolled, link.rolled_s = roll.version, now_s
 
-    def _next_message(self, db: Session, edge: EdgeRow, link: Link) -> ListDeltaV1 | ListSnapshotV1 | ListRollV1 | None:
+    def _next_message(self, db: Session, edge: EdgeRow, link: Link) -> ListMessage | None:
+        """Whom to hide goes before all that may take long; whatever is sent, it is looked for again right after."""
         assert edge.approved_key_base64 is not None
         sealer = ListSealer.of(edge.id, edge.approved_key_base64, self._signing_key)
         at, now_s = _position(db, edge, link), self._monotonic()
+        after = hide_after(at, link, now_s)
+        return self._hide(db, link, sealer, at, after) or self._in_its_turn(db, edge, link, sealer, at)
+
+    def _hide(self, db: Session, link: Link, sealer: ListSealer, at: Position, after: int | None) -> ListHideV1 | None:
+        if after is None:
+            return None
+        if after <= at.acked:
+            link.hidden_s = self._monotonic()
+        batch = whom_to_hide(db, sealer.edge, after)
+        if batch is None:
+            link.hidden = at.head
+            return None
+        return sealer.hide(batch)
+
+    def _in_its_turn(
+        self, db: Session, edge: EdgeRow, link: Link, sealer: ListSealer, at: Position
+    ) -> ListMessage | None:
+        now_s = self._monotonic()
         match next_step(at, link, now_s):
             case Step.CHANGES:
                 try:
                     batch = render_batch(db, edge.id, send_after(at, link, now_s), self._read_plate)
                 except SnapshotNeededError:
-                    return self._new_snapshot(link, sealer)
+                    after = hide_after(at, link, now_s, changes_help=False)
+                    return self._hide(db, link, sealer, at, after) or self._new_snapshot(link, sealer)
                 return sealer.delta(batch) if batch is not None else None
             case Step.NEW_SNAPSHOT:
                 return self._new_snapshot(link, sealer)
             case Step.NEXT_PART:
                 return self._next_part(edge.id, link)
-            case Step.ROLL if self._rolls_made < MAX_ROLLS_AT_ONCE:
+            case Step.ROLL if self._rolls_made < MAX_ROLLS_AT_ONCE and self._may_roll():
                 self._rolls_made += 1
                 roll = self._rolls.of(db, edge.id, edge.list_head)
                 return sealer.roll(edge.list_head, roll.templates, roll.digest, self._now())
@@ -279,5 +307,5 @@ def _whole_changes(db: Session, edge: str) -> int:
     return sum(db.scalar(query) or 0 for query in (templates, *others))
 
 
-def _number(message: ListDeltaV1 | ListSnapshotV1 | ListRollV1) -> int:
-    return message.last if isinstance(message, ListDeltaV1) else message.version
+def _number(message: ListMessage) -> int:
+    return message.last if isinstance(message, (ListDeltaV1, ListHideV1)) else message.version

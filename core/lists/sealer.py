@@ -10,9 +10,17 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 
 from core.contract.ids import EdgeId
-from core.contract.lists import ChangeBatch, ListDeltaV1, ListRollV1, ListSnapshotV1, SnapshotPart
+from core.contract.lists import (
+    ChangeBatch,
+    HideBatch,
+    ListDeltaV1,
+    ListHideV1,
+    ListRollV1,
+    ListSnapshotV1,
+    SnapshotPart,
+)
 from core.contract.sealing import LIST_INFO, parse_public_key, seal
-from core.contract.signed import list_claim, part_claim, roll_claim, sign_list
+from core.contract.signed import hide_claim, list_claim, part_claim, roll_claim, sign_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,15 @@ class ListSealer:
             parts=part.parts,
             sealed_base64=base64.b64encode(sealed).decode(),
             signature_base64=sign_list(claim, self.signing_key),
+        )
+
+    def hide(self, batch: HideBatch) -> ListHideV1:
+        sealed = seal(batch.model_dump_json().encode(), self.recipient, LIST_INFO)
+        return ListHideV1(
+            edge=batch.edge,
+            last=batch.last,
+            sealed_base64=base64.b64encode(sealed).decode(),
+            signature_base64=sign_list(hide_claim(batch.edge, batch.last, sealed), self.signing_key),
         )
 
     def roll(self, version: int, templates: int, digest: str, at: datetime) -> ListRollV1:

@@ -17,6 +17,8 @@ SNAPSHOT_TIMEOUT_S = 30.0
 """A whole snapshot without the receipt it asks for within this time is sent anew, its parts further apart."""
 SNAPSHOT_SPACING_S = 10.0
 """Between one snapshot that arrived and the next: an edge that asks again and again is not flooded."""
+SOON = 100
+"""So many unconfirmed changes arrive soon enough: behind more of them, ends of consents are told ahead."""
 LONG_LOG = 2000
 """Changes that an edge which holds nothing would rather get as a snapshot, when that is shorter."""
 
@@ -49,7 +51,7 @@ class Link:
     sent: highest number on its way, no receipt for it yet; version: of the last receipt; turn: counts fresh starts,
     so that a batch rendered before one is not taken for sent after it; rolled: number the last roll was about;
     parts_left, part_s: of the newest snapshot; awaited: its number, until a receipt reaches it; attempts: snapshots in
-    a row that no receipt followed.
+    a row that no receipt followed; hidden: up to this number it was told whom to hide, begun at ``hidden_s``.
     """
 
     sent: int = 0
@@ -63,10 +65,13 @@ class Link:
     part_s: float = float("-inf")
     awaited: int | None = None
     attempts: int = 0
+    hidden: int = 0
+    hidden_s: float = float("-inf")
 
     def start_after(self, version: int) -> None:
         self.sent = version
         self.turn += 1
+        self.hidden_s = float("-inf")
 
     @property
     def part_spacing_s(self) -> float:
@@ -90,6 +95,19 @@ def next_step(at: Position, link: Link, now_s: float) -> Step:
     if at.acked == at.head and _roll_is_due(at, link, now_s):
         return Step.ROLL
     return Step.WAIT
+
+
+def hide_after(at: Position, link: Link, now_s: float, *, changes_help: bool = True) -> int | None:
+    """The number above which consents that ended or rest are told ahead of their changes, again from the last receipt
+    after ``RESEND_S``; None where there are none, or the changes themselves come soon enough.
+
+    changes_help: False where it turned out that the list has to be sent whole.
+    """
+    told = at.acked if now_s - link.hidden_s >= RESEND_S else max(link.hidden, at.acked)
+    if told >= at.head:
+        return None
+    comes_soon = at.head - at.acked <= SOON and next_step(at, link, now_s) is Step.CHANGES
+    return None if comes_soon and changes_help else told
 
 
 def send_after(at: Position, link: Link, now_s: float) -> int:

@@ -25,7 +25,7 @@ from core.contract.commands import COMMAND_LIFETIME_S, GateCommandV1, GateResult
 from core.contract.config_file import ConfigError
 from core.contract.events import CheckpointStateV1, EdgeStateV1, EventAckV1
 from core.contract.ids import CheckpointId
-from core.contract.lists import ListDeltaV1, ListMessage, ListRollV1, ListSnapshotV1
+from core.contract.lists import ListDeltaV1, ListHideV1, ListMessage, ListRollV1, ListSnapshotV1
 from core.contract.topics import Channel, topic
 from edge.health import Counters
 from edge.link import connection
@@ -307,6 +307,9 @@ class EdgeLink:
                 case EventAckV1():
                     await self._acknowledged(message)
                 case ListDeltaV1() | ListSnapshotV1() | ListRollV1():
+                    self._queue(lists, message, len(payload))
+                case ListHideV1():
+                    await asyncio.to_thread(self._lists.hide, message)  # before all that waits to be applied
                     self._queue(lists, message, len(payload))
                 case GateResultV1():
                     self._relays[message.checkpoint](message)

@@ -8,7 +8,7 @@ from core.contract.commands import GateResultV1
 from core.contract.envelope import complaint
 from core.contract.events import EventAckV1
 from core.contract.ids import EdgeId
-from core.contract.lists import LIST_MESSAGES, ListDeltaV1, ListRollV1, ListSnapshotV1
+from core.contract.lists import LIST_MESSAGES, ListDeltaV1, ListHideV1, ListRollV1, ListSnapshotV1
 from core.contract.topics import Channel, parse
 
 MAX_LIST_BYTES = 8_001_000
@@ -18,7 +18,7 @@ _LIMITS: dict[Channel, int] = {
     Channel.CHECKPOINT_CMD_RESULT: 4_000,
 }
 
-Arrival = EventAckV1 | ListDeltaV1 | ListSnapshotV1 | ListRollV1 | GateResultV1
+Arrival = EventAckV1 | ListDeltaV1 | ListSnapshotV1 | ListRollV1 | ListHideV1 | GateResultV1
 
 
 class RefusedMessageError(ValueError):

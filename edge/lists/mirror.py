@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from core.contract.ids import CheckpointId, EdgeId, ModelId, PassId, SubjectKey, VehicleKey
 from core.contract.list_opening import ListOpener, ListRefusedError, Said, UnsignedListError
-from core.contract.lists import ListDeltaV1, ListMessage, ListReceiptV1, ListRollV1, ListSnapshotV1
+from core.contract.lists import ListDeltaV1, ListHideV1, ListMessage, ListReceiptV1, ListRollV1, ListSnapshotV1
 from core.contract.plate_digest import PlateHasher
 from core.contract.signed import ClaimError, QrPass, verify_pass
 from core.contract.vocabulary import Reason
@@ -22,6 +22,7 @@ from edge.keys import EdgeKeys, edge_dir
 from edge.lists import staging
 from edge.lists.anchor import SUFFIX, Anchor, AnchorMark, is_older
 from edge.lists.freshness import Doubt, RollSays, doubt_after_snapshot, is_fresh, judge, latest
+from edge.lists.hiding import HiddenPeople
 from edge.lists.memory import ListMemory
 from edge.lists.plan import Plan, make_plan
 from edge.lists.receipts import problems, signed_receipt
@@ -94,6 +95,7 @@ class ListMirror:
         self._store = ListStore(path, Vault(keys.derive(WRAPPING_PURPOSE), edge))
         try:
             self._version = self._store.version
+            self._hidden = HiddenPeople(self._store.hidden, self._version)
             self._contact, self._doubt = self._compare_with_anchor()
             self._contact_on_disk = self._contact
             self._rolls_from = self._store.rolls_from
@@ -142,15 +144,17 @@ class ListMirror:
         return self._search(
             probes,
             self._memory.templates_at(checkpoint, sought=False),
-            lambda subject: roster.subject_standing(subject, checkpoint, now) is Reason.LISTED,
+            lambda subject: (
+                subject not in self._hidden and roster.subject_standing(subject, checkpoint, now) is Reason.LISTED
+            ),
         )
 
     def compare(self, subject: SubjectKey, probes: Float) -> Likeness | None:
-        return self._memory.compare(subject, probes) if self._searchable else None
+        return self._memory.compare(subject, probes) if self._may_look_for(subject) else None
 
     def enrolled(self, subject: SubjectKey) -> bool:
         """True when ``subject`` has a template to compare with: without one there is no leave to look at their face."""
-        return self._searchable and self._memory.has(subject)
+        return self._may_look_for(subject) and self._memory.has(subject)
 
     # CaseView
 
@@ -160,7 +164,11 @@ class ListMirror:
         searched = self._memory.templates_at(checkpoint, sought=True)
         if not searched or not self.recogniser_may_run(now):
             return None
-        return self._search(probes, searched, lambda subject: roster.seeks(subject, checkpoint, now))
+        return self._search(
+            probes,
+            searched,
+            lambda subject: subject not in self._hidden and roster.seeks(subject, checkpoint, now),
+        )
 
     def controlled(self, plate: str, checkpoint: CheckpointId, now: datetime) -> VehicleKey | None:
         return self._memory.roster.controlled(self._memory.find_controlled(plate), checkpoint, now)
@@ -196,6 +204,17 @@ class ListMirror:
             self._finish()
             return self._receipt()
 
+    def hide(self, message: ListHideV1) -> None:
+        """Find nobody any more as those whom ``message`` names: at once, also while a snapshot is being applied.
+
+        Kept in memory; ``apply`` brings it to disk, and answers where it is not the core's.
+        """
+        try:
+            hidden = self._opener.hidden(message)
+        except ListRefusedError:
+            return
+        self._hidden.hide(hidden)
+
     def apply(self, message: ListMessage) -> ListReceiptV1 | None:
         """Apply what the core said as a whole or not at all, and say what the edge holds afterwards.
 
@@ -228,6 +247,9 @@ class ListMirror:
                 return self._take_part(message)
             case ListRollV1():
                 return self._take_roll(message)
+            case ListHideV1():
+                self._hidden.hide(self._opener.hidden(message))
+                return False
 
     def _take_delta(self, delta: ListDeltaV1) -> None:
         if delta.edge == self._edge and delta.last <= self._version:
@@ -321,12 +343,25 @@ class ListMirror:
     # What may have to wait: each is tried again with every receipt and every message
 
     def _finish(self) -> None:
-        """Memory as the disk is, the log folded, the anchor written, templates sealed for others."""
+        """Memory as the disk is, those hidden who have to be, the log folded, the anchor written, templates sealed for
+        others."""
         if not self._memory.in_step:
             self._memory.rebuild()
+        self._keep_hidden()
         self._fold_log()
         self._write_anchor()
         self._do_reseals()
+
+    def _keep_hidden(self) -> None:
+        """Only now that memory follows the changes may those they were about be looked for again."""
+        self._hidden.reached(self._version)
+        if not self._hidden.unsaved:
+            return
+        try:
+            self._store.keep_hidden(self._hidden.to_save())
+        except StoreError as error:
+            log.warning("lists.hidden_not_stored", problem=str(error))
+            self._hidden.not_saved()
 
     def _fold_log(self) -> None:
         if not self._unfolded:
@@ -380,6 +415,9 @@ class ListMirror:
     @property
     def _searchable(self) -> bool:
         return self._doubt is None and self._memory.in_step
+
+    def _may_look_for(self, subject: SubjectKey) -> bool:
+        return self._searchable and subject not in self._hidden
 
     @property
     def _kept(self) -> int:

@@ -41,6 +41,7 @@ log = structlog.get_logger()
 
 SCHEMA_VERSION = 2
 MAX_TOLD_ENDED = 1000
+_HIDDEN: TypeAdapter[dict[SubjectKey, int]] = TypeAdapter(dict[SubjectKey, int])
 _RECIPIENTS: TypeAdapter[tuple[Recipient, ...]] = TypeAdapter(tuple[Recipient, ...])
 _BY_CONSENT = "WHERE subject = ? AND consent = ?"
 
@@ -116,6 +117,12 @@ class ListStore:
         text = self._fact("snapshot")
         return None if text is None else SnapshotId(text)
 
+    @property
+    def hidden(self) -> dict[SubjectKey, int]:
+        """People to be found by no face until the change of that number is applied."""
+        text = self._fact("hidden")
+        return {} if text is None else _HIDDEN.validate_json(text)
+
     def roster(self) -> Roster:
         with self._reading() as db:
             return tables.read_roster(db)
@@ -182,6 +189,11 @@ class ListStore:
         """What the last roll said."""
         with self._file.transaction():
             self._set(contact=None if contact is None else isoformat(contact), doubt=doubt)
+
+    def keep_hidden(self, until: dict[SubjectKey, int]) -> None:
+        """See ``hidden``."""
+        with self._file.transaction():
+            self._set(hidden=_HIDDEN.dump_json(until) if until else None)
 
     def mark_restored(self, contact: datetime | None, now: datetime) -> None:
         """This is a copy that was put back: in doubt, and from now on a file of its own.

@@ -17,6 +17,7 @@ from core.contract.lists import (
     EraseTemplate,
     EraseTemplates,
     ListDeltaV1,
+    ListHideV1,
     ListMessage,
     ListReceiptV1,
     ListRollV1,
@@ -109,6 +110,7 @@ class ModelEdge:
         self.reseals: list[ResealTemplate] = []
         self.agreed: list[ListRollV1] = []
         self.differed = False
+        self.hidden: dict[SubjectKey, int] = {}
         self._newest_snapshot = ""
         self._staged: dict[str, dict[int, tuple[ListSnapshotV1, Said]]] = {}
 
@@ -134,7 +136,7 @@ class ModelEdge:
         self.held, self.version = Held(), 0
 
     def hear(self, message: ListMessage) -> ListReceiptV1 | None:
-        """Its receipt; None for a roll that agrees, and for a part that waits for others."""
+        """Its receipt; None for a roll that agrees, for a part that waits for others, and for whom to hide."""
         match message:
             case ListDeltaV1() if message.first <= self.version + 1 and message.last > self.version:
                 for change in self._opener.delta(message).after(self.version).changes:
@@ -143,6 +145,9 @@ class ModelEdge:
             case ListSnapshotV1():
                 if not self._stage(message):
                     return None
+            case ListHideV1():
+                self.hidden |= {one.subject: one.until for one in self._opener.hidden(message)}
+                return None
             case ListRollV1() if message.version == self.version:
                 self._opener.check_roll(message)
                 self.differed = message.digest != self.held.digest
@@ -172,6 +177,12 @@ class ModelEdge:
                 self.held.take(change)
         self.version, self._staged, self.differed = message.version, {}, False
         return True
+
+    @property
+    def findable(self) -> set[SubjectKey]:
+        """People who may be found by a face."""
+        held = {self.held.templates[key].subject for key in self.held.searchable}
+        return {one for one in held if self.hidden.get(one, 0) <= self.version}
 
     def receipt(self, at: datetime = NOW) -> ListReceiptV1:
         return self.signed(

@@ -10,9 +10,11 @@ from core.lists.steps import (
     RESEND_S,
     ROLL_EVERY_S,
     SNAPSHOT_TIMEOUT_S,
+    SOON,
     Link,
     Position,
     Step,
+    hide_after,
     next_step,
     send_after,
 )
@@ -79,3 +81,28 @@ def test_what_is_sent_next(at: Position, before: Link, step: Step) -> None:
 def test_after_a_silence_sending_starts_at_the_last_receipt() -> None:
     assert send_after(Position(9, 3, 0), link(sent=7, sent_s=NOW_S - 1), NOW_S) == 7
     assert send_after(Position(9, 3, 0), link(sent=7, sent_s=NOW_S - RESEND_S), NOW_S) == 3
+
+
+WHOLE = {"awaited": 9, "part_s": NOW_S - 1, "parts_left": 2}
+AHEAD = [
+    ("the change comes at once", Position(5, 4, 0), link(), None),
+    ("in step", Position(5, 5, 0), link(), None),
+    ("on its way", Position(5, 4, 0), link(sent=5, sent_s=NOW_S - 1, hidden=5, hidden_s=NOW_S - 1), None),
+    ("behind parts", Position(12, 3, 9), link(**WHOLE), 3),
+    ("behind parts, said", Position(12, 3, 9), link(**WHOLE, hidden=12, hidden_s=NOW_S - 1), None),
+    ("behind parts, a newer one", Position(13, 3, 9), link(**WHOLE, hidden=12, hidden_s=NOW_S - 1), 12),
+    ("behind parts, said long ago", Position(12, 3, 9), link(**WHOLE, hidden=12, hidden_s=NOW_S - RESEND_S), 3),
+    ("before the whole list", Position(12, 3, 9), link(part_s=NOW_S - 1), 3),
+    ("behind many changes", Position(5 + SOON, 4, 0), link(), 4),
+]
+
+
+@pytest.mark.parametrize(("at", "before", "after"), [row[1:] for row in AHEAD], ids=[row[0] for row in AHEAD])
+def test_whom_to_hide_is_said_ahead_where_the_change_would_come_late(
+    at: Position, before: Link, after: int | None
+) -> None:
+    assert hide_after(at, before, NOW_S) == after
+
+
+def test_where_changes_turn_out_to_be_no_help_it_is_said_ahead() -> None:
+    assert hide_after(Position(5, 4, 0), link(), NOW_S, changes_help=False) == 4

@@ -21,7 +21,7 @@ from core.contract.config_file import LoadedConfig
 from core.contract.envelope import Envelope, decode
 from core.contract.events import EdgeStateV1, EventAckV1
 from core.contract.ids import CheckpointId, EdgeId, EstateId, new_id
-from core.contract.lists import ListDeltaV1, ListMessage, ListReceiptV1, ListRollV1, ListSnapshotV1
+from core.contract.lists import ListDeltaV1, ListHideV1, ListMessage, ListReceiptV1, ListRollV1, ListSnapshotV1
 from core.contract.topics import Channel, parse, topic
 from edge.health import Counters, EdgeHealth, EdgeIdentity
 from edge.link.client import EdgeLink, LinkParts
@@ -191,9 +191,14 @@ class Lists:
         self.version = 0
         self.parts: list[int] = []
         self.rolls: list[ListRollV1] = []
+        self.hides: list[ListHideV1] = []
         self.threads: set[str] = set()
         self.may_apply = threading.Event()
         self.may_apply.set()
+
+    def hide(self, message: ListHideV1) -> None:
+        self.threads.add(threading.current_thread().name)
+        self.hides.append(message)
 
     def apply(self, message: ListMessage) -> ListReceiptV1 | None:
         self.threads.add(threading.current_thread().name)
@@ -212,6 +217,8 @@ class Lists:
             case ListRollV1():
                 self.rolls.append(message)
                 return None if message.version == self.version else self.receipt()
+            case ListHideV1():
+                return None
 
     def receipt(self) -> ListReceiptV1:
         return ListReceiptV1(edge=EDGE, version=self.version, at=datetime.now(UTC), templates=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from core.contract.ids import SnapshotId
-from core.contract.lists import ListDeltaV1, ListReceiptV1, ListRollV1, ListSnapshotV1
+from core.contract.lists import ListDeltaV1, ListHideV1, ListReceiptV1, ListRollV1, ListSnapshotV1
 from core.contract.topics import Channel
 from edge.link import waiting as waiting_module
 from tests.edge.link.parts import EDGE, Core, Edge, until
@@ -76,3 +76,18 @@ def test_what_comes_faster_than_it_can_be_applied_is_refused_and_the_receipt_tel
     edge.lists.may_apply.set()
     until(lambda: len(edge.lists.parts) >= 4, "those that waited")
     assert edge.lists.parts[:4] == [1, 2, 3, 4]
+
+
+def test_whom_to_hide_is_hidden_while_the_lists_are_still_busy_with_something_else(edge: Edge, core: Core) -> None:
+    edge.link.start()
+    until(lambda: core.count(Channel.LIST_RECEIPT) == 1, "the first receipt")
+    edge.lists.may_apply.clear()
+    try:
+        for part in range(1, 6):
+            core.tell(Channel.LIST_DELTA, snapshot(part, parts=5))
+        core.tell(Channel.LIST_DELTA, ListHideV1(edge=EDGE, last=41, sealed_base64="QUFB", signature_base64="QUFB"))
+        until(lambda: len(edge.lists.hides) == 1, "hidden")
+        assert edge.lists.parts == [], "and nothing of what came before it is applied"
+    finally:
+        edge.lists.may_apply.set()
+    assert "edge-link" not in edge.lists.threads

@@ -17,7 +17,10 @@ from core.contract.ids import CheckpointId, ConsentId, EdgeId, ModelId, Snapshot
 from core.contract.lists import (
     Change,
     ChangeBatch,
+    Hidden,
+    HideBatch,
     ListDeltaV1,
+    ListHideV1,
     ListMessage,
     ListReceiptV1,
     ListRollV1,
@@ -28,7 +31,16 @@ from core.contract.lists import (
 )
 from core.contract.roll import RollEntry, digest_of
 from core.contract.sealing import LIST_INFO, TEMPLATE_INFO, seal
-from core.contract.signed import Recipient, list_claim, part_claim, receipt_claim, roll_claim, sign_list, verify_list
+from core.contract.signed import (
+    Recipient,
+    hide_claim,
+    list_claim,
+    part_claim,
+    receipt_claim,
+    roll_claim,
+    sign_list,
+    verify_list,
+)
 from core.contract.vocabulary import SubjectKind
 from edge.keys import EdgeKeys, load_or_create
 from edge.lists.mirror import ListMirror
@@ -170,6 +182,15 @@ class Estate:
             digest=digest,
             at=at,
             signature_base64=sign_list(claim, self.core_key),
+        )
+
+    def hide(self, *people: tuple[SubjectKey, int]) -> ListHideV1:
+        """Ahead of the changes of these numbers: find nobody as these people."""
+        batch = HideBatch(edge=EDGE, hidden=tuple(Hidden(subject=one, until=until) for one, until in people))
+        sealed = self.sealed(batch)
+        claim = hide_claim(EDGE, batch.last, base64.b64decode(sealed))
+        return ListHideV1(
+            edge=EDGE, last=batch.last, sealed_base64=sealed, signature_base64=sign_list(claim, self.core_key)
         )
 
     def agree(self, mirror: ListMirror, *, at: datetime | None = None) -> None:

@@ -75,13 +75,28 @@ class World:
 
 @dataclass(frozen=True)
 class Edge:
-    """What an edge holds at its number. snapshot: the newest applied; waiting: one whose parts are not all there."""
+    """What an edge holds at its number. snapshot: the newest applied; waiting: one whose parts are not all there;
+    until: who is hidden, and the number that ends it."""
 
     version: int = 0
     world: World = World()
     snapshot: SnapshotId | None = None
     waiting: SnapshotId | None = None
     parts: frozenset[int] = frozenset()
+    until: dict[SubjectKey, int] = field(default_factory=dict)
+
+    def may_find(self, one: Template) -> bool:
+        """Whether a face may be compared with this template here and now."""
+        return self.world.may_find(one) and one.subject not in self.until
+
+    def hide(self, people: dict[SubjectKey, int]) -> Edge:
+        """After it was told whom to hide."""
+        later = {one: max(number, self.until.get(one, 0)) for one, number in people.items()}
+        return replace(self, until=self.until | later)._at(self.version)
+
+    def _at(self, version: int) -> Edge:
+        kept = {one: number for one, number in self.until.items() if number > version}
+        return replace(self, version=version, until=kept)
 
     def take(self, first: int, changes: Sequence[Change], faces: dict[TemplateId, Template]) -> Edge:
         """After a delta: numbers held are passed over, a gap changes nothing."""
@@ -90,7 +105,7 @@ class Edge:
             return self
         for change in changes[self.version + 1 - first :]:
             world = world.after(change, faces)
-        return replace(self, world=world, version=last)
+        return replace(self, world=world)._at(last)
 
     def stage(self, snapshot: SnapshotId, part: int) -> Edge:
         """After a part that is not yet the last one to come."""
@@ -106,4 +121,5 @@ class Edge:
 
     def replaced(self, snapshot: SnapshotId, version: int, world: World) -> Edge:
         """After the last part: tombstones are all that stays."""
-        return Edge(version, replace(world, ended=self.world.ended), snapshot)
+        here = Edge(self.version, replace(world, ended=self.world.ended), snapshot, until=self.until)
+        return here._at(version)

@@ -163,7 +163,8 @@ class Lists(RuleBasedStateMachine):
         assert self.edge.version == len(self.changes)
         assert self.mirror.recogniser_may_run(self.estate.clock.now)
         for template in self.faces.values():
-            stands = self.now.may_find(template) and template.consent not in self.edge.world.ended
+            told_so = template.consent not in self.edge.world.ended and template.subject not in self.edge.until
+            stands = self.now.may_find(template) and told_so
             assert self.finds(template) == stands, "in step with the core, it finds whom the core says and nobody else"
 
     def roll(self) -> None:
@@ -172,6 +173,15 @@ class Lists(RuleBasedStateMachine):
         if self.mirror.recogniser_may_run(self.estate.clock.now):
             # Where core and edge were both put back, nobody is left to know of what ended in between.
             self.erased &= self.now.ended | self.edge.world.ended
+
+    @rule(back=st.integers(0, 6), person=people)
+    def somebody_is_hidden(self, back: int, person: SubjectKey) -> None:
+        """Ahead of a change the edge has not heard of, or again long after it."""
+        until = max(1, len(self.changes) + 1 - back)
+        hide = self.estate.hide((person, until))
+        self.mirror.hide(hide)
+        self.mirror.apply(hide)
+        self.edge = self.edge.hide({person: until})
 
     @rule(parts=st.integers(1, 3), arrives=st.booleans())
     def snapshot(self, parts: int, arrives: bool) -> None:
@@ -248,17 +258,17 @@ class Lists(RuleBasedStateMachine):
     @invariant()
     def nobody_is_found_whose_consent_does_not_stand(self) -> None:
         recognises = self.mirror.recogniser_may_run(self.estate.clock.now)
-        world = self.edge.world
+        edge = self.edge
         for template in self.faces.values():
             match = self.mirror.identify(template.vector[None], GATE, self.estate.clock.now)
             named = match is not None and match.score > 0.9999
             found = self.finds(template)
-            assert found <= world.may_find(template)
-            assert named <= (found and template.subject in world.listed)
+            assert found <= edge.may_find(template)
+            assert named <= (found and template.subject in edge.world.listed)
             assert not (found and template.consent in self.erased)
             if recognises:
-                assert found == world.may_find(template)
-                assert named == (found and template.subject in world.listed)
+                assert found == edge.may_find(template)
+                assert named == (found and template.subject in edge.world.listed)
 
     @invariant()
     def it_counts_as_the_core_does_what_it_was_told(self) -> None:
@@ -293,12 +303,16 @@ def test_nor_in_any_of_these_long_lives(seed: int) -> None:
 
 def live_on(lists: Lists, chance: random.Random) -> None:
     which, size = chance.randrange(1 << 16), chance.randint(1, 3)
-    match chance.choices(["core", "way", "snapshot", "part", "edge", "core restored"], [10, 4, 1, 3, 2, 1])[0]:
+    match chance.choices(["core", "way", "hide", "snapshot", "part", "edge", "core restored"], [10, 4, 2, 1, 3, 2, 1])[
+        0
+    ]:
         case "core":
             then = chance.choice(HEARS)
             lists.core_changes(chance.choice(HAPPENS), chance.choice(PEOPLE), chance.random() < 0.5, which, then)
         case "way":
             lists.something_arrives(chance.choice(ARRIVES), which, size)
+        case "hide":
+            lists.somebody_is_hidden(size, chance.choice(PEOPLE))
         case "snapshot":
             lists.snapshot(size, chance.random() < 0.5)
         case "part" if lists.rendered:

@@ -23,7 +23,8 @@ from core.contract.base import Message
 from core.contract.config import Door
 from core.contract.events import EdgeStateV1, EventAckV1, PassageV1, StepTimes
 from core.contract.ids import CheckpointId, EdgeId, EstateId, ModelId, SubjectKey
-from core.contract.lists import ListMessage, ListReceiptV1, ListRollV1
+from core.contract.list_opening import ListOpener, ListRefusedError
+from core.contract.lists import ListHideV1, ListMessage, ListReceiptV1, ListRollV1
 from core.contract.signed import QrPass
 from core.contract.topics import Channel, topic
 from core.contract.vocabulary import Verdict
@@ -88,6 +89,9 @@ class Edge:
         self.newest_roll: datetime | None = None
         self.held_when_signed: dict[str, frozenset[str]] = {}
         """By signature of every receipt: the consents of all templates that stood on the disk at that moment."""
+        self.told_to_hide: dict[str, int] = {}
+        """People, and the number of the change that ends it; what it wrote down and can't have lost."""
+        self._disk_is_full = False
         self._folder = folder
         self._core_key = core_key
         self._clock = clock
@@ -204,9 +208,11 @@ class Edge:
         db = self.mirror._store._file.db
         (pages,) = db.execute("PRAGMA page_count").fetchone()
         db.execute(f"PRAGMA max_page_count={pages}").fetchone()
+        self._disk_is_full = True
         try:
             yield
         finally:
+            self._disk_is_full = False
             db.execute(f"PRAGMA max_page_count={_UNBOUNDED_PAGES}").fetchone()
 
     def consents_on_disk(self) -> frozenset[str]:
@@ -222,6 +228,7 @@ class Edge:
         return [one for one in found if one.suffix != ".lock" and not one.name.endswith("-shm")]
 
     def _forget_lists(self, *, anchor_too: bool) -> None:
+        self.told_to_hide.clear()
         for path in self._list_files():
             if path.suffix != ".anchor" or anchor_too:
                 path.unlink()
@@ -260,6 +267,7 @@ class Edge:
             started_at=now,
             key_base64=_base64(self._keys.private.public_key().public_bytes_raw()),
             signing_key_base64=_base64(self._keys.signing.public_key().public_bytes_raw()),
+            steady_s=self._clock.monotonic(),
             list_version=self.mirror.version,
             outbox_rows=0,
         )
@@ -276,9 +284,18 @@ class Edge:
             return
         if isinstance(message, ListRollV1):
             self.newest_roll = max(message.at, self.newest_roll or message.at)
+        if isinstance(message, ListHideV1):
+            self._hide(message)
         receipt = self.mirror.apply(cast(ListMessage, message))
         if receipt is not None:
             self._tell(receipt)
+
+    def _hide(self, message: ListHideV1) -> None:
+        self.mirror.hide(message)
+        opener = ListOpener(self.id, self._core_key, self._keys.private)
+        with suppress(ListRefusedError):  # for keys it no longer has
+            for one in opener.hidden(message) if not self._disk_is_full else ():
+                self.told_to_hide[one.subject] = max(one.until, self.told_to_hide.get(one.subject, 0))
 
     def send_events(self) -> int:
         """Every event the core has not acknowledged, again; how many."""

@@ -19,6 +19,7 @@ from core.contract.events import PassageV1
 from core.contract.ids import CameraId, CheckpointId, PassageId, PassId, SubjectKey, TemplateId, new_id
 from core.contract.signed import QrPass
 from core.contract.vocabulary import Credential, Direction, Reason, SubjectKind, Verdict
+from core.lists.changes import do_ask_for_snapshot
 from core.lists.erasures import do_write_off_edge, owed_by_an_earlier_box
 from core.people.consent.endings import do_supersede
 from core.people.consent.guardians import Guardian
@@ -58,6 +59,8 @@ _SMALL = {
     "core.lists.render.MAX_CHANGES": 3,
     "core.lists.snapshot.MAX_CHANGES": 2,
     "core.lists.relay.LONG_LOG": 8,
+    "core.lists.relay.SOON": 2,
+    "core.lists.steps.SOON": 2,
 }
 """Sizes at which a small estate meets what a large one does: old changes forgotten, batches, snapshots in parts."""
 _PARENT = Guardian(ref="file-1", relation=Relation.PARENT, evidence=GuardianEvidence.HOUSEHOLD_REGISTER)
@@ -107,7 +110,7 @@ class House:
         upkeep_runs = self.core.upkeep_is_due
         self.core.keep_house()
         if upkeep_runs:
-            self.model.time_passed(self.clock())
+            self.model.time_passed(self.core.clock())
 
     def deliver(self, position: int = 0) -> None:
         """The letter at that position arrives; one for an edge that is away stays where it is."""
@@ -148,7 +151,8 @@ class House:
 
     def put_core_back(self, number: int, *, journal_lost: bool) -> None:
         """An older copy of the database takes its place. What it can't know any more, nobody knows: the truth follows
-        it there, but for ended consents, which the journal knows (unless it was lost, too)."""
+        it there, but for ended consents, which the journal knows (unless it was lost, too). Who puts it back says what
+        time it is: the copy may be older than the core believes its clock."""
         self.clock.pass_by(A_MOMENT)
         self.core.put_back(number, journal_lost=journal_lost)
         with self.core.database.reading() as db:
@@ -159,6 +163,7 @@ class House:
                 set(db.scalars(select(TemplateLockRow.template_id))),
                 journal_lost=journal_lost,
             )
+        self.core.confirm_clock()
         self._started()
 
     def _started(self) -> None:
@@ -168,6 +173,11 @@ class House:
         self.keep_house()
 
     # -- edges
+
+    def send_whole(self, name: str) -> None:
+        """The edge is to get its list whole, as when it asks for it: rows on its disk are damaged."""
+        with self.core.database.writing() as db:
+            do_ask_for_snapshot(find_edge(db, name, lock=True))
 
     def put_edge_back(self, name: str, number: int, anchor: Anchor) -> None:
         """An older copy of its lists takes their place, which takes a moment."""

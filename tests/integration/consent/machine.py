@@ -306,6 +306,24 @@ class Estate(RuleBasedStateMachine):
     def much_time_passes(self, time: timedelta) -> None:
         self.house.pass_time(time)
 
+    @rule(
+        wrong_by=st.sampled_from([3 * 365 * DAY, 100 * DAY, -3 * 365 * DAY]),
+        restarts=st.booleans(),
+        time=st.sampled_from([timedelta(minutes=2), timedelta(hours=1), timedelta(hours=30)]),
+    )
+    def the_cores_clock_is_wrong_for_a_while(self, wrong_by: timedelta, restarts: bool, time: timedelta) -> None:
+        house = self.house
+        house.core.wall.wrong_by = wrong_by
+        if restarts:
+            house.restart_core()
+        house.settle()
+        self.witness.look()
+        house.pass_time(time)
+        self.witness.look()
+        house.core.wall.wrong_by = timedelta()
+        house.pass_time(timedelta(minutes=2))
+        assert house.core.clock.doubt is None
+
     # -- edges
 
     @rule(edge=edges)
@@ -360,6 +378,13 @@ class Estate(RuleBasedStateMachine):
         return [
             one for one in waiting if "/list/" in one.topic and not one.to_core and self.house.edges[one.edge].there
         ]
+
+    @rule(edge=edges, sends=st.integers(0, 3))
+    def an_edge_is_sent_its_list_whole(self, edge: str, sends: int) -> None:
+        """Some of its parts at least; whatever happens next comes in between."""
+        self.house.send_whole(edge)
+        for _ in range(sends):
+            self.house.core.send()
 
     @rule(edge=edges)
     def an_edge_is_backed_up(self, edge: str) -> None:

@@ -234,3 +234,34 @@ def test_an_edge_killed_while_it_erases_never_finds_again_what_it_confirms(
     witness.look()
     agree(house, witness)
     assert finders(house, template) == set()
+
+
+@pytest.mark.parametrize("ends", [True, False], ids=["withdrawn", "suspended"])
+def test_who_withdraws_while_a_whole_list_is_on_its_way_is_found_by_nobody_from_the_next_message_on(
+    house: House, witness: Witness, ends: bool
+) -> None:
+    template, *others = [resident(house, "gate") for _ in range(4)]
+    house.settle()
+    edge = house.edges["edge-1"]
+    house.pass_time(timedelta(seconds=61))
+    house.send_whole("edge-1")
+    house.core.send()
+    house.deliver_all()  # its first part
+    before = edge.mirror.version
+    (house.withdraw if ends else house.suspend)(template.consent)
+    house.core.send()
+    house.deliver_all()
+    assert edge.mirror.version == before, "neither the list nor the change has come yet"
+    assert finders(house, template) == set()
+    edge.crash()
+    assert finders(house, template) == set()
+    edge.connect()
+    for _ in range(200):
+        house.pass_time(timedelta(milliseconds=500))
+        house.core.send()
+        house.deliver_all()
+        witness.look()
+        assert finders(house, template) == set()
+    assert edge.mirror.version > before
+    assert all(finders(house, one) == {"edge-1"} for one in others)
+    agree(house, witness)

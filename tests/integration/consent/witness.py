@@ -118,9 +118,14 @@ class Witness:
         sought = model.people[template.person].case is not None
         assert sought is (how == "sought") or how == "compared", f"found in the wrong way {here}"
         if model.searchable(template):
+            end = model.end_of(template)
+            late = end is not None and self._house.clock() - end > FRESH_FOR
+            assert not late, f"found {here} more than a day after the consent's own end"
             return
         hidden = self._house.clock() - self._hidden_since[template.id]
         assert hidden <= FRESH_FOR, f"found {here} more than a day after it must not be"
+        until = edge.told_to_hide.get(template.person, 0)
+        assert until <= edge.mirror.version, f"found {here} although it was told to hide them until number {until}"
         number = self._hidden_at.get((template.id, edge.id))
         assert number is None or edge.mirror.version < number, f"found {here} although it was told at number {number}"
 

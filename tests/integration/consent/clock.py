@@ -27,3 +27,18 @@ class Clock:
 
     def pass_by(self, time: timedelta) -> None:
         self._passed += time
+
+
+class MachineClock:
+    """The wall clock of the core's machine: everybody's, unless it is ``wrong_by`` so much."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.wrong_by = timedelta()
+
+    def __call__(self) -> datetime:
+        return self._clock() + self.wrong_by
+
+    def now(self, zone: tzinfo | None = None) -> datetime:
+        """See ``Clock.now``."""
+        return self().astimezone(zone)

@@ -14,6 +14,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.cases.cases import do_expire_cases
+from core.clock.guard import CoreClock
+from core.clock.record import do_confirm_clock
 from core.contract.config_file import LoadedConfig, load_config
 from core.contract.events import EventAckV1
 from core.contract.lists import ListReceiptV1
@@ -34,7 +36,7 @@ from core.storage.schema import EdgeRow, ErasureRow, SealedTemplateRow
 from tests.core.estates import estate_tree
 from tests.core.lists.line import AtOnce
 from tests.integration.consent.bus import Bus, Letter
-from tests.integration.consent.clock import Clock
+from tests.integration.consent.clock import Clock, MachineClock
 from tests.integration.consent.shelves import Shelf
 
 ESTATE = "test-estate"
@@ -68,6 +70,7 @@ class Core:
         self.folder = folder
         self._shelf = shelf
         self._clock = clock
+        self.wall = MachineClock(clock)
         self._bus = bus
         self._copies: list[str] = []
         self.start()
@@ -78,18 +81,20 @@ class Core:
         path = self.folder / "estate.yaml"
         path.write_text(json.dumps(_tree(self._shelf.url)))
         self.loaded: LoadedConfig = load_config(path)
-        with patch("core.service.datetime", self._clock):
+        with patch("core.service.datetime", self.wall):
             prepare(self.loaded)
         self._running = ExitStack()
         self.database = self._running.enter_context(opened(self.loaded))
         self._commits_fail = False
         self.database.before_commit(self._fail_if_asked)
+        self.clock = CoreClock(self.wall, self._clock.monotonic)
+        self._look_at_clock()
         config = self.loaded.config
         with self.database.reading() as db:
             plates = plate_keeper(self.loaded, db)
         self.signing_key = load_or_create_signing_key(self.loaded.file(config.core.signing_key_file))
-        self._desk = ControlDesk(self.database, config, self._clock)
-        self._committer = Committer(self.database, Rulebook.of(config), self._clock)
+        self._desk = ControlDesk(self.database, config, self.wall)
+        self._committer = Committer(self.database, Rulebook.of(config), self.wall)
         self._relay = Relay(
             self.database,
             config.estate.id,
@@ -97,7 +102,7 @@ class Core:
             plates.read,
             SentNumbers(self.loaded.state_dir),
             monotonic=self._clock.monotonic,
-            now=self._clock,
+            now=self.clock,
             pool=AtOnce(),
         )
         self._consents = ConsentUpkeep(self.database, tombstone_journal(self.loaded), self._clock.monotonic)
@@ -151,7 +156,7 @@ class Core:
         where = parse(letter.topic)
         assert where is not None
         if where.channel is Channel.EDGE_EVENT:
-            arrival = Arrival(letter.topic, where.id, letter.payload, self._clock())
+            arrival = Arrival(letter.topic, where.id, letter.payload, self.wall())
             for ack in self._committer.commit([arrival]).acks:
                 self._acknowledge(ack)
             return
@@ -185,11 +190,22 @@ class Core:
         """What the process does every few seconds."""
         if self.upkeep_is_due:
             self._kept_house_s = self._clock.monotonic()
-        now = self._clock()
+        self._look_at_clock()
+        now = self.clock()
         self._consents.run(now)
         with self.database.writing() as db:
             do_expire_cases(db, now)
         self._lists.run(now)
+
+    def confirm_clock(self) -> None:
+        """Somebody looks at another clock and says: it is right."""
+        with self.database.writing() as db:
+            do_confirm_clock(db, self._clock(), self.wall(), "manager")
+        self._look_at_clock()
+
+    def _look_at_clock(self) -> None:
+        with self.database.writing() as db:
+            self.clock.look(db)
 
     def _acknowledge(self, ack: EventAckV1) -> None:
         self._say(ack.edge, Channel.EDGE_ACK, ack.model_dump_json().encode())

@@ -118,6 +118,11 @@ class Model:
             return False
         return person.case is None or self.cases[person.case].is_open
 
+    def end_of(self, template: Enrolled) -> datetime | None:
+        """When nobody may be found by this template any more, whatever the core's clock shows."""
+        consent, person = self.consents[template.consent], self.people[template.person]
+        return min((one for one in (consent.ends_at, person.valid_until) if one is not None), default=None)
+
     def standing(self, person: str) -> Consent | None:
         return next((one for one in self.consents_of(person) if one.state in STANDING), None)
 

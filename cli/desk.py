@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from core.contract.config_file import LoadedConfig, load_config
 from core.errors import InvalidError
+from core.people.consent.asked import asked_for
 from core.service import opened, prepare
 
 CONSOLE = "console"
@@ -40,10 +41,10 @@ UntilOption = Annotated[
 
 @contextmanager
 def writing(config: Path) -> Iterator[tuple[LoadedConfig, Session]]:
-    """One transaction on the estate's database, committed at the end."""
+    """One transaction on the estate's database, committed at the end. Raises EndsLaterError (see ``asked_for``)."""
     loaded = load_config(config)
     prepare(loaded)
-    with opened(loaded) as database, database.writing() as db:
+    with opened(loaded) as database, asked_for(database) as db:
         yield loaded, db
 
 

@@ -15,13 +15,16 @@ from api.permissions import Permission
 from cli.clock import advice
 from cli.desk import AsJson, ConfigOption, end, now, reading, tell, tell_table, text_of
 from cli.logs import log_warnings
+from cli.output import counted
 from cli.signin import AsOption, signed_in
 from core.cases import cases
 from core.clock.record import read_record
 from core.contract.ids import new_id
 from core.lists.overview import list_sizes
 from core.people import disputes
-from core.service import plate_keeper
+from core.people.consent.waiting import how_many_wait
+from core.people.tombstones import JournalError, TombstoneJournal
+from core.service import plate_keeper, tombstone_journal
 from core.storage.schema import CaseRow
 
 lists_app = typer.Typer(name="lists", no_args_is_help=True)
@@ -48,13 +51,24 @@ def lists() -> None:
 
 @lists_app.command("show")
 def show(config: ConfigOption, as_json: AsJson = False) -> None:
-    """How many people and vehicles are on which list."""
-    with reading(config) as (_, db):
+    """How many people and vehicles are on which list; and, where it is so, why edges are about to stop recognising."""
+    with reading(config) as (loaded, db):
         rows = [{"list": name, "entries": entries} for name, entries in list_sizes(db).items()]
-        doubted = advice(read_record(db))
-    if doubted is not None:
-        typer.echo(f"anju: {doubted}", err=True)
+        doubted, waiting = advice(read_record(db)), how_many_wait(db)
+    for problem in (doubted, _why_no_rolls(tombstone_journal(loaded), waiting)):
+        if problem is not None:
+            typer.echo(f"anju: {problem}", err=True)
     tell_table(rows, ("list", "entries"), as_json=as_json)
+
+
+def _why_no_rolls(journal: TombstoneJournal, waiting: int) -> str | None:
+    """What follows from a journal that can't be written, if it can't. waiting: ends that were asked for meanwhile."""
+    try:
+        journal.check_writable()
+    except JournalError as error:
+        asked = f"; {counted(waiting, 'end')} asked for meanwhile will follow" if waiting else ""
+        return f"{error}. Until then no edge gets a roll: within 24 hours all stop recognising faces{asked}"
+    return None
 
 
 @case_app.command("request-person")

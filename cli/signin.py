@@ -16,6 +16,7 @@ from api import accounts
 from api.permissions import Permission, explain, may
 from core.contract.config_file import LoadedConfig, load_config
 from core.errors import CoreError, InvalidError
+from core.people.consent.asked import asked_for
 from core.service import opened, prepare
 
 AsOption = Annotated[
@@ -35,7 +36,8 @@ class NotPermittedError(CoreError):
 
 @contextmanager
 def signed_in(config: Path, account: str, permission: Permission) -> Iterator[tuple[LoadedConfig, Session]]:
-    """A writing session, once the account's password was right and it may do this. Raises NotPermittedError."""
+    """A writing session, once the account's password was right and it may do this. Raises NotPermittedError,
+    EndsLaterError (see ``asked_for``)."""
     loaded = load_config(config)
     prepare(loaded)
     password = _password(account)
@@ -45,7 +47,7 @@ def signed_in(config: Path, account: str, permission: Permission) -> Iterator[tu
             raise NotPermittedError("wrong account or password; 'anju api account' makes accounts")
         if not may(role, permission):
             raise NotPermittedError(explain(role, permission))
-        with database.writing() as db:
+        with asked_for(database) as db:
             yield loaded, db
 
 

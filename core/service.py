@@ -110,9 +110,17 @@ async def _serve(loaded: LoadedConfig, database: Database, plates: PlateKeeper) 
     clock = CoreClock()
     await asyncio.to_thread(_look, database, clock)
     sent_numbers = SentNumbers(loaded.state_dir)
-    relay = Relay(database, loaded.config.estate.id, key, plates.read, sent_numbers, now=clock)
-    subscriber = Subscriber(loaded, database, relay)
     consents = ConsentUpkeep(database, tombstone_journal(loaded))
+    relay = Relay(
+        database,
+        loaded.config.estate.id,
+        key,
+        plates.read,
+        sent_numbers,
+        now=clock,
+        may_roll=lambda: consents.journal_problem is None,
+    )
+    subscriber = Subscriber(loaded, database, relay)
     await asyncio.to_thread(consents.run, clock())  # what fell due while nobody was there, before edges hear
     work = asyncio.ensure_future(subscriber.run())
     lists = ListUpkeep(database, loaded.config)

@@ -12,6 +12,7 @@ from api.context import Context
 from api.problems import CONFLICT, NOT_FOUND, RESPONSES, ProblemError
 from api.signin import PeopleReader, PeopleWriter
 from core.people import enrolment, subjects
+from core.people.consent.asked import asked_for
 from core.people.consent.guardians import Guardian
 from core.people.consent.ledger import check_withdraw, do_grant_consent, do_withdraw_consent
 from core.people.edges import edge as find_edge
@@ -57,7 +58,7 @@ def put_subject(_who: PeopleWriter, context: Context, key: schemas.Uuid, body: s
 @router.delete("/subjects/{key}", status_code=204, responses=NOT_FOUND)
 def delete_subject(_who: PeopleWriter, context: Context, key: schemas.Uuid) -> Response:
     """The person may pass nowhere any more: consent ends, templates go, passes are revoked, the name is forgotten."""
-    with context.database.writing() as db:
+    with asked_for(context.database) as db:
         subjects.do_remove_subject(db, key, context.now())
     return Response(status_code=204)
 
@@ -87,7 +88,7 @@ def post_consent(who: PeopleWriter, context: Context, key: schemas.Uuid, body: s
 @router.post("/consents/{consent_id}/withdrawal", responses=NOT_FOUND | CONFLICT)
 def post_withdrawal(who: PeopleWriter, context: Context, consent_id: schemas.Uuid) -> schemas.Consent:
     """End the consent. Templates are erased here at once and at every edge; /lists shows when each has confirmed."""
-    with context.database.writing() as db:
+    with asked_for(context.database) as db:
         consent = check_withdraw(db, consent_id)
         return schemas.Consent.model_validate(do_withdraw_consent(db, consent, who.account, context.now()))
 

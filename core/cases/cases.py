@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, exists, or_, select
@@ -19,6 +19,7 @@ from core.people.consent.queries import STANDING_VALUES, active_consent
 from core.people.consent.words import Scope
 from core.people.plates import PlateKeeper
 from core.people.subjects import check_key, check_scope, do_put_sought, do_remove_subject
+from core.people.tombstones import Entry, note_entry
 from core.people.vehicles import do_put_controlled, do_remove_controlled
 from core.storage.schema import (
     CaseApprovalRow,
@@ -210,6 +211,16 @@ def do_expire_cases(db: Session, now: datetime) -> int:
     return len(rows)
 
 
+def do_end_cases_again(db: Session, ends: Mapping[str, str], now: datetime) -> int:
+    """End the cases that ended before a backup was restored, as the journal says; how many stood. ends: id to event."""
+    standing = CaseRow.state.in_([CaseState.REQUESTED.value, CaseState.OPEN.value])
+    query = select(CaseRow).where(CaseRow.id.in_(ends), standing).order_by(CaseRow.id)
+    rows = db.scalars(query.with_for_update().execution_options(populate_existing=True)).all()
+    for row in rows:
+        _end(db, row, CaseEvent(ends[row.id]), None, now)
+    return len(rows)
+
+
 def sightings(db: Session, case_id: str, limit: int = 1000) -> list[SightingRow]:
     """Where and when who is sought was seen, newest first."""
     query = select(SightingRow).where(SightingRow.case_id == case_id).order_by(SightingRow.occurred_at.desc())
@@ -290,6 +301,9 @@ def _forget_without_consent(db: Session) -> None:
 def _end(db: Session, row: CaseRow, event: CaseEvent, account: str | None, now: datetime) -> None:
     row.state = after(CaseState(row.state), event).value
     row.closed_at, row.closed_by = now, account
+    sought_key = row.subject or row.vehicle
+    assert sought_key is not None
+    note_entry(db, Entry(subject=sought_key, case=row.id, event=event.value, at=now))
     db.flush()
     db.execute(delete(SightingRow).where(SightingRow.case_id == row.id))
     if row.subject is not None:

@@ -11,9 +11,11 @@ from sqlalchemy.orm import Session
 from core.contract.ids import new_id
 from core.errors import ConflictError, NotFoundError
 from core.lists.changes import ChangeOp, note_change
+from core.people.tombstones import Does, Entry, note_entry
 from core.storage.schema import ConsentRow, DisputeRow, PassageRow, SealedTemplateRow, SubjectRow, TemplateLockRow
 
 DISPUTED = "disputed"
+_RELEASED = "released"
 _BY_FACE = frozenset({"face", "qr_face"})
 
 
@@ -57,7 +59,7 @@ def do_dispute_passage(db: Session, passage_id: str, by: str, rule: DisputeRule,
     db.add(row)
     db.flush()
     if row.template_id is not None and _disputes(db, row.template_id, now - rule.within) >= rule.suspend_after:
-        _suspend(db, row.template_id, now)
+        do_lock_template(db, row.template_id, now, now)
     return row
 
 
@@ -67,6 +69,10 @@ def do_release_template(db: Session, template_id: str, now: datetime) -> None:
     if row is None:
         raise TemplateLockNotFoundError("no template of that id is suspended; 'anju lists template list' shows them")
     note_change(db, _edges_with(db, template_id), ChangeOp.UNLOCK_TEMPLATE, template_id, now=now)
+    released = Entry(
+        subject=row.subject, template=template_id, event=_RELEASED, at=now, does=Does.RELEASES, lock_at=row.at
+    )
+    note_entry(db, released)
     db.delete(row)
     # Counted anew from here: the disputes that led here have been looked at.
     for dispute in db.scalars(select(DisputeRow).where(DisputeRow.template_id == template_id)):
@@ -84,20 +90,26 @@ def _disputes(db: Session, template_id: str, since: datetime) -> int:
     return db.scalar(query) or 0
 
 
-def _suspend(db: Session, template_id: str, now: datetime) -> None:
+def do_lock_template(db: Session, template_id: str, at: datetime, now: datetime) -> bool:
+    """Take the template out of search at every edge, as it was decided ``at``; whether it was there, and searched.
+
+    The caller holds the person's row.
+    """
     of_template = select(SealedTemplateRow).where(SealedTemplateRow.template_id == template_id)
     resting_on = of_template.with_only_columns(SealedTemplateRow.consent_id)
     db.execute(select(ConsentRow.id).where(ConsentRow.id.in_(resting_on)).with_for_update()).all()
     held = db.scalars(of_template).first()  # unless the consent ended while its lock was waited for
-    if held is None or db.get(TemplateLockRow, template_id) is not None:
-        return
+    if held is None or db.get(TemplateLockRow, template_id, populate_existing=True) is not None:
+        return False
     db.add(
         TemplateLockRow(
-            template_id=template_id, subject=held.subject, consent_id=held.consent_id, reason=DISPUTED, at=now
+            template_id=template_id, subject=held.subject, consent_id=held.consent_id, reason=DISPUTED, at=at
         )
     )
     db.flush()
     note_change(db, _edges_with(db, template_id), ChangeOp.LOCK_TEMPLATE, template_id, now=now)
+    note_entry(db, Entry(subject=held.subject, template=template_id, event=DISPUTED, at=at, does=Does.LOCKS))
+    return True
 
 
 def _edges_with(db: Session, template_id: str) -> list[str]:

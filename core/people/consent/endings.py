@@ -13,7 +13,7 @@ from core.people.consent.machine import ENDED, OVER, STANDING, TRANSITIONS, Cons
 from core.people.consent.queries import STANDING_VALUES
 from core.people.consent.transitions import Act, do_move
 from core.people.notices import Notice
-from core.people.tombstones import Tombstone, note_tombstone
+from core.people.tombstones import Entry, note_entry
 from core.storage.schema import ConsentRow, EdgeRow, ErasureRow, SubjectRow
 
 MAX_AT_ONCE = 25
@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 def end_consents_of(db: Session, subject: SubjectRow, now: datetime) -> None:
     """The person is gone: whatever they consented to ends, what they were only asked lapses."""
-    note_tombstone(db, Tombstone(subject=subject.key, event=ConsentEvent.SUBJECT_LEFT.value, at=now))
+    note_entry(db, Entry(subject=subject.key, event=ConsentEvent.SUBJECT_LEFT.value, at=now))
     open_ones = select(ConsentRow).where(
         ConsentRow.subject == subject.key, ConsentRow.state.in_([*STANDING_VALUES, ConsentState.NOTICED.value])
     )

@@ -1,21 +1,28 @@
-"""After a restore: what the journal of tombstones says ended, ends again, before anything is rendered to an edge."""
+"""After a restore: what the journal says has ended or is locked, is so again, before anything is rendered to an edge.
+
+Nothing is released on the journal's word: what the database has locked stays locked until somebody releases it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from core.cases.cases import do_end_cases_again
 from core.people.consent.endings import do_end
+from core.people.consent.journaled import Journaled
 from core.people.consent.machine import OVER, ConsentEvent, ConsentState
 from core.people.consent.transitions import Act, do_move
+from core.people.consent.unwritten import entries_missing
+from core.people.disputes import do_lock_template
 from core.people.subjects import do_remove_subject
-from core.people.tombstones import Read, Tombstone, TombstoneJournal
+from core.people.tombstones import Entry, JournalError, Read, TombstoneJournal, forget_noted
 from core.storage.database import Database
-from core.storage.schema import ConsentRow, SubjectRow
+from core.storage.schema import ConsentRow, SealedTemplateRow, SubjectRow, TemplateLockRow
 
 _CHUNK = 500
 _REASON = "restored"
@@ -29,43 +36,68 @@ log = structlog.get_logger()
 
 
 def replay_tombstones(database: Database, journal: TombstoneJournal, now: datetime) -> Read:
-    """End again whatever came back, and write into the journal what it lacks; how far the journal was read.
+    """End and lock again whatever came back, and write into the journal what it lacks; how far the journal was read.
 
-    It lacks ends that another machine recorded, or that are older than the journal: each machine's becomes whole.
-    Safe to repeat. Raises JournalError: a damaged journal stops the start.
+    Safe to repeat. Raises JournalError: a journal that is damaged or can't be read stops the start. One that can't be
+    written doesn't: what it lacks follows.
     """
     read = journal.read()
-    _end_again(database, read.tombstones, now)
-    with database.reading() as db:
-        missing = _not_in(db, read.tombstones)
-    if missing:
-        journal.append(missing)
-        log.info("consent.journal_completed", lines=len(missing))
+    journaled = Journaled.of(read.entries)
+    _make_good(database, journaled, now)
+    try:
+        complete(database, journal, journaled)
+    except JournalError as error:
+        log.warning("consent.journal_incomplete", problem=str(error))
     return read
 
 
 def catch_up(database: Database, journal: TombstoneJournal, since: Read, now: datetime) -> Read:
-    """The same for lines that came since: ends whose commit failed after they stood in the journal."""
+    """The same for lines that came since: ends and locks whose commit failed after they stood in the journal."""
     read = journal.read(since)
-    _end_again(database, read.tombstones, now)
+    _make_good(database, Journaled.of(read.entries), now)
     return read
 
 
-def _end_again(database: Database, tombstones: Sequence[Tombstone], now: datetime) -> None:
-    ended = 0
-    for key in _returned_people(database, tombstones):
+def complete(database: Database, journal: TombstoneJournal, journaled: Journaled, since: datetime | None = None) -> int:
+    """Write into the journal what the database knows and the journal, which comes to ``journaled``, does not.
+
+    That is what another machine recorded, what is older than the journal, and what went ahead without its line. since:
+    of ends, only those from then on are looked at. How many lines. Raises JournalError.
+    """
+    with database.reading() as db:
+        missing = entries_missing(db, journaled, since)
+    if missing:
+        journal.append(missing)
+        log.info("consent.journal_completed", lines=len(missing))
+    return len(missing)
+
+
+def _make_good(database: Database, journaled: Journaled, now: datetime) -> None:
+    """Bring the database in step with what the journal comes to. Safe to repeat."""
+    done = {"people": 0, "consents": 0, "cases": 0, "locks": 0}
+    for key in _returned_people(database, journaled.people):
         with database.writing() as db:
             do_remove_subject(db, key, now)
-        ended += 1
-    for chunk in _chunks([one for one in tombstones if one.consent is not None]):
+            forget_noted(db, journaled.says)
+        done["people"] += 1
+    for chunk in _chunks(sorted(journaled.consents)):
         with database.writing() as db:
-            ended += _end_consents(db, chunk, now)
-    if ended:
-        log.warning("consent.ended_again", people_and_consents=ended)
+            done["consents"] += _end_consents(db, {one: journaled.consents[one] for one in chunk}, now)
+            forget_noted(db, journaled.says)
+    for chunk in _chunks(sorted(journaled.cases)):
+        with database.writing() as db:
+            done["cases"] += do_end_cases_again(db, {one: journaled.cases[one] for one in chunk}, now)
+            forget_noted(db, journaled.says)
+    for chunk in _chunks(sorted(journaled.locks)):
+        locks = {one: journaled.locks[one] for one in chunk}
+        with database.writing() as db:
+            done["locks"] += _lock_consents(db, locks) + _lock_templates(db, locks, now)
+            forget_noted(db, journaled.says)
+    if any(done.values()):
+        log.warning("consent.made_good_from_journal", **done)
 
 
-def _end_consents(db: Session, tombstones: Sequence[Tombstone], now: datetime) -> int:
-    why = {one.consent: ConsentEvent(one.event) for one in tombstones}
+def _end_consents(db: Session, why: dict[str, str], now: datetime) -> int:
     query = (
         select(ConsentRow)
         .where(ConsentRow.id.in_(why), ConsentRow.state.not_in(_OVER_VALUES))
@@ -75,7 +107,7 @@ def _end_consents(db: Session, tombstones: Sequence[Tombstone], now: datetime) -
     )
     rows = db.scalars(query).all()
     for row in rows:
-        _end(db, row, why[row.id], Act(now, reason=_REASON))
+        _end(db, row, ConsentEvent(why[row.id]), Act(now, reason=_REASON))
     return len(rows)
 
 
@@ -86,43 +118,56 @@ def _end(db: Session, row: ConsentRow, why: ConsentEvent, act: Act) -> None:
     do_end(db, row, why, act)
 
 
-def _returned_people(database: Database, tombstones: Sequence[Tombstone]) -> list[str]:
+def _lock_consents(db: Session, locks: dict[str, Entry]) -> int:
+    """Lock the consents that stand, and whose history knows neither of the lock nor of anything later.
+
+    From the time it was locked first: a backup doesn't make it last longer.
+    """
+    query = (
+        select(ConsentRow)
+        .where(ConsentRow.id.in_(locks), ConsentRow.state == ConsentState.ACTIVE.value)
+        .order_by(ConsentRow.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    unaware = [row for row in db.scalars(query).all() if not _has_heard(row, locks[row.id])]
+    for row in unaware:
+        do_move(db, row, ConsentEvent(locks[row.id].event), Act(locks[row.id].at, reason=_REASON))
+    return len(unaware)
+
+
+def _has_heard(row: ConsentRow, lock: Entry) -> bool:
+    """Whether the consent was locked then and released since, or agreed to anew: so its history says, nothing else."""
+    for step in row.events:
+        at = datetime.fromisoformat(step["at"])
+        if (step["event"] == lock.event and at == lock.at) or (step["to"] == ConsentState.ACTIVE and at > lock.at):
+            return True
+    return False
+
+
+def _lock_templates(db: Session, locks: dict[str, Entry], now: datetime) -> int:
+    """Of a template's release the database keeps no trace: without the journal's line it is locked again."""
+    locked = select(TemplateLockRow.template_id)
+    query = select(SealedTemplateRow.template_id, SealedTemplateRow.subject).where(
+        SealedTemplateRow.template_id.in_(locks), SealedTemplateRow.template_id.not_in(locked)
+    )
+    found = db.execute(query.distinct().order_by(SealedTemplateRow.subject, SealedTemplateRow.template_id)).all()
+    people = select(SubjectRow.key).where(SubjectRow.key.in_({one.subject for one in found})).order_by(SubjectRow.key)
+    if found:
+        db.execute(people.with_for_update()).all()
+    return sum(do_lock_template(db, one.template_id, locks[one.template_id].at, now) for one in found)
+
+
+def _returned_people(database: Database, removed: Collection[str]) -> list[str]:
     """People who were removed and are there again."""
-    removed = [one for one in tombstones if one.consent is None]
     found: list[str] = []
     with database.reading() as db:
-        for chunk in _chunks(removed):
-            keys = [one.subject for one in chunk]
-            there = select(SubjectRow.key).where(SubjectRow.key.in_(keys), SubjectRow.removed_at.is_(None))
+        for chunk in _chunks(sorted(removed)):
+            there = select(SubjectRow.key).where(SubjectRow.key.in_(chunk), SubjectRow.removed_at.is_(None))
             found += db.scalars(there)
     return sorted(set(found))
 
 
-def _not_in(db: Session, tombstones: Sequence[Tombstone]) -> list[Tombstone]:
-    """Ends the database knows of and the journal does not."""
-    consents = {one.consent for one in tombstones}
-    people = {one.subject for one in tombstones if one.consent is None}
-    over = select(ConsentRow).where(ConsentRow.state.in_(_OVER_VALUES)).order_by(ConsentRow.id)
-    left = select(SubjectRow).where(SubjectRow.removed_at.is_not(None)).order_by(SubjectRow.key)
-    missing = [
-        Tombstone(subject=row.subject, consent=row.id, event=_why(row).value, at=row.ended_at or row.state_since)
-        for row in db.scalars(over)
-        if row.id not in consents
-    ]
-    return missing + [
-        Tombstone(subject=row.key, event=ConsentEvent.SUBJECT_LEFT.value, at=row.removed_at)
-        for row in db.scalars(left)
-        if row.key not in people and row.removed_at is not None
-    ]
-
-
-def _why(row: ConsentRow) -> ConsentEvent:
-    """The event that ended it."""
-    names = [entry["event"] for entry in row.events if entry["event"] != ConsentEvent.PURGE.value]
-    fallback = {ConsentState.EXPIRED: ConsentEvent.EXPIRE, ConsentState.SUPERSEDED: ConsentEvent.PURPOSE_CHANGE}
-    return ConsentEvent(names[-1]) if names else fallback.get(ConsentState(row.state), ConsentEvent.WITHDRAW)
-
-
-def _chunks(tombstones: Sequence[Tombstone]) -> Iterator[Sequence[Tombstone]]:
-    for start in range(0, len(tombstones), _CHUNK):
-        yield tombstones[start : start + _CHUNK]
+def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(ids), _CHUNK):
+        yield ids[start : start + _CHUNK]

@@ -10,12 +10,14 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from core.contract.base import isoformat
+from core.errors import ConflictError
 from core.lists.changes import ChangeOp, all_edges, lock_edges, note_change
 from core.lists.recipients import allowed_edges
 from core.people.consent.machine import ENDED, MEANING, ConsentEvent, ConsentState, Templates, next_state
 from core.people.consent.periods import OFFER, RECONSENT_GRACE, SUSPENDED_AT_MOST
+from core.people.consent.waiting import end_waits, forget_waiting
 from core.people.consent.words import Channel, Scope
-from core.people.tombstones import Tombstone, note_tombstone
+from core.people.tombstones import Does, Entry, note_entry
 from core.storage.schema import ConsentRow, EdgeRow, ErasureRow, SealedTemplateRow, SubjectRow, TemplateLockRow
 
 _DEADLINES = {
@@ -34,14 +36,25 @@ class Act:
     channel: Channel | None = None
     reason: str | None = None
 
+    def said(self) -> dict[str, str]:
+        """By whom, where and why, as far as anybody said so."""
+        optional = {"by": self.by, "channel": self.channel.value if self.channel else None, "reason": self.reason}
+        return {name: value for name, value in optional.items() if value}
+
+
+class EndWaitsError(ConflictError):
+    """The consent was taken back; only the journal of ends has not heard of it yet."""
+
 
 def do_move(db: Session, consent: ConsentRow, event: ConsentEvent, act: Act) -> ConsentRow:
     """Move the consent, write its history, and bring templates in step with the state it is in now.
 
-    The caller holds the row lock. Locks edges when templates are concerned. Raises IllegalTransitionError.
+    The caller holds the row lock. Locks edges when templates are concerned. Raises IllegalTransitionError,
+    EndWaitsError (it was taken back: nothing unlocks it any more).
     """
     before = ConsentState(consent.state)
     after = next_state(before, event)
+    _note(db, consent, event, act)
     consent.state, consent.state_since = after.value, act.at
     consent.deadline_at = act.at + _DEADLINES[after] if after in _DEADLINES else None
     if after in ENDED:
@@ -56,9 +69,29 @@ def do_move(db: Session, consent: ConsentRow, event: ConsentEvent, act: Act) -> 
     elif (MEANING[before], MEANING[after]) == (Templates.LOCKED, Templates.SEARCHABLE):
         note_change(db, all_edges(db), ChangeOp.UNLOCK_TEMPLATES, consent.subject, consent.id, now=act.at)
     if after in ENDED:
-        note_tombstone(db, Tombstone(subject=consent.subject, consent=consent.id, event=event.value, at=act.at))
         do_erase(db, consent, act.at)
     return consent
+
+
+def _note(db: Session, consent: ConsentRow, event: ConsentEvent, act: Act) -> None:
+    """For the journal: what the next step of the consent ends, locks or releases. Raises EndWaitsError."""
+    before = ConsentState(consent.state)
+    after = next_state(before, event)
+    lock_at: datetime | None = None
+    match MEANING[before], MEANING[after]:
+        case _ if after in ENDED:
+            does = Does.ENDS
+            forget_waiting(db, consent=consent.id)
+        case Templates.SEARCHABLE, Templates.LOCKED:
+            does = Does.LOCKS
+        case Templates.LOCKED, Templates.SEARCHABLE:
+            does, lock_at = Does.RELEASES, consent.state_since
+            if end_waits(db, consent.id):
+                raise EndWaitsError("this consent was taken back, and ends as soon as the journal can be written")
+        case _:
+            return
+    entry = Entry(subject=consent.subject, consent=consent.id, event=event.value, at=act.at, does=does, lock_at=lock_at)
+    note_entry(db, entry, act.said())
 
 
 def do_erase(db: Session, consent: ConsentRow, now: datetime) -> None:
@@ -104,6 +137,5 @@ def _forget_at_site_server(db: Session, consent: ConsentRow, now: datetime) -> N
 def _entry(
     consent: ConsentRow, event: ConsentEvent, before: ConsentState, after: ConsentState, act: Act
 ) -> dict[str, Any]:
-    optional = {"by": act.by, "channel": act.channel.value if act.channel else None, "reason": act.reason}
-    said = {"event": event.value, "from": before.value, "to": after.value, "at": isoformat(act.at)}
-    return said | {"notice": consent.notice_version} | {name: value for name, value in optional.items() if value}
+    step = {"event": event.value, "from": before.value, "to": after.value, "at": isoformat(act.at)}
+    return step | {"notice": consent.notice_version} | act.said()

@@ -17,7 +17,7 @@ from core.errors import InvalidError
 from core.people import tombstones
 from core.people.consent.ledger import do_withdraw_consent
 from core.people.subjects import do_put_subject
-from core.people.tombstones import JournalDamagedError, JournalError, Read, Tombstone, TombstoneJournal, note_tombstone
+from core.people.tombstones import JournalDamagedError, JournalError, Read, Entry, TombstoneJournal, note_entry
 from core.storage.database import Database
 from core.storage.schema import SubjectRow
 from tests.core.estates import NOW
@@ -38,8 +38,8 @@ def _person(db: Session) -> SubjectRow:
     )
 
 
-def ended(event: str = "withdraw", minutes: int = 0) -> Tombstone:
-    return Tombstone(subject=new_id(), consent=new_id(), event=event, at=NOW + timedelta(minutes=minutes))
+def ended(event: str = "withdraw", minutes: int = 0) -> Entry:
+    return Entry(subject=new_id(), consent=new_id(), event=event, at=NOW + timedelta(minutes=minutes))
 
 
 @pytest.fixture
@@ -49,12 +49,12 @@ def journal(tmp_path: Path) -> TombstoneJournal:
 
 def test_what_was_appended_is_read_in_order_and_only_its_owner_may(journal: TombstoneJournal) -> None:
     assert journal.read() == Read()
-    first, second, third = ended(), ended("expire", 1), Tombstone(subject=new_id(), event="subject_left", at=NOW)
+    first, second, third = ended(), ended("expire", 1), Entry(subject=new_id(), event="subject_left", at=NOW)
     journal.append([first, second])
     before = journal.read()
     journal.append([third])
-    assert journal.read().tombstones == (first, second, third)
-    assert journal.read(before).tombstones == (third,)
+    assert journal.read().entries == (first, second, third)
+    assert journal.read(before).entries == (third,)
     assert journal.path.stat().st_mode & 0o777 == 0o600
 
 
@@ -66,17 +66,17 @@ def test_a_line_cut_off_by_a_crash_was_never_committed_and_is_taken_away(kept: i
     journal.append([cut])
     content = journal.path.read_bytes()
     journal.path.write_bytes(content[: size + kept] if kept >= 0 else content[:-1])
-    assert journal.read().tombstones == (whole,)
-    assert journal.path.stat().st_size == size
+    assert journal.read().entries == (whole,)
+    assert journal.read().offset == size
     journal.append([cut])
-    assert journal.read().tombstones == (whole, cut)
+    assert journal.read().entries == (whole, cut)
 
 
 def test_the_next_end_mends_the_cut_too(journal: TombstoneJournal) -> None:
     journal.append([ended(), ended()])
     journal.path.write_bytes(journal.path.read_bytes()[:-20])
     journal.append([ended()])
-    assert len(journal.read().tombstones) == 2
+    assert len(journal.read().entries) == 2
 
 
 @pytest.mark.parametrize("place", [0.1, 0.5, 0.9])
@@ -125,7 +125,7 @@ def test_several_processes_append_to_one_chain(journal: TombstoneJournal) -> Non
         one.start()
     for one in started:
         one.join(60)
-    assert len(journal.read().tombstones) == 50
+    assert len(journal.read().entries) == 50
 
 
 def test_a_lock_nobody_gives_back_is_waited_for_only_so_long(
@@ -163,7 +163,7 @@ def test_a_full_disk_ends_nothing_half(
         db.refresh(row)
         assert (row.state, templates(db)) == ("active", [kept])
         do_withdraw_consent(db, row, "desk-1", NOW)
-    assert journal.read().tombstones[-1].consent == row.id
+    assert journal.read().entries[-1].consent == row.id
 
 
 def test_the_line_stands_before_the_commit_and_nothing_is_written_for_what_was_undone(
@@ -171,15 +171,15 @@ def test_the_line_stands_before_the_commit_and_nothing_is_written_for_what_was_u
 ) -> None:
     seen: list[int] = []
     database.before_commit(journal.write_noted)
-    database.before_commit(lambda _: seen.append(len(journal.read().tombstones)))
+    database.before_commit(lambda _: seen.append(len(journal.read().entries)))
     with database.writing() as db:
-        note_tombstone(db, ended())
+        note_entry(db, ended())
     assert seen == [1]
     with pytest.raises(InvalidError), database.writing() as db:
         _note_and_fail(db)
-    assert len(journal.read().tombstones) == 1
+    assert len(journal.read().entries) == 1
 
 
 def _note_and_fail(db: Session) -> None:
-    note_tombstone(db, ended())
+    note_entry(db, ended())
     raise InvalidError("after all, it can't be done")

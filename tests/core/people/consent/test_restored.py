@@ -25,7 +25,7 @@ from core.people.consent.words import Scope
 from core.people.edges import list_edges
 from core.people.notices import current_notice
 from core.people.subjects import do_remove_subject
-from core.people.tombstones import JournalDamagedError, Read, Tombstone, note_tombstone
+from core.people.tombstones import JournalDamagedError, Read, Entry, note_entry
 from core.service import opened, prepare, tombstone_journal
 from core.storage.schema import ListChangeRow, SubjectRow
 from tests.core.estates import estate_tree
@@ -174,7 +174,7 @@ def test_a_journal_that_was_moved_away_is_written_anew_from_the_database(loaded:
         do_remove_subject(db, gone, now())
     tombstone_journal(loaded).path.rename(loaded.state_dir / "old.jsonl")
     prepare(loaded)
-    told = tombstone_journal(loaded).read().tombstones
+    told = tombstone_journal(loaded).read().entries
     assert [(one.consent, one.subject, one.event) for one in told] == [
         (first, who, "withdraw"),
         (None, gone, "subject_left"),
@@ -187,7 +187,7 @@ def test_a_line_about_somebody_the_backup_does_not_know_harms_nobody(loaded: Loa
     withdraw(loaded, consent_id)
     with opened(loaded) as database, database.writing() as db:
         do_remove_subject(db, who, now())
-        note_tombstone(db, Tombstone(subject=who, consent=consent_id, event="withdraw", at=now()))
+        note_entry(db, Entry(subject=who, consent=consent_id, event="withdraw", at=now()))
     put_back(loaded, backup)
     prepare(loaded)
     with opened(loaded) as database, database.reading() as db:

@@ -12,7 +12,7 @@ from core.people.consent.ledger import do_suspend, do_withdraw_consent
 from core.people.consent.queries import erasures_of
 from core.people.consent.words import Scope, SuspendReason
 from core.people.notices import current_notice
-from core.people.tombstones import noted_tombstones
+from core.people.tombstones import Does, noted_entries
 from core.storage.database import Database
 from core.storage.schema import ListChangeRow, SealedTemplateRow
 from tests.core.estates import NOW, estate, estate_tree
@@ -40,4 +40,5 @@ def test_only_what_the_server_keeps_goes_and_the_gate_still_opens(suspended: boo
         assert (edge, template, access.state) == ("edge-2", at_server, "active")
         asked = {one.edge_id: one.number for one in erasures_of(db, storing.id)}
         assert asked == {} if suspended else asked["edge-2"] > number  # its receipt covers the erasure before
-        assert [one.consent for one in noted_tombstones(db)] == ([] if suspended else [storing.id])
+        does = Does.LOCKS if suspended else Does.ENDS
+        assert [(one.consent, one.does) for one in noted_entries(db)] == [(storing.id, does)]

@@ -204,7 +204,7 @@ class Ledger(RuleBasedStateMachine):
     def starts_anew(self) -> None:
         replay_tombstones(self._database, self._journal, self._now)
         with self._database.reading() as db:
-            told = {one.consent for one in self._journal.read().tombstones}
+            told = {one.consent for one in self._journal.read().entries}
             standing = db.scalars(select(ConsentRow.id).where(ConsentRow.state.in_(sorted(STANDING))))
             assert told.isdisjoint(standing)
 

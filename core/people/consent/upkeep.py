@@ -29,7 +29,7 @@ MAX_ROUNDS = 400
 LET_OTHERS_S = 0.1
 """Between two of them, for who waits to write: SQLite wakes nobody, they look again every 0.1 s."""
 COMPARE_BACK = timedelta(hours=1)
-"""What other cores recorded is looked for this far back each minute, for the clocks of two machines; all of it hourly."""
+"""What other cores recorded is looked for this far back each minute (two machines, two clocks), and hourly all of it."""
 log = structlog.get_logger()
 
 
@@ -76,7 +76,7 @@ class ConsentUpkeep:
         except JournalError as error:
             self.counts["journal_unwritable"] += 1
             self.journal_problem = str(error)
-            log.error("journal.unwritable", problem=str(error), consequence="nothing ends, and no roll is signed")
+            log.warning("journal.unwritable", problem=str(error), consequence="nothing ends, and no roll is signed")
             return False
         if self.journal_problem is not None:
             log.info("journal.writable_again")

@@ -17,7 +17,7 @@ from core.errors import InvalidError
 from core.people import tombstones
 from core.people.consent.ledger import do_withdraw_consent
 from core.people.subjects import do_put_subject
-from core.people.tombstones import JournalDamagedError, JournalError, Read, Entry, TombstoneJournal, note_entry
+from core.people.tombstones import Entry, JournalDamagedError, JournalError, Read, TombstoneJournal, note_entry
 from core.storage.database import Database
 from core.storage.schema import SubjectRow
 from tests.core.estates import NOW

@@ -21,6 +21,7 @@ from core.contract.signed import QrPass
 from core.contract.vocabulary import Credential, Direction, Reason, SubjectKind, Verdict
 from core.lists.changes import do_ask_for_snapshot
 from core.lists.erasures import do_write_off_edge, owed_by_an_earlier_box
+from core.people.consent.asked import EndsLaterError, asked_for
 from core.people.consent.endings import do_supersede
 from core.people.consent.guardians import Guardian
 from core.people.consent.ledger import (
@@ -35,6 +36,7 @@ from core.people.consent.ledger import (
 )
 from core.people.consent.machine import ConsentEvent
 from core.people.consent.transitions import Act
+from core.people.consent.waiting import what_waits
 from core.people.consent.words import Channel, GivenBy, GuardianEvidence, Relation, Scope, SuspendReason
 from core.people.disputes import DisputeRule, do_dispute_passage, do_release_template
 from core.people.edges import do_approve_edge, is_trusted
@@ -42,6 +44,7 @@ from core.people.edges import edge as find_edge
 from core.people.enrolment import issue_ticket
 from core.people.notices import Notice, current_notice
 from core.people.subjects import do_put_subject, do_remove_subject, subject
+from core.people.tombstones import NotWrittenError
 from core.storage.schema import CaseRow, ConsentRow, DisputeRow, PassageRow, SubjectRow, TemplateLockRow
 from models.types import Float
 from tests.integration.consent.bus import Bus
@@ -85,6 +88,9 @@ class House:
         self._open.callback(self.core.stop)
         self.edges = {one: self._new_edge(one) for one in EDGES}
         self._faces = count(1)
+        self._no_room = patch("core.people.tombstones._write_all", _disk_full)
+        self.journal_has_room = True
+        self._open.callback(self.make_room)
         for edge in self.edges.values():
             edge.connect()
         self.deliver_all()
@@ -107,10 +113,25 @@ class House:
         self.keep_house()
 
     def keep_house(self) -> None:
+        """While the journal can't be written nothing ends by itself."""
         upkeep_runs = self.core.upkeep_is_due
-        self.core.keep_house()
-        if upkeep_runs:
+        try:
+            self.core.keep_house()
+        except NotWrittenError:  # as the process does: another time
+            assert not self.journal_has_room
+        if upkeep_runs and self.journal_has_room:
             self.model.time_passed(self.core.clock())
+
+    def fill_disk_of_journal(self) -> None:
+        """From now on no line can be added to it; the database can still be written."""
+        if self.journal_has_room:
+            self._no_room.start()
+        self.journal_has_room = False
+
+    def make_room(self) -> None:
+        if not self.journal_has_room:
+            self._no_room.stop()
+        self.journal_has_room = True
 
     def deliver(self, position: int = 0) -> None:
         """The letter at that position arrives; one for an edge that is away stays where it is."""
@@ -151,18 +172,23 @@ class House:
 
     def put_core_back(self, number: int, *, journal_lost: bool) -> None:
         """An older copy of the database takes its place. What it can't know any more, nobody knows: the truth follows
-        it there, but for ended consents, which the journal knows (unless it was lost, too). Who puts it back says what
-        time it is: the copy may be older than the core believes its clock."""
+        it there, but for what ended or was locked, which the journal knows (unless it was lost, and begins anew). Who
+        puts it back says what time it is: the copy may be older than the core believes its clock."""
         self.clock.pass_by(A_MOMENT)
+        if journal_lost:
+            self.make_room()
         self.core.put_back(number, journal_lost=journal_lost)
+        held = self.core.templates_held()
         with self.core.database.reading() as db:
             self.model.follow(
                 {row.key: row for row in db.scalars(select(SubjectRow))},
                 {row.id: row for row in db.scalars(select(ConsentRow))},
                 {row.id: row for row in db.scalars(select(CaseRow))},
                 set(db.scalars(select(TemplateLockRow.template_id))),
+                held,
                 journal_lost=journal_lost,
             )
+            self.model.wait_for_journal({(one.consent, one.subject) for one in what_waits(db, 1000)})
         self.core.confirm_clock()
         self._started()
 
@@ -239,9 +265,14 @@ class House:
             )
 
     def remove(self, person: str) -> None:
-        with self.core.database.writing() as db:
-            do_remove_subject(db, person, self.clock())
-        self.model.removed(person)
+        try:
+            with asked_for(self.core.database) as db:
+                do_remove_subject(db, person, self.clock())
+        except EndsLaterError:
+            assert not self.journal_has_room
+            self.model.leaves_later(person, self.clock())
+        else:
+            self.model.removed(person)
 
     # -- consents
 
@@ -281,15 +312,20 @@ class House:
         return row.id
 
     def withdraw(self, consent: str) -> None:
-        with self.core.database.writing() as db:
-            do_withdraw_consent(db, check_withdraw(db, consent), "desk", self.clock())
-        self.model.ended(consent)
+        try:
+            with asked_for(self.core.database) as db:
+                do_withdraw_consent(db, check_withdraw(db, consent), "desk", self.clock())
+        except EndsLaterError:
+            assert not self.journal_has_room
+            self.model.ends_later(consent, self.clock())
+        else:
+            self.model.ended(consent)
 
     def suspend(self, consent: str) -> None:
         with self.core.database.writing() as db:
             row = check_consent(db, consent, ConsentEvent.SUSPEND)
             do_suspend(db, row, SuspendReason.SUBJECT_ASKED, _at_desk(self))
-        self.model.suspended(consent, self.clock())
+        self.model.suspended(consent, self.clock(), written=self.journal_has_room)
 
     def resume(self, consent: str) -> None:
         with self.core.database.writing() as db:
@@ -379,7 +415,7 @@ class House:
         with self.core.database.writing() as db:
             do_dispute_passage(db, passage.id, "guard", DISPUTES, self.clock())
         assert passage.template_id is not None
-        self.model.disputed.add(passage.template_id)
+        self.model.disputes(passage.template_id, written=self.journal_has_room)
 
     def release(self, template: str) -> None:
         with self.core.database.writing() as db:
@@ -414,9 +450,18 @@ class House:
         self.model.cases[case].is_open = True
 
     def close_case(self, case: str) -> None:
-        with self.core.database.writing() as db:
-            do_close_case(db, case, "desk", self.clock())
-        self.model.case_over(case)
+        try:
+            with asked_for(self.core.database) as db:
+                do_close_case(db, case, "desk", self.clock())
+        except EndsLaterError:
+            assert not self.journal_has_room
+            self.model.leaves_later(self.model.cases[case].person, self.clock())
+        else:
+            self.model.case_over(case)
+
+
+def _disk_full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
 
 
 def _at_desk(house: House) -> Act:

@@ -7,7 +7,6 @@ from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import TypeVar
-from unittest.mock import patch
 
 import pytest
 from hypothesis import event
@@ -16,7 +15,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from core.errors import CoreError
 from core.people.notices import notice
-from core.people.tombstones import JournalError
 from edge.enrol.refusals import EnrolmentRefusedError
 from tests.integration.consent.bus import Letter
 from tests.integration.consent.core_side import SOUGHT_AT, CommitFailedError
@@ -67,6 +65,7 @@ class Estate(RuleBasedStateMachine):
             self.house.close()
 
     def _all_is_well_in_the_end(self) -> None:
+        self.house.make_room()
         complaints = settle_fully(self.house, self.witness)
         assert not complaints, complaints
         assert self.witness.vectors_in_files() == []
@@ -87,15 +86,22 @@ class Estate(RuleBasedStateMachine):
 
     def _people(self, fits: Callable[[Person], bool] = lambda _: True) -> list[Person]:
         people = self.house.model.people.values()
-        return [one for one in people if one.is_there and fits(one)]
+        leaving = self.house.model.leaving
+        return [one for one in people if one.is_there and one.key not in leaving and fits(one)]
 
     def _consents(self, *states: State) -> list[Consent]:
         there = self.house.model
         return [
             one
             for one in there.consents.values()
-            if one.state in states and there.people[one.person].is_there and one.id not in there.doomed
+            if one.state in states and there.people[one.person].is_there and one.id not in self._decided()
         ]
+
+    def _decided(self) -> set[str]:
+        """Consents whose next state stands already, though they are not in it yet."""
+        there = self.house.model
+        leaving = {one.id for person in there.leaving for one in there.consents_of(person)}
+        return there.doomed | there.doomed_to_pause.keys() | there.ending | leaving
 
     def _ready(self) -> list[Consent]:
         """Consents on which somebody could be enrolled."""
@@ -155,18 +161,22 @@ class Estate(RuleBasedStateMachine):
     def somebody_withdraws(self, which: int) -> None:
         self.house.withdraw(pick(which, self._consents(State.ACTIVE, State.SUSPENDED, State.DUE_AGAIN)).id)
 
-    @precondition(lambda self: self._consents(State.ACTIVE, State.SUSPENDED))
-    @rule(which=any_of, disk_is_full=st.booleans())
-    def a_withdrawal_fails(self, which: int, disk_is_full: bool) -> None:
-        """Before the journal was written: nothing ends. After that: it ends nevertheless, within a minute."""
-        consent = pick(which, self._consents(State.ACTIVE, State.SUSPENDED)).id
-        if disk_is_full:
-            with patch("core.people.tombstones._write_all", _disk_full), pytest.raises(JournalError):
-                self.house.withdraw(consent)
-            return
+    @precondition(lambda self: self._consents(State.ACTIVE, State.SUSPENDED) and self.house.journal_has_room)
+    @rule(which=any_of, pauses=st.booleans())
+    def a_commit_fails(self, which: int, pauses: bool) -> None:
+        """After the journal was written: what was asked for happens nevertheless, within a minute."""
+        consent = pick(which, self._consents(State.ACTIVE, State.SUSPENDED))
+        pauses = pauses and consent.state is State.ACTIVE
         with self.house.core.failing_commits(), pytest.raises(CommitFailedError):
-            self.house.withdraw(consent)
-        self.house.model.doomed.add(consent)
+            (self.house.suspend if pauses else self.house.withdraw)(consent.id)
+        if pauses:
+            self.house.model.doomed_to_pause[consent.id] = self.house.clock()
+        else:
+            self.house.model.doomed.add(consent.id)
+
+    @rule(is_full=st.booleans())
+    def the_journals_disk_is_full_or_has_room_again(self, is_full: bool) -> None:
+        (self.house.fill_disk_of_journal if is_full else self.house.make_room)()
 
     @precondition(lambda self: self._consents(State.ACTIVE, State.SUSPENDED))
     @rule(which=any_of)
@@ -174,7 +184,7 @@ class Estate(RuleBasedStateMachine):
         consent = pick(which, self._consents(State.ACTIVE, State.SUSPENDED))
         (self.house.suspend if consent.state is State.ACTIVE else self.house.resume)(consent.id)
 
-    @precondition(lambda self: self._consents(State.ACTIVE))
+    @precondition(lambda self: self._consents(State.ACTIVE) and self.house.journal_has_room)
     @rule()
     def other_words_take_the_place_of_these(self) -> None:
         self.house.supersede(NEW_WORDS)
@@ -228,9 +238,9 @@ class Estate(RuleBasedStateMachine):
     @precondition(lambda self: self.house.undisputed() or self.house.model.disputed)
     @rule(which=any_of)
     def a_guard_says_it_was_somebody_else_or_a_template_is_found_good(self, which: int) -> None:
-        if self.house.model.disputed:
+        if self.house.model.disputed and self.house.journal_has_room:
             self.house.release(pick(which, sorted(self.house.model.disputed)))
-        else:
+        elif self.house.undisputed():
             self.house.dispute(pick(which, self.house.undisputed()))
 
     # -- somebody is missing
@@ -256,6 +266,7 @@ class Estate(RuleBasedStateMachine):
             one.id
             for one in model.cases.values()
             if one.is_open is is_open and not one.is_over and model.people[one.person].is_there
+            if one.person not in model.leaving
         ]
 
     # -- messages
@@ -413,7 +424,3 @@ class Estate(RuleBasedStateMachine):
     def an_older_database_is_put_back(self, number: int, journal_lost: bool) -> None:
         self.house.put_core_back(number, journal_lost=journal_lost)
         self.witness.core_went_back()
-
-
-def _disk_full(*_: object) -> None:
-    raise OSError(28, "No space left on device")

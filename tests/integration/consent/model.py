@@ -6,7 +6,7 @@ an offer 30 days, an adult's consent 365, a child's 183, locked at most 30, a se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -29,6 +29,7 @@ class State(StrEnum):
 
 
 STANDING = frozenset({State.ACTIVE, State.SUSPENDED, State.DUE_AGAIN})
+LOCKED = STANDING - {State.ACTIVE}
 LEDGER_STATES: Mapping[str, State] = {
     "noticed": State.OFFERED,
     "declined": State.DECLINED,
@@ -110,6 +111,13 @@ class Model:
         self.disputed: set[str] = set()
         self.doomed: set[str] = set()
         """Consents whose end stands in the journal, though its transaction failed: it follows with the next upkeep."""
+        self.doomed_to_pause: dict[str, datetime] = {}
+        """The same for suspensions, with the time when they were asked for."""
+        self.ending: set[str] = set()
+        self.leaving: set[str] = set()
+        """Consents and people that are to end or to go as soon as the journal can be written."""
+        self.unwritten: set[str] = set()
+        """Consents and templates that were locked, and no line says so yet."""
 
     def searchable(self, template: Enrolled) -> bool:
         """Whether anybody may be found by this template."""
@@ -153,8 +161,32 @@ class Model:
         self.consents[consent].state = State.DECLINED
         self.consents[consent].deadline = None
 
-    def suspended(self, consent: str, now: datetime) -> None:
+    def suspended(self, consent: str, now: datetime, *, written: bool = True) -> None:
         self.consents[consent].state, self.consents[consent].deadline = State.SUSPENDED, now + 30 * DAY
+        if not written:
+            self.unwritten.add(consent)
+
+    def disputes(self, template: str, *, written: bool) -> None:
+        self.disputed.add(template)
+        if not written:
+            self.unwritten.add(template)
+
+    def ends_later(self, consent: str, now: datetime) -> None:
+        """Taken back while nothing can be written down: nobody is found by it any more, and the rest follows."""
+        self.ending.add(consent)
+        if self.consents[consent].state is State.ACTIVE:
+            self.suspended(consent, now, written=False)
+
+    def leaves_later(self, person: str, now: datetime) -> None:
+        self.leaving.add(person)
+        for one in self.consents_of(person):
+            if one.state in STANDING:
+                self.ends_later(one.id, now)
+
+    def wait_for_journal(self, waiting: set[tuple[str | None, str]]) -> None:
+        """(consent or None, person) that the core still remembers."""
+        self.ending = {consent for consent, _ in waiting if consent is not None}
+        self.leaving = {person for consent, person in waiting if consent is None}
 
     def resumed(self, consent: str) -> None:
         self.consents[consent].state, self.consents[consent].deadline = State.ACTIVE, None
@@ -193,20 +225,28 @@ class Model:
         consents: Mapping[str, ConsentRow],
         cases: Mapping[str, CaseRow],
         disputed: set[str],
+        held: Collection[str],
         *,
         journal_lost: bool,
     ) -> None:
-        """What was entered since the backup never was; what ended stays ended, unless the journal was lost."""
+        """What was entered since the backup never was; what ended stays ended, and what was locked stays locked, unless
+        the journal was lost. held: templates that are still there."""
         for person in self.people.values():
             self._follow_person(person, people.get(person.key), journal_lost=journal_lost)
         for consent in self.consents.values():
             self._follow_consent(consent, consents.get(consent.id), journal_lost=journal_lost)
         for case in self.cases.values():
             found = cases.get(case.id)
+            assert found is None or journal_lost or not case.is_over or found.state in {"closed", "expired"}, (
+                "a case that ended is back"
+            )
             case.is_open = found is not None and found.state == "open"
             case.is_over = found is None or found.state in {"closed", "expired"}
+        lost = set() if journal_lost else (self.disputed & set(held)) - disputed - self.unwritten
+        assert not lost, "a template that was locked is searched again"
         self.disputed = disputed
         self.doomed.clear()
+        self.doomed_to_pause.clear()
 
     def _follow_person(self, person: Person, row: SubjectRow | None, *, journal_lost: bool) -> None:
         person.unknown = row is None
@@ -226,6 +266,9 @@ class Model:
         assert restored is not State.OVER or one.ended or one.revived or one.id in self.doomed, (
             "it stood, and has ended"
         )
+        kept = journal_lost or one.id in self.unwritten
+        assert one.state not in LOCKED or kept or restored is not State.ACTIVE, "a consent that was locked is not"
+        assert one.id not in self.doomed_to_pause or kept or restored is not State.ACTIVE, "its pause is forgotten"
         if one.ended and journal_lost:
             one.revived = restored is not State.OVER
         assert not one.ended or one.revived or restored not in STANDING, "a consent that ended is back"
@@ -240,11 +283,28 @@ class Model:
             if self.consents[consent].state in STANDING:
                 self.ended(consent)
         self.doomed.clear()
+        for consent, since in self.doomed_to_pause.items():
+            if self.consents[consent].state is State.ACTIVE:
+                self.suspended(consent, since)
+        self.doomed_to_pause.clear()
+        self._what_waited_follows()
         for one in self.consents.values():
             self._one_step(one, now)
         for case in self.cases.values():
             if not case.is_over and case.ends_at <= now:
                 self.case_over(case.id)
+
+    def _what_waited_follows(self) -> None:
+        for consent in self.ending:
+            if self.consents[consent].state in STANDING:
+                self.ended(consent)
+        for person in self.leaving:
+            self.removed(person)
+            case = self.people[person].case
+            if case is not None:
+                self.case_over(case)
+        self.wait_for_journal(set())
+        self.unwritten.clear()
 
     def _one_step(self, one: Consent, now: datetime) -> None:
         person = self.people[one.person]

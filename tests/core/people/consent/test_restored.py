@@ -25,7 +25,7 @@ from core.people.consent.words import Scope
 from core.people.edges import list_edges
 from core.people.notices import current_notice
 from core.people.subjects import do_remove_subject
-from core.people.tombstones import JournalDamagedError, Read, Entry, note_entry
+from core.people.tombstones import Entry, JournalDamagedError, Read, note_entry
 from core.service import opened, prepare, tombstone_journal
 from core.storage.schema import ListChangeRow, SubjectRow
 from tests.core.estates import estate_tree

@@ -45,6 +45,14 @@ def new_id() -> str:
     return str(uuid7())
 
 
+def new_id_after(earlier: str | None) -> str:
+    """A fresh UUIDv7 that sorts after ``earlier``, also where the clock was set back meanwhile."""
+    made = new_id()
+    if earlier is None or made > earlier:
+        return made
+    return id_born_at((uuid.UUID(earlier).int >> 80) + 1)
+
+
 def id_born_at(ms: int) -> str:
     """A fresh UUIDv7 of just this millisecond since 1970, 0 to 2**48 - 1, whatever the clock shows: for who counts."""
     born = ms << 80 | 0x7 << 76 | secrets.randbits(12) << 64

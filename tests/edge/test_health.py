@@ -145,6 +145,16 @@ def test_the_state_brings_together_what_the_parts_know(identity: EdgeIdentity, t
     outbox.close()
 
 
+def test_the_state_tells_seconds_that_nobody_can_set(identity: EdgeIdentity, tmp_path: Path) -> None:
+    outbox = DurableOutbox(tmp_path / "outbox.db", max_rows=10, max_bytes=10_000)
+    composed = health(identity, outbox, Counters())
+    first, second = composed.state(NOW).steady_s, composed.state(NOW - timedelta(days=1)).steady_s
+    assert first is not None
+    assert second is not None
+    assert 0 < first <= second
+    outbox.close()
+
+
 def test_an_outbox_that_can_not_be_read_does_not_silence_the_edge(identity: EdgeIdentity, tmp_path: Path) -> None:
     outbox = DurableOutbox(tmp_path / "not there" / "outbox.db", max_rows=10, max_bytes=10_000)
     state = health(identity, outbox, Counters()).state(NOW)

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from core.clock.record import check_clock
-from core.contract.ids import new_id
+from core.contract.ids import new_id_after
 from core.errors import ConflictError, InvalidError
 from core.people.consent.errors import AskedTooSoonError, ConsentEndedError
 from core.people.consent.guardians import Guardian, check_giver, is_14_now
@@ -59,8 +59,10 @@ def do_show_notice(db: Session, subject: SubjectRow, notice: Notice, act: Act, *
     """Record that the person was shown a notice: an offer, which lapses when nobody answers.
 
     Showing the same words again while the offer stands changes nothing. Raises AskedTooSoonError within 90 days of a
-    decline (R-F12a), ConflictError when a consent stands or the person was removed, InvalidError (outdated words).
+    decline (R-F12a), ConflictError when a consent stands or the person was removed, InvalidError (outdated words),
+    ClockInDoubtError.
     """
+    check_clock(db)
     check_person(db, subject.key)
     _check_notice(notice, locale)
     row = newest_consent(db, subject.key, notice.scope, lock=True)
@@ -228,7 +230,7 @@ def _fresh(db: Session, subject: SubjectRow, notice: Notice, act: Act, *, after:
     """A consent nothing has happened to; where the one before was purged, its history goes on from there."""
     purged = after is not None and after.state == ConsentState.PURGED.value
     row = ConsentRow(
-        id=new_id(),
+        id=new_id_after(after.id if after is not None else None),
         subject=subject.key,
         scope=notice.scope.value,
         state=(_S.PURGED if purged else _S.NONE).value,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
 
 import pytest
 from sqlalchemy import select
@@ -13,9 +14,11 @@ from core.cases.cases import do_request_missing_person
 from core.clock.guard import CoreClock
 from core.clock.judge import WRONG_BY, Doubt
 from core.clock.record import ClockInDoubtError, do_confirm_clock, read_record, time_to_end_by
-from core.contract.ids import new_id
+from core.contract.ids import id_born_at, new_id
 from core.errors import InvalidError
 from core.people.consent.ledger import check_withdraw, do_withdraw_consent
+from core.people.consent.queries import newest_consent
+from core.people.consent.words import Scope
 from core.people.edges import do_note_edge_state
 from core.people.subjects import subject
 from core.storage.database import Database
@@ -282,6 +285,19 @@ def _beginnings(who: str, now: datetime) -> list[Callable[[Session], object]]:
             now=now,
         ),
     ]
+
+
+def test_a_consent_given_after_the_clock_was_set_back_is_the_newest(known_database: Database) -> None:
+    """The one before has an id of a time to come: nobody finds two that stand, or takes the ended one for today's."""
+    with known_database.writing() as db:
+        who = person(db, now=NOW)
+        with patch("core.people.consent.ledger.new_id_after", lambda _: id_born_at(9_000_000_000_000)):
+            first = consenting(db, who, now=NOW)
+        do_withdraw_consent(db, check_withdraw(db, first.id), "desk", NOW)
+        second = consenting(db, who, now=NOW)
+        assert second.id != first.id
+        assert newest_consent(db, who.key, Scope.FACE_ACCESS) is second
+        assert consenting(db, who, now=NOW) is second
 
 
 def test_a_command_beside_the_core_ends_nothing_by_a_clock_the_core_doubts(machine: Machine) -> None:

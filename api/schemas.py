@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from core.contract.ids import SLUG_PATTERN, UUID_PATTERN
+from core.contract.sealing import FINGERPRINT_PATTERN
 from core.contract.vocabulary import (
     CameraState,
     Credential,
@@ -26,6 +27,7 @@ from core.people.consent.words import GuardianEvidence, Relation
 
 Uuid = Annotated[str, StringConstraints(pattern=UUID_PATTERN)]
 SlugText = Annotated[str, StringConstraints(pattern=SLUG_PATTERN)]
+Fingerprint = Annotated[str, StringConstraints(pattern=FINGERPRINT_PATTERN)]
 CheckpointIds = Annotated[list[SlugText], Field(max_length=1000)]
 
 
@@ -137,12 +139,12 @@ class Checkpoints(Answer):
 
 
 class Edge(Answer):
-    """``fingerprint``: of the key the edge shows now; compare it with the edge's own screen before approving."""
+    """``fingerprint``: of the keys the edge shows now; compare all of it with the edge's screen before approving."""
 
     id: SlugText
     online: bool
-    fingerprint: str | None
-    approved_fingerprint: str | None
+    fingerprint: Fingerprint | None
+    approved_fingerprint: Fingerprint | None
     approved_at: AwareDatetime | None
     state_at: AwareDatetime | None
     outbox_rows: int
@@ -154,7 +156,7 @@ class Edges(Answer):
 
 
 class EdgeApproval(Body):
-    fingerprint: Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+    fingerprint: Fingerprint
 
 
 class ListState(Answer):

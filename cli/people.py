@@ -337,7 +337,7 @@ def edge_write_off(
 def edge_approve(
     edge_id: Annotated[str, typer.Argument(metavar="ID")],
     fingerprint: Annotated[
-        str, typer.Argument(metavar="FINGERPRINT", help="As 'anju edge key' shows it on the edge itself.")
+        str, typer.Argument(metavar="FINGERPRINT", help="All of it, as 'anju edge key' shows it on the edge itself.")
     ],
     config: ConfigOption,
     as_json: AsJson = False,

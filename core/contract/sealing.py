@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -16,6 +17,9 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 _SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 TEMPLATE_INFO = b"anju/template/v1"
 LIST_INFO = b"anju/list/v1"
+FINGERPRINT_DIGITS = 32
+_GROUP = 4
+FINGERPRINT_PATTERN = r"^[0-9a-f]{4}(-[0-9a-f]{4}){7}$"
 
 
 class SealError(ValueError):
@@ -47,16 +51,32 @@ def parse_public_key(text: str) -> X25519PublicKey:
 
 
 def fingerprint(key: X25519PublicKey) -> str:
-    """16 hex digits that name a key to seal to."""
+    """16 hex digits that name a key to seal to, in messages and records. Nobody trusts a key for its name."""
     return hashlib.sha256(key.public_bytes_raw()).hexdigest()[:16]
 
 
 def edge_fingerprint(key: X25519PublicKey, signing_key: Ed25519PublicKey | None) -> str:
-    """16 hex digits of both keys of an edge, for an administrator to compare on two screens.
+    """128 bits of a digest of both keys of an edge, for an administrator to compare on two screens.
 
-    An edge without a signing key (an older one) has the ``fingerprint`` of the key it has.
+    In the form of ``FINGERPRINT_PATTERN``: nobody finds other keys that show the same. An edge without a signing key
+    (an older one) shows that of the key it has.
     """
-    if signing_key is None:
-        return fingerprint(key)
-    both = key.public_bytes_raw() + signing_key.public_bytes_raw()
-    return hashlib.sha256(b"anju/edge-keys/v1\0" + both).hexdigest()[:16]
+    shown = key.public_bytes_raw()
+    if signing_key is not None:
+        shown = b"anju/edge-keys/v1\0" + shown + signing_key.public_bytes_raw()
+    return _grouped(hashlib.sha256(shown).hexdigest()[:FINGERPRINT_DIGITS])
+
+
+def parse_fingerprint(text: str) -> str:
+    """What somebody typed of an ``edge_fingerprint``, however they grouped it, in its own form.
+
+    Raises ValueError for anything but its 32 hex digits: with fewer of them nobody has compared it.
+    """
+    digits = re.sub(r"[\s:-]", "", text).lower()
+    if not re.fullmatch(rf"[0-9a-f]{{{FINGERPRINT_DIGITS}}}", digits):
+        raise ValueError(f"a fingerprint has {FINGERPRINT_DIGITS} hex digits, in groups of {_GROUP}")
+    return _grouped(digits)
+
+
+def _grouped(digits: str) -> str:
+    return "-".join(digits[at : at + _GROUP] for at in range(0, len(digits), _GROUP))

@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from core.contract.events import EdgeStateV1
-from core.contract.sealing import edge_fingerprint, fingerprint, parse_public_key
+from core.contract.sealing import edge_fingerprint, fingerprint, parse_fingerprint, parse_public_key
 from core.errors import ConflictError, InvalidError, NotFoundError
 from core.lists.changes import do_ask_for_snapshot
 from core.live import LiveKind, append
@@ -44,7 +44,7 @@ def edge(db: Session, edge_id: str, *, lock: bool = False) -> EdgeRow:
 
 
 def key_fingerprint(key_base64: str) -> str:
-    """16 hex digits of a key to seal to, in base64. Raises ValueError when it is none."""
+    """The name of a key to seal to, in base64 (``core.contract.sealing``). Raises ValueError when it is none."""
     return fingerprint(parse_public_key(key_base64))
 
 
@@ -126,15 +126,19 @@ def do_approve_edge(db: Session, edge: EdgeRow | str, fingerprint: str, now: dat
 
     Templates that were sealed to an earlier key are deleted: nobody can open them any more; other edges are asked to
     seal theirs for it. An edge that has a list already gets it whole, and its signed receipt proves what it erased
-    before. Approving the same keys again changes nothing. Raises EdgeNotFoundError, FingerprintMismatchError,
-    ConflictError (no key yet).
+    before. Approving the same keys again changes nothing. Raises EdgeNotFoundError, InvalidError (no whole
+    fingerprint), FingerprintMismatchError, ConflictError (no key yet).
     """
     row = db.get(EdgeRow, edge if isinstance(edge, str) else edge.id, with_for_update=True, populate_existing=True)
     if row is None:
         raise EdgeNotFoundError("no edge has that id; is it in the configuration?")
     if row.key_base64 is None:
         raise ConflictError(f"edge '{row.id}' has not shown a key yet; start it and let it connect")
-    if fingerprint.strip().lower() != shown_fingerprint(row):
+    try:
+        compared = parse_fingerprint(fingerprint)
+    except ValueError as error:
+        raise InvalidError(f"{error}; 'anju edge key' shows it on the edge, which needs the core's version") from None
+    if compared != shown_fingerprint(row):
         raise FingerprintMismatchError(
             f"edge '{row.id}' shows another key than the one you compared; compare again on its own screen"
         )

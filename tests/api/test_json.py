@@ -110,11 +110,14 @@ def test_checkpoints_show_gate_ring_and_camera(admin: Client, house: House) -> N
 
 
 def test_an_edge_is_approved_only_with_the_fingerprint_it_shows(admin: Client, house: House) -> None:
-    wrong = admin.put("/api/v1/edges/edge-1/approval", json={"fingerprint": "0" * 16})
+    wrong = admin.put("/api/v1/edges/edge-1/approval", json={"fingerprint": "-".join(["0000"] * 8)})
     problem(wrong, 409, "conflict")
+    for part in ("0" * 16, house.edge_key.fingerprint[:19]):
+        refused = admin.put("/api/v1/edges/edge-1/approval", json={"fingerprint": part})
+        assert refused.status_code == 422, "what was compared by half was not compared"
     right = admin.put("/api/v1/edges/edge-1/approval", json={"fingerprint": house.edge_key.fingerprint})
     assert right.json()["approved_fingerprint"] == house.edge_key.fingerprint
-    problem(admin.put("/api/v1/edges/nowhere/approval", json={"fingerprint": "0" * 16}), 404, "not-found")
+    problem(admin.put("/api/v1/edges/nowhere/approval", json={"fingerprint": "-".join(["0000"] * 8)}), 404, "not-found")
 
 
 def test_a_person_is_entered_consents_withdraws_and_is_removed(admin: Client) -> None:

@@ -59,6 +59,29 @@ def test_after_enrolling_the_sheet_closes_and_the_row_says_so_by_itself(
     assert complaints == []
 
 
+@pytest.mark.parametrize("width", [390, 1440])
+def test_the_fingerprint_to_compare_stands_whole_in_two_lines_of_four_groups(
+    desk: Page, house: House, complaints: list[str], width: int
+) -> None:
+    house.edge_says("edge-1")
+    desk.set_viewport_size({"width": width, "height": 844})
+    desk.get_by_role("link", name="人员").click()
+    edge = desk.locator(".edge", has_text="edge-1")
+    shown = edge.locator("code")
+    expect(shown).to_have_text(house.edge_key.fingerprint)
+    lines = shown.evaluate(
+        """(code) => {
+          const text = document.createRange();
+          text.selectNodeContents(code);
+          return new Set([...text.getClientRects()].map((one) => Math.round(one.top))).size;
+        }"""
+    )
+    assert lines == 2
+    edge.get_by_role("button", name="批准").click()
+    expect(edge).to_contain_text("已批准")
+    assert complaints == []
+
+
 @pytest.mark.parametrize("path", ["", "people"])
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_a_phone_shows_everything_without_scrolling_sideways(

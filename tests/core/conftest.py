@@ -6,7 +6,7 @@ import pytest
 
 from core.contract.config import EstateConfig
 from core.lists.sync_places import do_sync_places
-from core.people.edges import do_approve_edge, do_note_edge_state, key_fingerprint
+from core.people.edges import do_approve_edge, do_note_edge_state
 from core.storage.database import Database
 from tests.core.estates import NOW, EdgeKey, edge_state, estate
 
@@ -35,5 +35,5 @@ def trusting_database(known_database: Database, edge_keys: dict[str, EdgeKey]) -
     with known_database.writing() as db:
         for edge, key in edge_keys.items():
             do_note_edge_state(db, edge_state(edge, key.public_base64), NOW)
-            do_approve_edge(db, edge, key_fingerprint(key.public_base64), NOW)
+            do_approve_edge(db, edge, key.fingerprint, NOW)
     return known_database

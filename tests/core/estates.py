@@ -16,7 +16,7 @@ from core.contract.config import EstateConfig
 from core.contract.envelope import Envelope, encode
 from core.contract.events import EVENT_TYPES, EdgeStateV1, PassageV1, TemplateSealedV1
 from core.contract.ids import EdgeId, EventId, new_id
-from core.contract.sealing import TEMPLATE_INFO, fingerprint, seal
+from core.contract.sealing import TEMPLATE_INFO, edge_fingerprint, fingerprint, seal
 from core.ingest.arrivals import Arrival
 from core.people.consent.guardians import Guardian
 from core.people.consent.ledger import do_grant_consent
@@ -176,7 +176,8 @@ class EdgeKey:
 
     @property
     def fingerprint(self) -> str:
-        return fingerprint(self.private.public_key())
+        """As the screen of an edge shows it that has no other key."""
+        return edge_fingerprint(self.private.public_key(), None)
 
 
 def sealed_template(
@@ -186,7 +187,7 @@ def sealed_template(
     sealed = [
         {
             "edge": edge,
-            "key_fingerprint": one.fingerprint,
+            "key_fingerprint": fingerprint(one.private.public_key()),
             "sealed_base64": base64.b64encode(seal(b"template", one.private.public_key(), TEMPLATE_INFO)).decode(),
         }
         for edge, one in keys.items()

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import base64
+import re
+from contextlib import suppress
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.contract.sealing import (
+    FINGERPRINT_PATTERN,
     LIST_INFO,
     TEMPLATE_INFO,
     SealError,
+    edge_fingerprint,
     fingerprint,
+    parse_fingerprint,
     parse_public_key,
     public_bytes,
     seal,
@@ -66,6 +72,39 @@ def test_a_public_key_travels_as_base64_and_shows_a_fingerprint() -> None:
     again = parse_public_key(base64.b64encode(public_bytes(public)).decode())
     assert fingerprint(again) == fingerprint(public)
     assert len(fingerprint(public)) == 16
+
+
+def test_what_an_administrator_compares_is_128_bits_of_both_keys_in_groups() -> None:
+    key, signing = X25519PrivateKey.generate().public_key(), Ed25519PrivateKey.generate().public_key()
+    shown = edge_fingerprint(key, signing)
+    assert re.fullmatch(FINGERPRINT_PATTERN, shown)
+    assert int(shown.replace("-", ""), 16) < 2**128
+    others = (
+        edge_fingerprint(key, None),
+        edge_fingerprint(X25519PrivateKey.generate().public_key(), signing),
+        edge_fingerprint(key, Ed25519PrivateKey.generate().public_key()),
+    )
+    assert len({shown, *others}) == 4
+    assert re.fullmatch(FINGERPRINT_PATTERN, others[0])
+
+
+@given(st.binary(min_size=32, max_size=32), st.sampled_from(["-", "", " ", ":", "\n"]), st.booleans())
+def test_a_fingerprint_is_read_however_somebody_groups_it(raw: bytes, between: str, upper: bool) -> None:
+    shown = edge_fingerprint(X25519PublicKey.from_public_bytes(raw), None)
+    typed = f" {shown} ".replace("-", between)
+    assert parse_fingerprint(typed.upper() if upper else typed) == shown
+
+
+@given(st.text(max_size=50))
+def test_nothing_but_a_whole_fingerprint_is_read_as_one(text: str) -> None:
+    with suppress(ValueError):
+        assert re.fullmatch(FINGERPRINT_PATTERN, parse_fingerprint(text))
+
+
+@pytest.mark.parametrize("wrong", ["", "3f2a", "0" * 16, "0" * 31, "0" * 33, "0" * 31 + "g", "０" * 32])
+def test_half_a_fingerprint_is_none(wrong: str) -> None:
+    with pytest.raises(ValueError, match="32 hex digits"):
+        parse_fingerprint(wrong)
 
 
 @pytest.mark.parametrize("text", ["", "AAAA", "not base64!", "é" * 8, base64.b64encode(b"x" * 33).decode()])

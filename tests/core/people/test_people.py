@@ -357,7 +357,11 @@ def test_an_edge_is_trusted_only_with_the_key_that_was_compared(
         with pytest.raises(FingerprintMismatchError):
             do_approve_edge(db, "edge-1", EdgeKey.make().fingerprint, NOW)
         assert not is_trusted(row)
-        assert is_trusted(do_approve_edge(db, row, shown.fingerprint.upper(), NOW))
+        for part in ("", shown.fingerprint[:19], shown.fingerprint[:-1], f"{shown.fingerprint}0"):
+            with pytest.raises(InvalidError, match="32 hex digits"):
+                do_approve_edge(db, "edge-1", part, NOW)
+        assert not is_trusted(row)
+        assert is_trusted(do_approve_edge(db, row, f" {shown.fingerprint.upper().replace('-', ' ')}", NOW))
         assert pending_fingerprint(row) is None
 
 

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from sqlalchemy.orm import Session
 
-from core.clock.judge import RELEASED_AT, WRONG_BY, Doubt, doubt_about, earlier
+from core.clock.judge import RELEASED_AT, WAIT_FOR_EDGES_S, WRONG_BY, Doubt, doubt_about, earlier
 from core.clock.record import (
     ClockRecord,
     counted_now,
@@ -49,6 +49,7 @@ class CoreClock:
         self._counted_from: tuple[datetime, float] | None = None
         """A time that was believed, and what ``steady`` was then."""
         self._believed_once = False
+        self._started_s = steady()
         self.doubt: Doubt | None = None
         self.counts: Counter[str] = Counter()
 
@@ -81,8 +82,13 @@ class CoreClock:
 
     def _judge(self, db: Session, wall: datetime, record: ClockRecord | None) -> Doubt | None:
         edges = record.edges if record is not None else {}
-        borne_out = times_counted(db, wall, edges)
-        doubt = doubt_about(wall, self._counted(), off_before=not self._believed_once, borne_out=borne_out)
+        doubt = doubt_about(
+            wall,
+            self._counted(),
+            off_before=not self._believed_once,
+            by_edges=list(times_counted(db, wall, edges)),
+            waited=not edges or self._steady() - self._started_s >= WAIT_FOR_EDGES_S,
+        )
         if doubt is None:
             return None
         confirmed = record.confirmed_at if record is not None else None

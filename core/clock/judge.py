@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -15,6 +15,12 @@ OFF_AT_MOST = timedelta(days=45)
 short beside the year a consent lasts."""
 
 
+OFF_FOR_SHORT = timedelta(days=1)
+"""A core that was off for at most so long asks nobody. Our choice: as long as edges go on without it."""
+WAIT_FOR_EDGES_S = 300.0
+"""After that it goes on without an edge's word. Our choice: edges come back within seconds, where there are any."""
+
+
 class Doubt(StrEnum):
     """Why the wall clock is not believed."""
 
@@ -23,20 +29,28 @@ class Doubt(StrEnum):
 
 
 def doubt_about(
-    wall: datetime, counted: datetime | None, *, off_before: bool, borne_out: Iterable[datetime] = ()
+    wall: datetime,
+    counted: datetime | None,
+    *,
+    off_before: bool,
+    by_edges: Collection[datetime] = (),
+    waited: bool = True,
 ) -> Doubt | None:
     """What speaks against ``wall``; None when it is believed.
 
     counted: the time last believed, and what this core has counted since; None where it never worked before.
-    off_before: it may have been off, and counted nothing meanwhile; borne_out: the time as each edge counted it.
+    off_before: it may have been off, and counted nothing meanwhile; by_edges: the time as each edge counted it; waited:
+    no edge is likely to tell any more.
     """
     if counted is None:
         return Doubt.BEHIND if wall < RELEASED_AT else None
-    if abs(wall - counted) <= WRONG_BY or any(abs(wall - one) <= WRONG_BY for one in borne_out):
+    if abs(wall - counted) <= WRONG_BY or any(abs(wall - one) <= WRONG_BY for one in by_edges):
         return None
     if wall < counted:
         return Doubt.BEHIND
-    return None if off_before and wall - counted <= OFF_AT_MOST else Doubt.AHEAD
+    if not off_before or by_edges:
+        return Doubt.AHEAD
+    return None if wall - counted <= (OFF_AT_MOST if waited else OFF_FOR_SHORT) else Doubt.AHEAD
 
 
 def earlier(wall: datetime, counted: datetime | None) -> datetime:

@@ -16,8 +16,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 CONSENT_PAGES = ["consent.md", "consent.zh-CN.md"]
 NAME = r"`(?P<name>(?:core|edge|watchlists)\.[a-z_.]+\.[A-Z_]+)`"
 SETTING = re.compile(rf"^\|.*?\| (?P<told>[^|]*) \| {NAME} \|", re.MULTILINE)
-AMOUNT = re.compile(r"(?P<number>[\d,]+)(?: (?P<unit>days|天|min|s))?")
-SECONDS = {"days": 86_400, "天": 86_400, "min": 60, "s": 1}
+AMOUNT = re.compile(r"(?P<number>[\d,]+)(?: (?P<unit>days?|天|min|s))?")
+SECONDS = {"day": 86_400, "days": 86_400, "天": 86_400, "min": 60, "s": 1}
 PAGES = sorted(page.name for page in DOCS.glob("*.md") if SETTING.search(page.read_text("utf-8")))
 
 

@@ -182,6 +182,27 @@ def test_a_core_that_was_off_for_weeks_goes_on(machine: Machine) -> None:
     assert machine.clock() == machine.wall
 
 
+def test_where_edges_were_heard_before_it_waits_some_minutes_for_their_word(machine: Machine, outside: Outside) -> None:
+    assert machine.starts(machine.wall + 40 * DAY) is Doubt.AHEAD
+    assert machine.runs(4 * MINUTE) is Doubt.AHEAD
+    assert machine.runs(MINUTE) is None, f"{outside.name} is gone, or was off, too"
+
+
+def test_a_clock_that_leaps_while_the_core_restarts_is_found_out_by_an_edge_that_went_on(
+    machine: Machine, outside: Outside
+) -> None:
+    right = machine.wall + MINUTE
+    assert machine.starts(right + 40 * DAY) is Doubt.AHEAD
+    outside.on_s += 60
+    for _ in range(10):
+        outside.speaks(machine.wall)
+        assert machine.runs(MINUTE) is Doubt.AHEAD
+        outside.on_s += 60
+    assert machine.clock() <= right + 10 * MINUTE
+    machine.wall -= 40 * DAY
+    assert machine.look() is None
+
+
 def test_a_core_that_was_off_for_months_believes_its_clock_once_an_edge_has_counted_as_much(
     machine: Machine, outside: Outside
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.clock.judge import OFF_AT_MOST, RELEASED_AT, WRONG_BY, Doubt, doubt_about, earlier
+from core.clock.judge import OFF_AT_MOST, OFF_FOR_SHORT, RELEASED_AT, WRONG_BY, Doubt, doubt_about, earlier
 
 NOW = datetime(2026, 11, 22, 8, tzinfo=UTC)
 SECOND, DAY = timedelta(seconds=1), timedelta(days=1)
@@ -43,8 +43,20 @@ def test_a_first_start_believes_any_clock_that_knows_this_release() -> None:
 
 def test_one_edge_that_counted_just_that_time_bears_a_clock_out() -> None:
     two_months = NOW + 61 * DAY
-    assert doubt_about(two_months, NOW, off_before=True, borne_out=[NOW + 60 * DAY]) is AHEAD
-    assert doubt_about(two_months, NOW, off_before=True, borne_out=[NOW + 60 * DAY, two_months - SECOND]) is BELIEVED
+    assert doubt_about(two_months, NOW, off_before=True, by_edges=[NOW + 60 * DAY]) is AHEAD
+    assert doubt_about(two_months, NOW, off_before=True, by_edges=[NOW + 60 * DAY, two_months - SECOND]) is BELIEVED
+
+
+def test_an_edge_that_counted_another_time_speaks_against_a_clock_that_would_do_without() -> None:
+    assert doubt_about(NOW + 2 * DAY, NOW, off_before=True, by_edges=[NOW]) is AHEAD
+
+
+@pytest.mark.parametrize(("off", "at_first"), [(OFF_FOR_SHORT, BELIEVED), (OFF_FOR_SHORT + SECOND, AHEAD)])
+def test_who_was_off_for_longer_than_a_day_waits_whether_an_edge_has_a_word_to_say(
+    off: timedelta, at_first: Doubt | None
+) -> None:
+    assert doubt_about(NOW + off, NOW, off_before=True, waited=False) is at_first
+    assert doubt_about(NOW + off, NOW, off_before=True, waited=True) is BELIEVED
 
 
 times = st.datetimes(datetime(1970, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001

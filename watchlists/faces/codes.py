@@ -10,9 +10,9 @@ Two codes per vector, both of the vector turned by one random rotation:
       <p, y> = s c + sqrt(1 - s^2) e t,    t: one coordinate of a uniformly random unit vector in d - 1 dimensions,
 
   because the rotation is drawn independently of the data and turns what is orthogonal to x to any direction alike. So
-  P(t <= -T) <= (1 - T^2)^((d - 1) / 2) (measure of a spherical cap; Ball 1997) for every pair of vectors there can be.
-  No assumption about faces is made; nothing is trained, so nothing goes stale: the codebook is that of a Gaussian,
-  which is what coordinates look like after a random rotation.
+  t^2 has the distribution Beta(1/2, (d - 2) / 2), and how rarely t is below -T is known exactly, for every pair of
+  vectors there can be. No assumption about faces is made; nothing is trained, so nothing goes stale: the codebook is
+  that of a Gaussian, which is what coordinates look like after a random rotation.
 
 Two more 4-bit columns say in which of 16 groups (c, e) falls, so that a scan for the cosine ``level`` adds to each
 score what its group lacks; then whatever reaches ``level`` has a score of at least 0, whichever its c and e.
@@ -26,17 +26,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import betaincinv
 
-from watchlists.faces.native import faiss, one_thread, products
+from watchlists.faces import kernels
+from watchlists.faces.kernels import CENTROIDS
+from watchlists.faces.native import faiss, one_thread
 from watchlists.faces.template import Float
 
 ROUNDING = 2e-6
 """How far float32 arithmetic may move a cosine here."""
-CENTROIDS = 16
 _LANES = 128
 """Vectors per block of the scan: for one probe up to twice as fast as FAISS' default of 32."""
 _BYTE_OF = (0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15)
@@ -61,15 +63,6 @@ class RefineCodes:
     codes: npt.NDArray[np.int8]
     shapes: Float
 
-    def cosines(self, turned: Float, rows: npt.NDArray[np.int64]) -> tuple[Float, Float]:
-        """Cosines of the codes of ``rows`` (n,) with ``turned`` probes, (n, d) or one (d,), and the codes' angles."""
-        shapes = self.shapes[rows]
-        return np.vecdot(self.codes[rows].astype(np.float32), turned) * shapes[:, 0], shapes[:, 1]
-
-    def units(self, rows: slice) -> Float:
-        """What the codes of ``rows`` stand for: (n, d), length 1 (0 where they were wiped)."""
-        return self.codes[rows].astype(np.float32) * self.shapes[rows, :1]
-
     @property
     def nbytes(self) -> int:
         return self.codes.nbytes + self.shapes.nbytes
@@ -90,11 +83,12 @@ class _Layout:
         # FAISS has fast paths for 2, 4 and 8 coordinates a column; the rest of a column is zero.
         self.width = 1 << max(1, (max(widths) - 1).bit_length())
         self.padded = (columns + _GROUP_COLUMNS) * self.width
-        self.places = np.concatenate([column * self.width + np.arange(width) for column, width in enumerate(widths)])
-        self.groups = [(columns + column) * self.width for column in range(_GROUP_COLUMNS)]
+        self.starts = np.concatenate([[0], np.cumsum(widths)]).astype(np.int64)
         self.books = np.zeros((columns + _GROUP_COLUMNS, CENTROIDS, self.width), np.float32)
         for column, width in enumerate(widths):
             self.books[column, :, :width] = gaussian_points(width) / np.sqrt(dimension)
+        self.points: Float = np.ascontiguousarray(self.books[:columns].transpose(0, 2, 1))
+        self.squares: Float = np.ascontiguousarray(np.vecdot(self.books, self.books)[:columns])
         self.radius = float(np.linalg.norm(self.books, axis=2).max())
 
     def quantizer(self, books: Float) -> Any:
@@ -103,10 +97,13 @@ class _Layout:
         index.is_trained = True
         return index
 
-    def pad(self, vectors: Float) -> Float:
-        padded = np.zeros((len(vectors), self.padded), np.float32)
-        padded[:, self.places] = vectors
-        return padded
+
+class Question(NamedTuple):
+    """query: (n, columns, width), to scan with; turned: (n, d), as codes are; least: the score of who must be found."""
+
+    query: Float
+    turned: Float
+    least: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,24 +116,23 @@ class ScanCodes:
     spread: tuple[float, float]
     noise: float
 
-    def query(self, probes: Float, level: float) -> tuple[Float, float] | None:
-        """What to search with, (n, padded), for ``probes`` (n, d), and the least score of whoever reaches ``level``.
+    def question(self, probes: Float, level: float) -> Question | None:
+        """What to scan with for everybody who reaches ``level`` with one of ``probes`` (n, d).
 
         None when a scan for ``level`` proves nothing.
         """
         if level < _LOWEST_SCANNED:
             return None
         layout = self.layout
-        noise = self.noise * math.sqrt(max(1 - level * level, 0.0))
-        query = products(probes, self.rotation)
-        parts = query.reshape(len(probes), -1, layout.width)
-        longest = math.sqrt(float(np.vecdot(parts, parts).max()))
-        for start in layout.groups:
-            query[:, start] = -level / _GROUP_COLUMNS
-            query[:, start + 1] = noise / _GROUP_COLUMNS
+        noise = self.noise * math.sqrt(1 - level * level)
+        query = np.empty((len(probes), layout.columns + _GROUP_COLUMNS, layout.width), np.float32)
+        turned = np.empty_like(probes)
+        of_group = np.array((-level / _GROUP_COLUMNS, noise / _GROUP_COLUMNS), np.float32)
+        longest = kernels.turn(probes, self.rotation, layout.starts, of_group, turned, query)
         # FAISS rounds each column's table to 255 steps of the widest column.
         widest = max(2 * layout.radius * longest, (level * self.spread[0] + noise * self.spread[1]) / _GROUP_COLUMNS)
-        return query, -(widest / 255 / 2 * parts.shape[1] * 1.01 + ROUNDING)
+        step = widest / 255
+        return Question(query, turned, -(step / 2 * (layout.columns + _GROUP_COLUMNS) * 1.01 + ROUNDING))
 
     def best(self, query: Float, look: int) -> tuple[Float, npt.NDArray[np.int64]]:
         """Scores and rows, (n, look) each, best first; -1 where there are fewer. FAISS' own wrapper costs more."""
@@ -164,7 +160,7 @@ class ScanCodes:
 
     @property
     def nbytes(self) -> int:
-        return int(self.index.codes.size()) + int(self.index.pq.centroids.size()) * 4 + self.rotation.nbytes
+        return int(self.index.codes.size()) + int(self.index.pq.centroids.size()) * 4
 
 
 class Codec:
@@ -175,7 +171,7 @@ class Codec:
 
     def __init__(self, dimension: int, overlooked: float, seed: int | None) -> None:
         self.dimension = dimension
-        self._noise = math.sqrt(1 - overlooked ** (2 / (dimension - 1)))
+        self._noise = math.sqrt(1 - betaincinv((dimension - 2) / 2, 0.5, 2 * overlooked))
         basis, triangle = np.linalg.qr(np.random.default_rng(seed).normal(size=(dimension, dimension)))
         # The signs of the triangle's diagonal make the rotation uniformly random (Mezzadri 2007).
         self._rotation: Float = np.ascontiguousarray((basis * np.sign(np.diag(triangle))).T, np.float32)
@@ -186,38 +182,27 @@ class Codec:
 
     def turn(self, probes: Float) -> Float:
         """``probes`` (n, d) in the coordinates of the codes."""
-        return products(probes, self._rotation)
+        turned: Float = probes @ self._rotation.T
+        return turned
 
     def refine_codes(self, vectors: Float) -> RefineCodes:
         """Codes of ``vectors`` (n, d), unit length, not turned."""
         codes = np.empty(vectors.shape, np.int8)
         shapes = np.empty((len(vectors), 2), np.float32)
         for start in range(0, len(vectors), _CHUNK):
-            turned = vectors[start : start + _CHUNK] @ self._rotation.T
-            code = turned * (np.float32(127) / np.maximum(turned.max(axis=1), -turned.min(axis=1)))[:, None]
-            np.rint(code, out=code)
-            codes[start : start + _CHUNK] = code
-            shapes[start : start + _CHUNK, 0] = 1 / np.sqrt(np.vecdot(code, code))
-            code *= shapes[start : start + _CHUNK, :1]
-            np.subtract(turned, code, out=turned)
-            chord = np.sqrt(np.vecdot(turned, turned))
-            # A chord of two unit vectors spans twice its half's arcsine; 1 % and 1e-4 cover float32.
-            shapes[start : start + _CHUNK, 1] = 2 * np.arcsin(np.minimum(chord / 2, 1)) * 1.01 + 1e-4
+            rows = slice(start, start + _CHUNK)
+            kernels.refine(vectors[rows] @ self._rotation.T, codes[rows], shapes[rows])
         return RefineCodes(codes, shapes)
 
     def scan_codes(self, refine: RefineCodes) -> ScanCodes:
         """Codes made of refine codes: who merges segments has no vectors any more."""
         count = len(refine.codes)
-        layout = _layout(self.dimension, count >= _LARGE)
+        layout = _layout(self.dimension, large=count >= _LARGE)
         index = layout.quantizer(layout.books)
-        codes = np.empty((count, index.sa_code_size()), np.uint8)
+        codes = np.zeros((count, index.sa_code_size()), np.uint8)
         along, across = np.empty(count, np.float32), np.empty(count, np.float32)
-        with one_thread():
-            for start in range(0, count, _CHUNK):
-                rows = slice(start, start + _CHUNK)
-                padded = layout.pad(refine.units(rows))
-                codes[rows] = index.sa_encode(padded)
-                along[rows], across[rows] = _least_along(padded, index.sa_decode(codes[rows]), refine.shapes[rows, 1])
+        known = layout.points, layout.squares, layout.starts
+        kernels.scan(refine.codes, refine.shapes, *known, codes, along, across)
         groups, book = _grouped(along, across)
         codes[:, -1] = groups * (CENTROIDS + 1)
         books = layout.books.copy()
@@ -225,13 +210,13 @@ class Codec:
         index = layout.quantizer(books)
         index.add_sa_codes(codes)
         spread = float(np.ptp(book[:, 0])), float(np.ptp(book[:, 1]))
-        rotation = np.zeros((layout.padded, self.dimension), np.float32)
-        rotation[layout.places] = self._rotation
-        return ScanCodes(faiss.IndexPQFastScan(index, _LANES), layout, rotation, spread, self._noise)
+        with one_thread():
+            packed = faiss.IndexPQFastScan(index, _LANES)
+        return ScanCodes(packed, layout, self._rotation, spread, self._noise)
 
 
 @lru_cache(maxsize=16)
-def _layout(dimension: int, large: bool) -> _Layout:
+def _layout(dimension: int, *, large: bool) -> _Layout:
     columns = min(dimension // 2, round(_COLUMNS_AT_128[large] * (dimension / 128) ** 0.5))
     return _Layout(dimension, max(2, columns - columns % 2))
 
@@ -246,14 +231,6 @@ def gaussian_points(dimension: int) -> Float:
     points: Float = found.centroids.copy()
     points.setflags(write=False)
     return points
-
-
-def _least_along(units: Float, decoded: Float, angles: Float) -> tuple[Float, Float]:
-    """c at least and e at most, for every vector within its angle of ``units``."""
-    near, square = np.vecdot(units, decoded), np.vecdot(decoded, decoded)
-    apart = np.sqrt(np.maximum(square - near * near, 0))
-    along = near * np.cos(angles) - apart * np.sin(angles)
-    return along, np.sqrt(np.maximum(square - along * along, 0))
 
 
 def _grouped(along: Float, across: Float) -> tuple[npt.NDArray[np.uint8], Float]:

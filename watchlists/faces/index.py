@@ -324,20 +324,16 @@ def _only_answer(snapshot: Snapshot, found: Found, least: float) -> Answer | Non
 
     At a glance: whatever was found is of one subject, and surely reaches ``least``, threshold and margin together.
     """
-    owner = b""
-    best = (-2.0, b"")
-    surely = -2.0
-    rows = zip(found.view.tolist(), found.row.tolist(), found.cosine.tolist(), found.angle.tolist(), strict=True)
-    for view, row, cosine, angle in rows:
-        subject, template = snapshot.ids_at(view, row)
-        if owner and subject != owner:
-            return None
-        owner = subject
-        low, high = bounds(cosine, angle) if angle else (cosine, cosine)
-        best, surely = max(best, ((low + high) / 2, template)), max(surely, low)
-    if surely < least:
+    cosines = found.cosine.tolist()
+    cosine = max(cosines)
+    at = cosines.index(cosine)
+    if cosine - float(found.angle[at]) - ROUNDING < least:
         return None
-    return Answer(owner, best[1], best[0], None, NO_RUNNER_UP_MARGIN, clear=True)
+    places = list(zip(found.view.tolist(), found.row.tolist(), strict=True))
+    subject, template = snapshot.ids_at(*places[at])
+    if any(snapshot.ids_at(*place)[0] != subject for place in places if place != places[at]):
+        return None
+    return Answer(subject, template, cosine, None, NO_RUNNER_UP_MARGIN, clear=True)
 
 
 class _GoneError(Exception):

@@ -5,13 +5,14 @@ Which rows are erased or locked is not theirs to know: that is in the marks of a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from watchlists.faces import kernels
 from watchlists.faces.change import Memory
 from watchlists.faces.codes import ROUNDING, Codec, RefineCodes, ScanCodes
 from watchlists.faces.ids import Lookup, Rows, scan
@@ -22,10 +23,8 @@ Marks = npt.NDArray[np.uint8]
 """uint8 (rows,): 0 may be found, or bits of ERASED and LOCKED."""
 ERASED, LOCKED = 1, 2
 _CHUNK = 4096
-_Scanned = tuple[npt.NDArray[np.int64], Rows, npt.NDArray[np.int64]]
-_NO_PROBES = np.zeros(0, np.int64)
-_DEEPER = 8
-_MUCH_LESS = 16
+_DEEPER = 4
+_SLOWLY = 16
 _WORTH_SCANNING = 8
 """Whoever asks for more than one row in so many is served sooner by looking at all."""
 
@@ -44,6 +43,14 @@ class Hits(NamedTuple):
 
 
 NO_HITS = Hits(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.float32))
+
+
+class _Listed(NamedTuple):
+    """Scores and rows (k,), best first, and the score from which on they count."""
+
+    scores: Float
+    rows: Rows
+    least: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,30 +144,36 @@ class CodedSegment:
         self._codec = codec
         self._first_look = look
         self._look = look
+        self._most_worth_scanning = max(look, len(ids.templates) // _WORTH_SCANNING)
         self._scan: ScanCodes = codec.scan_codes(refine)
         self._templates = Lookup(ids.templates)
         self._subjects = Lookup(ids.subjects)
 
     def reaching(self, probes: Float, level: float, marks: Marks, count: int) -> Hits:
-        asked = self._scan.query(probes, level)
+        asked = self._scan.question(probes, level)
         if asked is None:
             turned = self._codec.turn(probes)
-            return _joined(list(self._by_looking_at_all(turned, range(len(probes)), level, marks)))
-        query, least = asked
-        probe_of, row, unsure = self._scanned(query, least, count)
-        if not len(row) and not len(unsure):
-            return NO_HITS
-        turned = query[:, self._scan.layout.places]
-        if not len(unsure):
-            return self._bounded(turned, level, probe_of, row, marks)
-        rest = self._by_looking_at_all(turned, unsure.tolist(), level, marks)
-        return _joined([self._bounded(turned, level, probe_of, row, marks), *rest])
-
-    def _by_looking_at_all(self, turned: Float, numbers: Iterable[int], level: float, marks: Marks) -> Iterator[Hits]:
-        for number in numbers:
-            for start in range(0, len(marks), _CHUNK):
-                row = np.arange(start, min(start + _CHUNK, len(marks)))
-                yield self._bounded(turned, level, np.full(len(row), number), row, marks)
+            return _joined([self._of_all(turned, probe, level, marks) for probe in range(len(probes))])
+        parts: list[Hits] = []
+        waiting = list(range(len(probes)))
+        look = min(self._look, count)
+        most = 0
+        while waiting and look <= self._most_worth_scanning:
+            scores, rows = self._scan.best(asked.query if not parts else asked.query[waiting], look)
+            short = []
+            for at, probe in enumerate(waiting):
+                many, hits = self._closer(asked.turned, probe, level, marks, _Listed(scores[at], rows[at], asked.least))
+                # A list that ends with somebody who may reach the level, or with nobody, need not be all.
+                if (many == look and look < count) or rows[at, -1] < 0:
+                    short.append(probe)
+                else:
+                    parts.append(hits)
+                most = max(most, many)
+            waiting = short
+            look *= _DEEPER
+        self._remember(most)
+        parts += [self._of_all(asked.turned, probe, level, marks) for probe in waiting]
+        return parts[0] if len(parts) == 1 else _joined(parts)
 
     def rows_of_template(self, template: bytes, count: int) -> Rows:  # noqa: ARG002 - all rows, always
         return self._templates.rows(template)
@@ -190,51 +203,34 @@ class CodedSegment:
             lookups=self._templates.nbytes + self._subjects.nbytes,
         )
 
-    def _scanned(self, query: Float, least: float, count: int) -> _Scanned:
-        """Probe and row of everything with a score of ``least`` or more; and the probes that have too many to say."""
-        look = min(self._look, count)
-        if len(query) > 1:
-            return self._scanned_deeper(query, least, count, look)
-        scores, rows = self._scan.best(query, look)
-        many = int(np.count_nonzero(scores >= least))
-        if many == look or rows[0, -1] < 0:
-            return self._scanned_deeper(query, least, count, look if look == count else look * _DEEPER)
-        self._remember(many)
-        return np.zeros(many, np.int64), rows[0, :many], _NO_PROBES
-
-    def _scanned_deeper(self, query: Float, least: float, count: int, look: int) -> _Scanned:
-        """The same, looking at ``look`` rows for each probe, and at ever more for those for whom it is not enough."""
-        waiting = np.arange(len(query))
-        probes, found = [_NO_PROBES], [_NO_PROBES]
-        while len(waiting) and look <= max(self._first_look, count // _WORTH_SCANNING):
-            scores, rows = self._scan.best(query[waiting], look)
-            enough = scores >= least
-            # A list that ends with somebody who may reach the level, or with nobody, need not be all.
-            short = (enough[:, -1] & (look < count)) | (rows[:, -1] < 0)
-            enough[short] = False
-            which, place = np.nonzero(enough)
-            probes.append(waiting[which])
-            found.append(rows[which, place])
-            self._remember(look if short.any() else int(enough.sum(axis=1).max()))
-            waiting = waiting[short]
-            look *= _DEEPER
-        return np.concatenate(probes), np.concatenate(found), waiting
-
     def _remember(self, many: int) -> None:
         """Look at so many rows next time that one look is enough for most, and not at many more."""
-        if many >= self._look:
-            self._look = min(many * _DEEPER, max(self._first_look, len(self.ids.templates) // _WORTH_SCANNING))
-        elif many * _MUCH_LESS < self._look:
-            self._look = max(self._look - self._look // _MUCH_LESS, self._first_look)
+        wanted = max(self._first_look, many + many // 3, self._look - self._look // _SLOWLY)
+        self._look = min(wanted, self._most_worth_scanning)
 
-    def _bounded(self, turned: Float, level: float, probe_of: npt.NDArray[np.int64], row: Rows, marks: Marks) -> Hits:
-        if (marked := marks[row]).any():
-            keep = (marked == 0).nonzero()[0]
-            probe_of, row = probe_of[keep], row[keep]
-        cosines, angles = self.refine.cosines(turned[0] if len(turned) == 1 else turned[probe_of], row)
-        # No cosine changes by more than the angle.
-        keep = (cosines + angles >= level - ROUNDING).nonzero()[0]
-        return Hits(probe_of[keep], row[keep], cosines[keep], angles[keep]) if len(keep) else NO_HITS
+    def _of_all(self, turned: Float, probe: int, level: float, marks: Marks) -> Hits:
+        parts = []
+        for start in range(0, len(marks), _CHUNK):
+            rows = np.arange(start, min(start + _CHUNK, len(marks)))
+            listed = _Listed(np.zeros(len(rows), np.float32), rows, 0.0)
+            parts.append(self._closer(turned, probe, level, marks, listed)[1])
+        return _joined(parts)
+
+    def _closer(self, turned: Float, probe: int, level: float, marks: Marks, listed: _Listed) -> tuple[int, Hits]:
+        """How many of those ``listed`` have the score, and which of them may reach ``level`` with ``probe``."""
+        found, bounds = np.empty(len(listed.rows), np.int64), np.empty((2, len(listed.rows)), np.float32)
+        coded = marks, self.refine.codes, self.refine.shapes
+        many, kept = kernels.look_closer(*listed, turned[probe], *coded, level - ROUNDING, found, bounds)
+        if not kept:
+            return many, NO_HITS
+        return many, Hits(all_of(kept, probe), found[:kept], bounds[0, :kept], bounds[1, :kept])
+
+
+def all_of(count: int, number: int) -> npt.NDArray[np.int64]:
+    """``count`` times ``number``; three times as fast as ``np.full``."""
+    filled = np.empty(count, np.int64)
+    filled.fill(number)
+    return filled
 
 
 def _joined(parts: Sequence[Hits]) -> Hits:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 from core.contract.ids import ConsentId, SubjectKey, TemplateId
 from watchlists.faces.change import Entry, Memory, Selection
 from watchlists.faces.ids import Rows, to_bytes, to_text
-from watchlists.faces.segments import ERASED, LOCKED, Marks, Segment
+from watchlists.faces.segments import ERASED, LOCKED, Marks, Segment, all_of
 from watchlists.faces.template import Float
 
 
@@ -70,17 +70,17 @@ _NOBODY = Found(_NOWHERE, _NOWHERE, _NOWHERE, np.zeros(0, np.float32), np.zeros(
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Snapshot:
-    """Views of all segments; the last one's segment may still have room behind ``count``."""
+    """Views of all segments; in the last one's there may be room behind ``count``. open: how many rows may be found."""
 
     views: tuple[View, ...]
+    open: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "open", sum(view.open for view in self.views))
 
     @property
     def held(self) -> int:
         return sum(view.held for view in self.views)
-
-    @property
-    def open(self) -> int:
-        return sum(view.open for view in self.views)
 
     def reaching(self, probes: Float, level: float) -> Found:
         """Everything open that may have a cosine of ``level`` with one of ``probes`` (n, d) or more, little else."""
@@ -89,8 +89,7 @@ class Snapshot:
             if view.open:
                 hits = view.segment.reaching(probes, level, view.marks, view.count)
                 if len(hits.row):
-                    views = np.full(len(hits.row), number, np.int64)
-                    parts.append((hits.probe, views, hits.row, hits.cosine, hits.angle))
+                    parts.append((hits.probe, all_of(len(hits.row), number), hits.row, hits.cosine, hits.angle))
         if not parts:
             return _NOBODY
         return Found(*(parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))))

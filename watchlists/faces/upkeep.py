@@ -49,24 +49,27 @@ def plan(views: Sequence[View], tuning: Tuning, *, loading: bool) -> Job | None:
         holes = rows - waiting
         wasteful = holes > max(_FEW_ROWS, tuning.dead_share * rows)
         return Job("flat", tuple(flat)) if not loading and (wasteful or len(flat) > tuning.fan_out) else None
-    if flat and waiting >= (
-        tuning.segment_rows // tuning.fan_out if loading else min(tuning.flat_limit, tuning.fresh_rows * 4)
+    if loading:
+        # Each as it fills up, on another core than the one that decrypts; they are put together at the end.
+        return next((Job("coded", (place,)) for place in flat if views[place].count >= tuning.load_rows), None)
+    if flat and (
+        not coded or len(flat) > 2 * tuning.fan_out or waiting >= min(tuning.flat_limit, tuning.fresh_rows * 4)
     ):
-        return Job("coded", _together(views, flat, coded, tuning))
-    if flat and not loading and (not coded or len(flat) > 2 * tuning.fan_out):
         return Job("coded", _together(views, flat, coded, tuning))
     for place in coded:
         if views[place].count - views[place].held > tuning.dead_share * views[place].count:
             return Job("coded", (place,))
-    return None if loading else _alike(views, coded, tuning)
+    return _alike(views, coded, tuning)
 
 
 def _alike(views: Sequence[View], coded: list[int], tuning: Tuning) -> Job | None:
-    """The largest segments as one, where they fit: what each search costs per segment adds up."""
+    """The largest segments as one, where they fit, and the others with them: each costs every search something."""
     largest = max((views[place].held for place in coded), default=0)
-    chosen = [place for place in coded if views[place].held * tuning.fan_out >= largest]
-    fit = sum(views[place].held for place in chosen) <= tuning.segment_rows
-    return Job("coded", tuple(chosen)) if len(chosen) > 1 and fit else None
+    alike = [place for place in coded if views[place].held * tuning.fan_out >= largest]
+    for chosen in (coded, alike):
+        if len(alike) > 1 and sum(views[place].held for place in chosen) <= tuning.segment_rows:
+            return Job("coded", tuple(chosen))
+    return None
 
 
 def _together(views: Sequence[View], flat: list[int], coded: list[int], tuning: Tuning) -> tuple[int, ...]:

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from tests.watchlists.faces.crowds import near, people
-from watchlists.faces.codes import ROUNDING, Codec, bounds
+from watchlists.faces import kernels
+from watchlists.faces.codes import ROUNDING, Codec, ScanCodes, bounds
 from watchlists.faces.native import faiss
+from watchlists.faces.template import Float
 
 
 @pytest.mark.parametrize("dimension", [8, 32, 128, 512])
@@ -19,13 +21,12 @@ def test_who_reaches_a_cosine_reaches_the_score_of_the_scan(dimension: int, cosi
     scan = codec.scan_codes(codec.refine_codes(vectors))
     for row in range(0, 2000, 50):
         probes = np.stack([near(vectors[row], cosine + 1e-6, draw) for _ in range(5)])
-        asked = scan.query(probes, cosine)
+        asked = scan.question(probes, cosine)
         assert asked is not None
-        query, least = asked
-        scores, rows = scan.best(query, 2000)
+        scores, rows = scan.best(asked.query, 2000)
         for score, order in zip(scores, rows, strict=True):
             # Scores of 0 in FAISS' rounded units may be left out: they show as -1 and as nobody's.
-            assert row not in order or score[order == row][0] >= least
+            assert row not in order or score[order == row][0] >= asked.least
             assert row in order or -1 in order
 
 
@@ -37,7 +38,7 @@ def test_bounds_of_refine_codes_hold_for_every_pair() -> None:
         refine = codec.refine_codes(vectors)
         probes = np.concatenate([vectors[:50], people(50, dimension, draw)])
         for probe, turned in zip(probes, codec.turn(probes), strict=True):
-            cosines, angles = refine.cosines(turned, np.arange(500))
+            cosines, angles = (refine.codes @ turned) * refine.shapes[:, 0], refine.shapes[:, 1]
             for exact, cosine, angle in zip(vectors @ probe, cosines.tolist(), angles.tolist(), strict=True):
                 low, high = bounds(cosine, angle)
                 assert low <= exact <= high
@@ -54,11 +55,11 @@ def test_the_error_of_the_scan_is_that_of_a_random_direction() -> None:
         vectors = people(10_000, dimension, draw, alike=0.6)
         scan = codec.scan_codes(codec.refine_codes(vectors))
         plain = scan.layout.quantizer(scan.layout.books)
-        padded = scan.layout.pad(codec.turn(vectors))
+        padded = by_columns(scan, vectors)
         decoded = plain.sa_decode(plain.sa_encode(padded))
         along = np.vecdot(padded, decoded)
         across = np.sqrt(np.vecdot(decoded, decoded) - along**2)
-        probes = scan.layout.pad(codec.turn(np.stack([near(vector, cosine, draw) for vector in vectors])))
+        probes = by_columns(scan, np.stack([near(vector, cosine, draw) for vector in vectors]))
         seen = np.vecdot(probes, decoded)
         errors.append((seen - cosine * along) / (across * np.sqrt(1 - cosine**2)))
     t = np.concatenate(errors) * np.sqrt(dimension - 1)
@@ -67,10 +68,17 @@ def test_the_error_of_the_scan_is_that_of_a_random_direction() -> None:
     assert np.abs(t).max() < 5.5
 
 
+def by_columns(scan: ScanCodes, vectors: Float) -> Float:
+    layout = scan.layout
+    padded = np.empty((len(vectors), layout.padded // layout.width, layout.width), np.float32)
+    kernels.turn(vectors, scan.rotation, layout.starts, np.zeros(1, np.float32), np.empty_like(vectors), padded)
+    return padded.reshape(len(vectors), layout.padded)
+
+
 def test_a_level_too_low_to_prove_anything_is_not_scanned_for() -> None:
     codec = Codec(32, overlooked=1e-9, seed=1)
     vectors = people(40, 32, np.random.default_rng(4))
-    assert codec.scan_codes(codec.refine_codes(vectors)).query(vectors[:1], 0.0) is None
+    assert codec.scan_codes(codec.refine_codes(vectors)).question(vectors[:1], 0.0) is None
 
 
 def test_of_wiped_codes_nothing_is_left_and_others_are_untouched() -> None:
@@ -78,11 +86,11 @@ def test_of_wiped_codes_nothing_is_left_and_others_are_untouched() -> None:
     vectors = people(300, 32, np.random.default_rng(5))
     scan = codec.scan_codes(codec.refine_codes(vectors))
     table = faiss.rev_swig_ptr(scan.index.codes.get(), scan.index.codes.size())
-    asked = scan.query(vectors[:1], 0.5)
+    asked = scan.question(vectors[:1], 0.5)
     assert asked is not None
 
     def scores() -> dict[int, float]:
-        found, rows = scan.best(asked[0], 300)
+        found, rows = scan.best(asked.query, 300)
         return dict(zip(rows[0].tolist(), found[0].tolist(), strict=True))
 
     before = scores()

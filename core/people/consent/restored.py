@@ -140,7 +140,7 @@ def _has_heard(row: ConsentRow, lock: Entry) -> bool:
     """Whether the consent was locked then and released since, or agreed to anew: so its history says, nothing else."""
     for step in row.events:
         at = datetime.fromisoformat(step["at"])
-        if (step["event"] == lock.event and at == lock.at) or (step["to"] == ConsentState.ACTIVE and at > lock.at):
+        if (step["event"] == lock.event and at == lock.at) or (step.get("to") == ConsentState.ACTIVE and at > lock.at):
             return True
     return False
 

@@ -29,7 +29,7 @@ MAX_ROUNDS = 400
 LET_OTHERS_S = 0.1
 """Between two of them, for who waits to write: SQLite wakes nobody, they look again every 0.1 s."""
 COMPARE_BACK = timedelta(hours=1)
-"""What other cores recorded is looked for this far back each minute (two machines, two clocks), and hourly all of it."""
+"""What other cores recorded is looked for this far back each minute (two machines, two clocks), hourly all of it."""
 log = structlog.get_logger()
 
 

@@ -17,7 +17,7 @@ from core.errors import InvalidError
 from core.people import tombstones
 from core.people.consent.ledger import do_withdraw_consent
 from core.people.subjects import do_put_subject
-from core.people.tombstones import Entry, JournalDamagedError, JournalError, Read, TombstoneJournal, note_entry
+from core.people.tombstones import Does, Entry, JournalDamagedError, JournalError, Read, TombstoneJournal, note_entry
 from core.storage.database import Database
 from core.storage.schema import SubjectRow
 from tests.core.estates import NOW
@@ -56,6 +56,68 @@ def test_what_was_appended_is_read_in_order_and_only_its_owner_may(journal: Tomb
     assert journal.read().entries == (first, second, third)
     assert journal.read(before).entries == (third,)
     assert journal.path.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_journal_of_an_older_anju_is_read_and_goes_on(journal: TombstoneJournal) -> None:
+    journal.path.write_bytes(
+        b'{"subject": "01980000-0000-7000-8000-000000000001", "consent": "01980000-0000-7000-8000-0000000000c1", '
+        b'"event": "withdraw", "at": "2026-11-22T08:00:00Z", '
+        b'"previous": "0000000000000000000000000000000000000000000000000000000000000000", '
+        b'"sha256": "d7d297d65ac48148cfb4dd0868e17b7c5ad6f1a8ee7fcbcebf08e5e40f4abb2b"}\n'
+        b'{"subject": "01980000-0000-7000-8000-000000000001", "consent": null, "event": "subject_left", '
+        b'"at": "2026-11-22T08:00:00Z", '
+        b'"previous": "d7d297d65ac48148cfb4dd0868e17b7c5ad6f1a8ee7fcbcebf08e5e40f4abb2b", '
+        b'"sha256": "0cf3d520c39e70058804c02bb9e2590332aff35d0e4fdb1c5a57742d7573c3ee"}\n'
+    )
+    journal.append([locked := ended().model_copy(update={"does": Does.LOCKS, "event": "suspend"})])
+    withdrawn, removed, last = journal.read().entries
+    assert (withdrawn.does, withdrawn.consent) == (Does.ENDS, "01980000-0000-7000-8000-0000000000c1")
+    assert (removed.does, removed.consent, removed.needs_its_line) == (Does.ENDS, None, True)
+    assert (last, last.needs_its_line) == (locked, False)
+
+
+def test_trying_whether_it_can_be_written_leaves_it_as_it_was(journal: TombstoneJournal) -> None:
+    journal.check_writable()
+    assert journal.read() == Read()
+    journal.append([ended()])
+    before = journal.path.read_bytes()
+    journal.check_writable()
+    assert journal.path.read_bytes() == before
+    journal.path.write_bytes(before + b" " * (tombstones.MAX_LINE_BYTES - 1))  # killed between the two
+    journal.append([ended()])
+    assert len(journal.read().entries) == 2
+
+
+def test_a_journal_that_can_only_be_read_is_read_and_the_try_says_so(
+    journal: TombstoneJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.append([one := ended()])
+    opening = os.open
+
+    def read_only(path: Path, how: int, *more: int) -> int:
+        if how & (os.O_RDWR | os.O_CREAT):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return opening(path, how, *more)
+
+    monkeypatch.setattr(os, "open", read_only)
+    assert journal.read().entries == (one,)
+    with pytest.raises(JournalError, match="Read-only file system"):
+        journal.check_writable()
+
+
+def test_a_release_is_written_when_it_has_happened_and_not_before(
+    database: Database, journal: TombstoneJournal
+) -> None:
+    seen: list[int] = []
+    database.before_commit(journal.write_noted)
+    database.before_commit(lambda _: seen.append(len(journal.read().entries)))
+    released = ended().model_copy(update={"does": Does.RELEASES, "event": "resume", "lock_at": NOW})
+    with database.writing() as db:
+        note_entry(db, released)
+    assert (seen, journal.read().entries) == ([0], (released,))
+    with pytest.raises(InvalidError), database.writing() as db:
+        _note_and_fail(db, released)
+    assert len(journal.read().entries) == 1
 
 
 @pytest.mark.parametrize("kept", [0, 1, 100, -1])
@@ -180,6 +242,6 @@ def test_the_line_stands_before_the_commit_and_nothing_is_written_for_what_was_u
     assert len(journal.read().entries) == 1
 
 
-def _note_and_fail(db: Session) -> None:
-    note_entry(db, ended())
+def _note_and_fail(db: Session, entry: Entry | None = None) -> None:
+    note_entry(db, entry or ended())
     raise InvalidError("after all, it can't be done")

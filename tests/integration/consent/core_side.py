@@ -104,6 +104,7 @@ class Core:
             monotonic=self._clock.monotonic,
             now=self.clock,
             pool=AtOnce(),
+            may_roll=lambda: self._consents.journal_problem is None,
         )
         self._consents = ConsentUpkeep(self.database, tombstone_journal(self.loaded), self._clock.monotonic)
         self._lists = ListUpkeep(self.database, config, self._clock.monotonic)

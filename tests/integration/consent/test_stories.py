@@ -81,6 +81,63 @@ def test_an_erased_person_is_not_found_after_yesterdays_backup_of_the_core_is_pu
     assert finders(house, other) == {"edge-1", "edge-2"}
 
 
+def test_who_paused_or_was_disputed_is_not_found_after_yesterdays_backup_of_the_core_is_put_back(
+    house: House, witness: Witness
+) -> None:
+    paused, disputed, resumed = resident(house), resident(house), resident(house)
+    house.back_up_core()
+    house.suspend(paused.consent)
+    house.passes(disputed, "edge-1")
+    house.settle()
+    house.dispute(house.undisputed()[0])
+    house.suspend(resumed.consent)
+    house.pass_time(timedelta(minutes=5))
+    house.resume(resumed.consent)
+    house.settle()
+    house.put_core_back(0, journal_lost=False)
+    witness.core_went_back()
+    witness.look()
+    agree(house, witness)
+    assert [finders(house, one) for one in (paused, disputed)] == [set(), set()]
+    assert finders(house, resumed) == {"edge-1", "edge-2"}
+
+
+def test_a_withdrawal_while_the_journals_disk_is_full_hides_at_once_and_ends_when_there_is_room(
+    house: House, witness: Witness
+) -> None:
+    template, other = resident(house), resident(house)
+    house.fill_disk_of_journal()
+    house.withdraw(template.consent)
+    house.settle()
+    witness.look()
+    assert finders(house, template) == set()
+    assert finders(house, other) == {"edge-1", "edge-2"}
+    assert house.model.consents[template.consent].state is State.SUSPENDED
+    house.make_room()
+    house.pass_time(timedelta(minutes=2))
+    witness.look()
+    assert house.model.consents[template.consent].state is State.OVER
+    agree(house, witness)
+
+
+def test_while_nothing_can_end_edges_stop_recognising_within_a_day_and_go_on_when_there_is_room(
+    house: House, witness: Witness
+) -> None:
+    template = resident(house)
+    house.fill_disk_of_journal()
+    house.pass_time(timedelta(minutes=2))
+    house.settle()
+    assert finders(house, template) == {"edge-1", "edge-2"}
+    for _ in range(25):
+        house.pass_time(timedelta(hours=1))
+        house.settle()
+    witness.look()
+    assert finders(house, template) == set()
+    house.make_room()
+    agree(house, witness)
+    assert finders(house, template) == {"edge-1", "edge-2"}
+
+
 @pytest.mark.parametrize("anchor", [Anchor.KEPT, Anchor.LOST])
 def test_an_erased_person_is_not_found_after_an_edges_older_lists_are_put_back_and_old_messages_replayed(
     house: House, witness: Witness, anchor: Anchor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 from core.contract.ids import new_id
 from core.people.consent.guardians import Guardian
 from core.people.consent.ledger import do_grant_consent
+from core.people.consent.machine import ENDED
 from core.people.consent.transitions import Act
 from core.people.consent.words import Channel, GuardianEvidence, Relation, Scope
 from core.people.notices import Notice, current_notice
@@ -86,6 +88,11 @@ def told(db: Session, edge: str = "edge-1") -> list[tuple[str, str | None]]:
     """(op, consent) of what was noted about whole consents for an edge, in order."""
     rows = select(ListChangeRow).where(ListChangeRow.edge_id == edge, ListChangeRow.second_ref.is_not(None))
     return [(row.op, row.second_ref) for row in db.scalars(rows.order_by(ListChangeRow.number))]
+
+
+def end_of(consent: ConsentRow) -> dict[str, Any]:
+    """The step in which it ended; where no edge was ever trusted, it is purged in the next."""
+    return next(entry for entry in consent.events if entry["to"] in ENDED)
 
 
 def events(consent: ConsentRow) -> list[str]:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from datetime import UTC, datetime
-from pathlib import Path
-
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 
-from core.contract.config_file import LoadedConfig, load_config
+from core.contract.config_file import LoadedConfig
 from core.people.consent.ledger import (
     check_withdraw,
     do_decline,
@@ -28,50 +23,8 @@ from core.people.subjects import do_remove_subject
 from core.people.tombstones import Entry, JournalDamagedError, Read, note_entry
 from core.service import opened, prepare, tombstone_journal
 from core.storage.schema import ListChangeRow, SubjectRow
-from tests.core.estates import estate_tree
-from tests.core.people.consent.people import consenting, keep_template, person, templates
-
-
-@pytest.fixture
-def loaded(tmp_path: Path) -> LoadedConfig:
-    path = tmp_path / "estate.yaml"
-    path.write_text(json.dumps(estate_tree()))
-    found = load_config(path)
-    prepare(found)
-    return found
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-def enrolled(loaded: LoadedConfig) -> tuple[str, str]:
-    """Somebody with a consent and a template: (subject, consent)."""
-    with opened(loaded) as database, database.writing() as db:
-        row = consenting(db, now=now())
-        keep_template(db, row)
-        return row.subject, row.id
-
-
-def withdraw(loaded: LoadedConfig, consent_id: str) -> None:
-    with opened(loaded) as database, database.writing() as db:
-        do_withdraw_consent(db, check_withdraw(db, consent_id), "desk-1", now())
-
-
-def database_file(loaded: LoadedConfig) -> Path:
-    return loaded.state_dir / "anju.db"
-
-
-def back_up(loaded: LoadedConfig, name: str = "backup.db") -> Path:
-    with opened(loaded) as database, database.engine.connect() as connection:
-        connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
-    return Path(shutil.copyfile(database_file(loaded), loaded.state_dir / name))
-
-
-def put_back(loaded: LoadedConfig, backup: Path) -> None:
-    for beside in ("-wal", "-shm"):
-        database_file(loaded).with_name(f"anju.db{beside}").unlink(missing_ok=True)
-    shutil.copyfile(backup, database_file(loaded))
+from tests.core.people.consent.people import person, templates
+from tests.core.people.consent.restoring import back_up, enrolled, now, put_back, withdraw
 
 
 def test_an_erased_person_is_not_found_after_restoring_yesterdays_backup(loaded: LoadedConfig) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ from core.lists.rolls import Rolls
 from core.lists.sealer import ListSealer
 from core.lists.sent_numbers import SentNumbers
 from core.lists.snapshot import Snapshot
-from core.lists.steps import LONG_LOG, RESEND_S, SOON, Link, Position, Step, hide_after, next_step, send_after
+from core.lists.steps import LONG_LOG, RESEND_S, SOON, Link, Position, Step, hide_after, next_step, patience, send_after
 from core.lists.told import one_view
 from core.storage.database import Database
 from core.storage.schema import EdgeRow, SealedTemplateRow, SubjectRow, VehicleRow
@@ -36,6 +36,9 @@ POLL_S = 0.1
 MAX_SNAPSHOTS = 2
 """On their way at once: each keeps a view of the database open. Other edges wait their turn."""
 
+TURN_S = 0.25
+"""After so long no further edge's message is made before those that are made are sent: what came up meanwhile may be
+more urgent than the rest."""
 MAX_ROLLS_AT_ONCE = 1
 """Each reads every template of its edge: another edge's erasure doesn't wait for many of them."""
 
@@ -55,6 +58,19 @@ class Due:
     message: ListMessage
     link: Link
     turn: int
+
+
+@dataclass(frozen=True, slots=True)
+class _EdgeNow:
+    """An edge as one turn sees it. turn: of the link, see ``Due``."""
+
+    row: EdgeRow
+    link: Link
+    turn: int
+    at: Position
+
+
+_Make = Callable[[Session, _EdgeNow, ListSealer], ListMessage | None]
 
 
 class Relay:
@@ -148,22 +164,18 @@ class Relay:
             self._drop_snapshots(keep={})
 
     def due(self) -> list[Due]:
-        """What should be sent now: at most one message per edge. May run in another thread, one at a time."""
+        """What should be sent now: at most one message per edge. May run in another thread, one at a time.
+
+        Whom to hide comes first, at every edge, then what is short: nobody's erasure waits for another edge's list.
+        """
         links = dict(self._links) if self._monotonic() >= self._silent_until_s else {}
         self._drop_snapshots(keep=links)
         self._rolls_made = 0
-        due: list[Due] = []
         with one_view(self._database) as db:
-            for row in _trusted_edges(db, links):
-                link, turn = links[row.id], links[row.id].turn
-                try:
-                    message = self._next_message(db, row, link)
-                except CoreError as error:  # one edge's list can't be made: the others go on
-                    log.warning("list.not_made", edge=row.id, problem=str(error))
-                    link.part_s = self._monotonic()  # not tried again at once
-                    continue
-                if message is not None:
-                    due.append(Due(message, link, turn))
+            edges = [self._edge_now(db, row, links[row.id]) for row in _trusted_edges(db, links)]
+            due = self._made(db, edges, self._hide_first)
+            others = [one for one in edges if all(one.link is not other.link for other in due)]
+            due += self._made(db, sorted(others, key=lambda one: patience(one.at, one.link)), self._in_its_turn)
         if not due:
             return due
         try:
@@ -186,49 +198,67 @@ class Relay:
                 if delta.last - (link.version or 0) <= SOON:
                     link.hidden, link.hidden_s = max(link.hidden, delta.last), now_s
             case ListHideV1() as hide if link.turn == one.turn:
-                link.hidden = hide.last
+                link.hidden, link.hide_s = hide.last, now_s
             case ListRollV1() as roll if link.turn == one.turn:
                 link.rolled, link.rolled_s = roll.version, now_s
 
-    def _next_message(self, db: Session, edge: EdgeRow, link: Link) -> ListMessage | None:
-        """Whom to hide goes before all that may take long; whatever is sent, it is looked for again right after."""
-        assert edge.approved_key_base64 is not None
-        sealer = ListSealer.of(edge.id, edge.approved_key_base64, self._signing_key)
-        at, now_s = _position(db, edge, link), self._monotonic()
-        after = hide_after(at, link, now_s)
-        return self._hide(db, link, sealer, at, after) or self._in_its_turn(db, edge, link, sealer, at)
+    def _edge_now(self, db: Session, row: EdgeRow, link: Link) -> _EdgeNow:
+        return _EdgeNow(row, link, link.turn, _position(db, row, link))
 
-    def _hide(self, db: Session, link: Link, sealer: ListSealer, at: Position, after: int | None) -> ListHideV1 | None:
+    def _made(self, db: Session, edges: Iterable[_EdgeNow], make: _Make) -> list[Due]:
+        """What ``make`` makes for each; once that took ``TURN_S``, the others wait for the next turn."""
+        due: list[Due] = []
+        began_s = self._monotonic()
+        for edge in edges:
+            if due and self._monotonic() - began_s >= TURN_S:
+                break
+            try:
+                message = make(db, edge, self._sealer(edge.row))
+            except CoreError as error:  # one edge's list can't be made: the others go on
+                log.warning("list.not_made", edge=edge.row.id, problem=str(error))
+                edge.link.part_s = self._monotonic()  # not tried again at once
+                continue
+            if message is not None:
+                due.append(Due(message, edge.link, edge.turn))
+        return due
+
+    def _sealer(self, edge: EdgeRow) -> ListSealer:
+        assert edge.approved_key_base64 is not None
+        return ListSealer.of(edge.id, edge.approved_key_base64, self._signing_key)
+
+    def _hide_first(
+        self, db: Session, edge: _EdgeNow, sealer: ListSealer, *, changes_help: bool = True
+    ) -> ListHideV1 | None:
+        at, link, now_s = edge.at, edge.link, self._monotonic()
+        after = hide_after(at, link, now_s, changes_help=changes_help)
         if after is None:
             return None
         if after <= at.acked:
-            link.hidden_s = self._monotonic()
+            link.hidden_s = now_s
         batch = whom_to_hide(db, sealer.edge, after)
         if batch is None:
             link.hidden = at.head
             return None
         return sealer.hide(batch)
 
-    def _in_its_turn(
-        self, db: Session, edge: EdgeRow, link: Link, sealer: ListSealer, at: Position
-    ) -> ListMessage | None:
-        now_s = self._monotonic()
+    def _in_its_turn(self, db: Session, edge: _EdgeNow, sealer: ListSealer) -> ListMessage | None:
+        at, link, now_s = edge.at, edge.link, self._monotonic()
         match next_step(at, link, now_s):
             case Step.CHANGES:
                 try:
-                    batch = render_batch(db, edge.id, send_after(at, link, now_s), self._read_plate)
+                    batch = render_batch(db, sealer.edge, send_after(at, link, now_s), self._read_plate)
                 except SnapshotNeededError:
-                    after = hide_after(at, link, now_s, changes_help=False)
-                    return self._hide(db, link, sealer, at, after) or self._new_snapshot(link, sealer)
+                    hide = self._hide_first(db, edge, sealer, changes_help=False)
+                    return hide or self._new_snapshot(link, sealer)
                 return sealer.delta(batch) if batch is not None else None
             case Step.NEW_SNAPSHOT:
                 return self._new_snapshot(link, sealer)
             case Step.NEXT_PART:
-                return self._next_part(edge.id, link)
+                return self._next_part(sealer.edge, link)
             case Step.ROLL if self._rolls_made < MAX_ROLLS_AT_ONCE and self._may_roll():
                 self._rolls_made += 1
-                roll = self._rolls.of(db, edge.id, edge.list_head)
-                return sealer.roll(edge.list_head, roll.templates, roll.digest, self._now())
+                roll = self._rolls.of(db, sealer.edge, at.head)
+                return sealer.roll(at.head, roll.templates, roll.digest, self._now())
             case _:
                 return None
 

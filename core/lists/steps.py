@@ -19,6 +19,8 @@ SNAPSHOT_SPACING_S = 10.0
 """Between one snapshot that arrived and the next: an edge that asks again and again is not flooded."""
 SOON = 100
 """So many unconfirmed changes arrive soon enough: behind more of them, ends of consents are told ahead."""
+HIDE_SPACING_S = 0.5
+"""Between two messages about whom to hide: while consent after consent ends, the list itself goes on."""
 LONG_LOG = 2000
 """Changes that an edge which holds nothing would rather get as a snapshot, when that is shorter."""
 
@@ -51,7 +53,8 @@ class Link:
     sent: highest number on its way, no receipt for it yet; version: of the last receipt; turn: counts fresh starts,
     so that a batch rendered before one is not taken for sent after it; rolled: number the last roll was about;
     parts_left, part_s: of the newest snapshot; awaited: its number, until a receipt reaches it; attempts: snapshots in
-    a row that no receipt followed; hidden: up to this number it was told whom to hide, begun at ``hidden_s``.
+    a row that no receipt followed; hidden: up to this number it was told whom to hide, begun at ``hidden_s``,
+    last at ``hide_s``.
     """
 
     sent: int = 0
@@ -67,6 +70,7 @@ class Link:
     attempts: int = 0
     hidden: int = 0
     hidden_s: float = float("-inf")
+    hide_s: float = float("-inf")
 
     def start_after(self, version: int) -> None:
         self.sent = version
@@ -104,10 +108,16 @@ def hide_after(at: Position, link: Link, now_s: float, *, changes_help: bool = T
     changes_help: False where it turned out that the list has to be sent whole.
     """
     told = at.acked if now_s - link.hidden_s >= RESEND_S else max(link.hidden, at.acked)
-    if told >= at.head:
+    if told >= at.head or now_s - link.hide_s < HIDE_SPACING_S:
         return None
     comes_soon = at.head - at.acked <= SOON and next_step(at, link, now_s) is Step.CHANGES
     return None if comes_soon and changes_help else told
+
+
+def patience(at: Position, link: Link) -> tuple[bool, float]:
+    """Sort key: who lacks little first, and of those who lack much first who was sent nothing for longest."""
+    lacks_much = at.head - at.acked > SOON or link.awaited is not None
+    return lacks_much, max(link.sent_s, link.part_s) if lacks_much else 0.0
 
 
 def send_after(at: Position, link: Link, now_s: float) -> int:

@@ -10,7 +10,7 @@ import pytest
 from core.contract.lists import ListDeltaV1, ListHideV1, ListMessage, ListSnapshotV1
 from core.lists.changes import do_ask_for_snapshot
 from core.lists.sent_numbers import SentNumbers
-from core.lists.steps import PART_SPACING_S, RESEND_S
+from core.lists.steps import HIDE_SPACING_S, PART_SPACING_S, RESEND_S
 from core.people.consent.ledger import check_consent, check_withdraw, do_resume, do_suspend, do_withdraw_consent
 from core.people.consent.machine import ConsentEvent
 from core.people.consent.transitions import Act
@@ -149,7 +149,9 @@ def test_many_at_once_are_said_in_messages_of_bounded_size(
     begin_whole(line)
     for _, consent in residents[:3]:
         withdraw(line, consent)
-    said = [to_edge_1(line.sends()), to_edge_1(line.sends())]
+    said = [to_edge_1(line.sends())]
+    line.clock.now_s += HIDE_SPACING_S
+    said.append(to_edge_1(line.sends()))
     assert [type(one) for messages in said for one in messages] == [ListHideV1, ListHideV1]
     for messages in said:
         hear(line, messages)
@@ -178,3 +180,28 @@ def test_its_number_is_remembered_as_sent_before_it_is(line: Line, residents: li
     remembered = SentNumbers(line.folder).read()
     assert remembered is not None
     assert remembered["edge-1"] >= hide.last
+
+
+def test_a_turn_ends_in_time_whatever_other_edges_are_to_be_sent_and_begins_with_whom_to_hide(
+    line: Line, residents: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """edge-2 has a change to get, edge-1 its whole list: each takes longer than a turn may."""
+    begin_whole(line)
+    consenting_person(line.database, "back")
+    monkeypatch.setattr("core.lists.relay.TURN_S", -1.0)
+    line.clock.now_s += 2 * PART_SPACING_S
+    assert [type(one) for one in line.sends()] == [ListDeltaV1], "the short one"
+    assert [type(one) for one in line.sends()] == [ListSnapshotV1]
+    line.clock.now_s += 2 * PART_SPACING_S
+    withdraw(line, residents[0][1])
+    assert {type(one) for one in to_edge_1(line.sends())} == {ListHideV1}
+
+
+def test_while_consent_after_consent_ends_the_list_goes_on(line: Line, residents: list[tuple[str, str]]) -> None:
+    begin_whole(line)
+    said: list[ListMessage] = []
+    for _, consent in residents:
+        line.clock.now_s += 2 * PART_SPACING_S
+        withdraw(line, consent)
+        said += to_edge_1(line.sends())
+    assert {type(one) for one in said} == {ListHideV1, ListSnapshotV1}

@@ -16,6 +16,7 @@ from core.lists.steps import (
     Step,
     hide_after,
     next_step,
+    patience,
     send_after,
 )
 
@@ -92,6 +93,7 @@ AHEAD = [
     ("behind parts, said", Position(12, 3, 9), link(**WHOLE, hidden=12, hidden_s=NOW_S - 1), None),
     ("behind parts, a newer one", Position(13, 3, 9), link(**WHOLE, hidden=12, hidden_s=NOW_S - 1), 12),
     ("behind parts, said long ago", Position(12, 3, 9), link(**WHOLE, hidden=12, hidden_s=NOW_S - RESEND_S), 3),
+    ("behind parts, one was said just now", Position(13, 3, 9), link(**WHOLE, hidden=12, hide_s=NOW_S - 0.1), None),
     ("before the whole list", Position(12, 3, 9), link(part_s=NOW_S - 1), 3),
     ("behind many changes", Position(5 + SOON, 4, 0), link(), 4),
 ]
@@ -106,3 +108,12 @@ def test_whom_to_hide_is_said_ahead_where_the_change_would_come_late(
 
 def test_where_changes_turn_out_to_be_no_help_it_is_said_ahead() -> None:
     assert hide_after(Position(5, 4, 0), link(), NOW_S, changes_help=False) == 4
+
+
+def test_who_lacks_little_goes_before_who_lacks_much_and_then_who_waited_longest() -> None:
+    edges = {
+        "short": (Position(5, 4, 0), link(sent_s=NOW_S)),
+        "long, a while ago": (Position(5 + SOON, 4, 0), link(sent_s=NOW_S - 2)),
+        "long, in parts, just now": (Position(12, 3, 9), link(awaited=9, part_s=NOW_S - 1)),
+    }
+    assert sorted(edges, key=lambda name: patience(*edges[name])) == list(edges)

@@ -46,6 +46,7 @@ from core.people.consent.record import consent_record, evidence_pack
 from core.people.consent.transitions import Act
 from core.people.consent.words import FACE_ACCESS, Channel, GivenBy, GuardianEvidence, Relation, Scope, SuspendReason
 from core.people.notices import current_notice
+from core.people.tombstones import lines_will_follow
 from core.storage.schema import ConsentRow
 
 consent_app = typer.Typer(name="consent", no_args_is_help=True)
@@ -210,6 +211,12 @@ def suspend(
         ledger.do_suspend(db, row, reason, Act(now(), by=CONSOLE))
     sentence = f"consent {row.id} is suspended until {shown(row.deadline_at)}; then its templates are erased"
     tell(describe_consent(row), sentence, as_json=as_json)
+    if lines_will_follow(db):
+        typer.echo(
+            "anju: the journal of ends can't be written, so a restored backup would not know of this yet; its line "
+            "follows by itself when there is room",
+            err=True,
+        )
 
 
 @consent_app.command("resume")

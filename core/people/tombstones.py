@@ -42,7 +42,7 @@ LOCK_TIMEOUT_S = 10.0
 MAX_LINE_BYTES = 1024
 _LOCK_POLL_S = 0.01
 _FIRST = "0" * 64
-_NOTED = "journal"
+_NOTED, _LATE = "journal", "journal.late"
 log = structlog.get_logger()
 
 
@@ -123,6 +123,11 @@ def noted_entries(db: Session) -> list[Entry]:
     return [one.entry for one in db.info.get(_NOTED, ())]
 
 
+def lines_will_follow(db: Session) -> bool:
+    """Whether what this session committed stands in the database alone so far."""
+    return _LATE in db.info
+
+
 def forget_noted(db: Session, is_known: Callable[[Entry], bool]) -> None:
     """Don't write what the journal says already."""
     db.info[_NOTED] = [one for one in db.info.get(_NOTED, ()) if not is_known(one.entry)]
@@ -146,6 +151,7 @@ class TombstoneJournal:
             if any(one.needs_its_line for one in first):
                 raise NotWrittenError(str(error), noted) from error
             log.warning("journal.lines_will_follow", lines=len(first), problem=str(error))
+            db.info[_LATE] = True
         if released:
             event.listen(db, "after_commit", lambda _: self._write_released(released), once=True)
 

@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import update
 
 from core.contract.config_file import load_config
+from core.people.consent.upkeep import ConsentUpkeep
+from core.people.tombstones import JOURNAL_FILE, TombstoneJournal
 from core.service import opened
 from core.storage.database import Database
 from core.storage.schema import ConsentRow, EdgeRow, ErasureRow
@@ -67,6 +69,34 @@ def test_suspended_resumed_withdrawn_in_one_step_each(desk: ConsentDesk) -> None
     assert desk.consent("withdraw", who, "--channel", "phone")["events"][-1]["channel"] == "phone"
     assert "no active consent" in desk.refusal("consent", "withdraw", "--subject", who)
     assert [one["state"] for one in desk.consent("show", who)] == ["withdrawn"]
+
+
+def test_with_a_full_disk_a_withdrawal_says_that_recognition_is_off_and_the_end_follows(
+    desk: ConsentDesk, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who, other = desk.person(), desk.person()
+    for one in (who, other):
+        desk.consent("give", one, "--notice-shown")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("core.people.tombstones._write_all", full)
+    said = desk.refusal("consent", "withdraw", "--subject", who)
+    assert "recognition is off now" in said
+    assert "follows by itself" in said
+    assert desk.json("consent", "show", "--subject", who)[0]["state"] == "suspended"
+    assert "taken back" in desk.refusal("consent", "resume", "--subject", who)
+    code, told, beside = desk.run("consent", "suspend", "--subject", other)
+    assert (code, "is suspended until" in told, "its line follows by itself" in beside) == (0, True, True)
+    _, _, beside = desk.run("lists", "show")
+    assert "stop recognising faces; 1 end asked for meanwhile will follow" in " ".join(beside.split())
+    monkeypatch.undo()
+    assert desk.run("lists", "show")[2] == ""
+    ConsentUpkeep(database, TombstoneJournal(Path(str(database.engine.url.database)).parent / JOURNAL_FILE)).run(
+        datetime.now(UTC)
+    )
+    assert "withdraw" in [one["event"] for one in desk.json("consent", "show", "--subject", who)[0]["events"]]
 
 
 def test_who_was_never_asked_and_who_is_unknown_are_told_apart(desk: ConsentDesk) -> None:

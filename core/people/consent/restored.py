@@ -47,7 +47,7 @@ def replay_tombstones(database: Database, journal: TombstoneJournal, now: dateti
     try:
         complete(database, journal, journaled)
     except JournalError as error:
-        log.warning("consent.journal_incomplete", problem=str(error))
+        log.info("consent.journal_incomplete", problem=str(error))
     return read
 
 

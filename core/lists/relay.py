@@ -193,6 +193,7 @@ class Relay:
         match one.message:
             case ListSnapshotV1() as part:
                 link.parts_left, link.part_s = part.parts - part.part, now_s
+                link.part_bytes = len(part.sealed_base64)
             case ListDeltaV1() as delta if link.turn == one.turn:
                 link.sent, link.sent_s = delta.last, now_s
                 if delta.last - (link.version or 0) <= SOON:

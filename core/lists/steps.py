@@ -13,13 +13,15 @@ ROLL_SPACING_S = 5.0
 """While change follows change the edge is told at most this often what they come to."""
 PART_SPACING_S = 0.1
 MAX_PART_SPACING_S = 2.0
+PART_BYTES_PER_S = 2_500_000
+"""20 Mbit/s: what an edge's line can't carry waits at the broker, and whoever is to be hidden behind it."""
 SNAPSHOT_TIMEOUT_S = 30.0
 """A whole snapshot without the receipt it asks for within this time is sent anew, its parts further apart."""
 SNAPSHOT_SPACING_S = 10.0
 """Between one snapshot that arrived and the next: an edge that asks again and again is not flooded."""
 SOON = 100
 """So many unconfirmed changes arrive soon enough: behind more of them, ends of consents are told ahead."""
-HIDE_SPACING_S = 0.5
+HIDE_SPACING_S = 0.2
 """Between two messages about whom to hide: while consent after consent ends, the list itself goes on."""
 LONG_LOG = 2000
 """Changes that an edge which holds nothing would rather get as a snapshot, when that is shorter."""
@@ -52,9 +54,9 @@ class Link:
 
     sent: highest number on its way, no receipt for it yet; version: of the last receipt; turn: counts fresh starts,
     so that a batch rendered before one is not taken for sent after it; rolled: number the last roll was about;
-    parts_left, part_s: of the newest snapshot; awaited: its number, until a receipt reaches it; attempts: snapshots in
-    a row that no receipt followed; hidden: up to this number it was told whom to hide, begun at ``hidden_s``,
-    last at ``hide_s``.
+    parts_left, part_s, part_bytes: of the newest snapshot and its last part; awaited: its number, until a receipt
+    reaches it; attempts: snapshots in a row that no receipt followed; hidden: up to this number it was told whom to
+    hide, begun at ``hidden_s``, last at ``hide_s``.
     """
 
     sent: int = 0
@@ -66,6 +68,7 @@ class Link:
     rolled_s: float = float("-inf")
     parts_left: int = 0
     part_s: float = float("-inf")
+    part_bytes: int = 0
     awaited: int | None = None
     attempts: int = 0
     hidden: int = 0
@@ -79,7 +82,8 @@ class Link:
 
     @property
     def part_spacing_s(self) -> float:
-        return min(PART_SPACING_S * 2.0**self.attempts, MAX_PART_SPACING_S)
+        usual_s = max(PART_SPACING_S, self.part_bytes / PART_BYTES_PER_S)
+        return min(usual_s * 2.0**self.attempts, MAX_PART_SPACING_S)
 
 
 def next_step(at: Position, link: Link, now_s: float) -> Step:

@@ -6,6 +6,7 @@ import pytest
 
 from core.lists.steps import (
     MAX_UNCONFIRMED,
+    PART_BYTES_PER_S,
     PART_SPACING_S,
     RESEND_S,
     ROLL_EVERY_S,
@@ -60,6 +61,18 @@ TABLE = [
         Position(9, 3, 9),
         link(awaited=9, parts_left=2, attempts=2, part_s=NOW_S - 2 * PART_SPACING_S),
         Step.WAIT,
+    ),
+    (
+        "large parts not faster than a line carries them",
+        Position(9, 3, 9),
+        link(awaited=9, parts_left=2, part_bytes=PART_BYTES_PER_S, part_s=NOW_S - 0.9),
+        Step.WAIT,
+    ),
+    (
+        "a large part once the one before is through",
+        Position(9, 3, 9),
+        link(awaited=9, parts_left=2, part_bytes=PART_BYTES_PER_S, part_s=NOW_S - 1.0),
+        Step.NEXT_PART,
     ),
     ("all parts sent", Position(9, 3, 9), link(awaited=9, part_s=NOW_S - 1), Step.WAIT),
     (

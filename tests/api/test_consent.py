@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from httpx import Client
@@ -15,7 +16,7 @@ from core.people.consent.transitions import Act
 from core.people.consent.words import FACE_ACCESS, SuspendReason
 from core.people.notices import notice
 from core.people.subjects import subject
-from core.people.tombstones import JournalError
+from core.people.tombstones import JournalError, TombstoneJournal
 from tests.api.houses import House
 from tests.api.serving import Served
 
@@ -99,3 +100,20 @@ def test_an_end_that_can_not_be_written_down_is_refused_and_nothing_is_half_done
     assert (answer.status_code, "nothing was ended" in answer.json()["detail"]) == (503, True)
     shown = admin.get("/api/v1/subjects").json()["subjects"][0]["consent"]
     assert shown["state"] == "active"
+
+
+def test_a_withdrawal_is_in_force_also_while_the_journal_has_no_room(
+    admin: Client, house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = person(admin)
+    consent = give(admin, who)[1]["id"]
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("core.people.tombstones._write_all", full)
+    house.database.before_commit(TombstoneJournal(tmp_path / "tombstones.jsonl").write_noted)
+    answer = admin.post(f"/api/v1/consents/{consent}/withdrawal")
+    assert (answer.status_code, "recognition is off now" in answer.json()["detail"]) == (503, True)
+    shown = admin.get("/api/v1/subjects").json()["subjects"][0]["consent"]
+    assert shown["state"] == "suspended"

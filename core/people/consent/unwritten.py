@@ -15,6 +15,7 @@ from core.people.tombstones import Does, Entry
 from core.storage.schema import CaseRow, ConsentRow, SealedTemplateRow, SubjectRow, TemplateLockRow
 
 _CASE_EVENTS = {CaseState.CLOSED.value: CaseEvent.CLOSE, CaseState.EXPIRED.value: CaseEvent.EXPIRE}
+_LOCKING = {ConsentState.SUSPENDED: ConsentEvent.SUSPEND, ConsentState.RECONSENT_DUE: ConsentEvent.TURN14}
 
 
 def entries_missing(db: Session, journaled: Journaled, since: datetime | None = None) -> list[Entry]:
@@ -65,7 +66,7 @@ def _cases_over(db: Session, journaled: Journaled, since: datetime | None) -> It
 def _consents_locked(db: Session, journaled: Journaled) -> Iterator[Entry]:
     locked = select(ConsentRow).where(ConsentRow.state.in_(sorted(LOCKED))).order_by(ConsentRow.id)
     for row in db.scalars(locked):
-        why = _last(row) or ConsentEvent.SUSPEND
+        why = _LOCKING[ConsentState(row.state)]
         entry = Entry(subject=row.subject, consent=row.id, event=why.value, at=row.state_since, does=Does.LOCKS)
         if not journaled.says(entry):
             yield entry
@@ -102,10 +103,5 @@ def _release(lock: Entry, at: datetime) -> Entry:
 def _why(row: ConsentRow) -> ConsentEvent:
     """The event that ended it."""
     fallback = {ConsentState.EXPIRED: ConsentEvent.EXPIRE, ConsentState.SUPERSEDED: ConsentEvent.PURPOSE_CHANGE}
-    return _last(row) or fallback.get(ConsentState(row.state), ConsentEvent.WITHDRAW)
-
-
-def _last(row: ConsentRow) -> ConsentEvent | None:
-    """The event that led where it is, purging apart."""
     names = [entry["event"] for entry in row.events if entry["event"] != ConsentEvent.PURGE.value]
-    return ConsentEvent(names[-1]) if names else None
+    return ConsentEvent(names[-1]) if names else fallback.get(ConsentState(row.state), ConsentEvent.WITHDRAW)

@@ -36,13 +36,13 @@ from core.people.consent.ledger import (
     do_suspend,
     do_withdraw_consent,
 )
-from core.people.consent.machine import OVER, STANDING, TRANSITIONS, ConsentEvent, ConsentState
+from core.people.consent.machine import LOCKED, OVER, STANDING, TRANSITIONS, ConsentEvent, ConsentState
 from core.people.consent.queries import newest_consent
 from core.people.consent.restored import replay_tombstones
 from core.people.consent.words import Scope, SuspendReason
 from core.people.notices import Notice, current_notice, notice
 from core.people.subjects import do_remove_subject, subject
-from core.people.tombstones import TombstoneJournal
+from core.people.tombstones import Does, TombstoneJournal
 from core.storage.database import Database
 from core.storage.schema import ConsentRow, EdgeRow, ErasureRow, PlaceRow, SealedTemplateRow, SubjectRow
 from tests.core.estates import NOW
@@ -69,6 +69,8 @@ class Ledger(RuleBasedStateMachine):
         self._cut = False
         self._backup: Path | None = None
         self._ended: set[str] = set()
+        self._paused: set[str] = set()
+        """Consents that somebody paused and nobody has resumed or given anew since."""
         self._people: list[str] = []
         self._journal = TombstoneJournal(self._folder / "tombstones.jsonl")
         shutil.copyfile(self.template, self._folder / "anju.db")
@@ -126,6 +128,7 @@ class Ledger(RuleBasedStateMachine):
 
         self._cut = cut
         self._try(agree)
+        self._note_who_is_paused()
 
     @rule(who=WHO, event=st.sampled_from(["decline", "suspend", "resume", "withdraw", "reopen"]), cut=st.booleans())
     def decides(self, who: int, event: str, cut: bool) -> None:
@@ -148,6 +151,13 @@ class Ledger(RuleBasedStateMachine):
 
         self._cut = cut
         self._try(decide)
+        self._note_who_is_paused()
+
+    def _note_who_is_paused(self) -> None:
+        with self._database.reading() as db:
+            states = {row.id: ConsentState(row.state) for row in db.scalars(select(ConsentRow))}
+        self._paused |= {one for one, state in states.items() if state in LOCKED}
+        self._paused -= {one for one, state in states.items() if state is ConsentState.ACTIVE}
 
     @rule(who=WHO)
     def is_enrolled(self, who: int) -> None:
@@ -168,6 +178,7 @@ class Ledger(RuleBasedStateMachine):
         self._now += timedelta(days=days)
         self._try(lambda db: do_due_transitions(db, self._now))
         self._try(lambda db: _assert_nothing_due(db, self._now))
+        self._note_who_is_paused()
 
     @rule()
     def the_purpose_changes(self) -> None:
@@ -199,12 +210,16 @@ class Ledger(RuleBasedStateMachine):
         shutil.copyfile(self._backup, self._folder / "anju.db")
         self._open()
         self.starts_anew()
+        with self._database.reading() as db:
+            states = {row.id: ConsentState(row.state) for row in db.scalars(select(ConsentRow))}
+        assert not [one for one in self._paused if states.get(one) is ConsentState.ACTIVE]
+        self._note_who_is_paused()
 
     @rule()
     def starts_anew(self) -> None:
         replay_tombstones(self._database, self._journal, self._now)
         with self._database.reading() as db:
-            told = {one.consent for one in self._journal.read().entries}
+            told = {one.consent for one in self._journal.read().entries if one.does is Does.ENDS}
             standing = db.scalars(select(ConsentRow.id).where(ConsentRow.state.in_(sorted(STANDING))))
             assert told.isdisjoint(standing)
 

@@ -288,7 +288,7 @@ def _going(lost: Unreadable) -> str:
 def _check_core_stopped(db: Session) -> None:
     """Raises ConflictError: a core that runs still works with the key it read when it started."""
     said = heartbeat(db)
-    if said is not None and now() - datetime.fromisoformat(said["at"]) < _CORE_RUNS:
+    if said is not None and abs(now() - datetime.fromisoformat(said["at"])) < _CORE_RUNS:
         raise ConflictError("the core is running: stop core and pages first (a core that died counts for 15 seconds)")
 
 

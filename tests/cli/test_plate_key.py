@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -81,3 +81,10 @@ def test_plates_are_not_forgotten_under_a_running_core(desk: Desk) -> None:
         db.merge(SettingRow(name="core.heartbeat", value=json.dumps({"at": at, "broker": True, "counts": {}})))
     assert "stop core and pages first" in desk.refusal("people", "vehicle", "forget-plates", "--yes")
     assert not key_file(desk).exists()
+
+
+def test_a_core_that_said_so_before_the_clock_was_set_back_holds_nothing_up(desk: Desk) -> None:
+    at = isoformat(datetime.now(UTC) + timedelta(days=400))
+    with opened(loaded(desk)) as database, database.writing() as db:
+        db.merge(SettingRow(name="core.heartbeat", value=json.dumps({"at": at, "broker": True, "counts": {}})))
+    assert len(desk.json("people", "vehicle", "forget-plates", "--yes")["vehicles"]) == 1

@@ -150,7 +150,7 @@ def test_many_at_once_are_said_in_messages_of_bounded_size(
     for _, consent in residents[:3]:
         withdraw(line, consent)
     said = [to_edge_1(line.sends())]
-    line.clock.now_s += HIDE_SPACING_S
+    line.clock.now_s += 2 * HIDE_SPACING_S
     said.append(to_edge_1(line.sends()))
     assert [type(one) for messages in said for one in messages] == [ListHideV1, ListHideV1]
     for messages in said:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import edge
 from core.contract.events import CameraHealth
 from core.contract.ids import CameraId, EdgeId
-from core.contract.lists import ListMessage, ListReceiptV1
+from core.contract.lists import ListHideV1, ListMessage, ListReceiptV1
 from core.contract.vocabulary import CameraState
 from edge.health import (
     CAMERA_SETTLES_S,
@@ -107,6 +107,9 @@ class Lists:
     """Lists at number 7."""
 
     version = 7
+
+    def hide(self, message: ListHideV1) -> None:
+        raise NotImplementedError
 
     def apply(self, message: ListMessage) -> ListReceiptV1 | None:
         raise NotImplementedError

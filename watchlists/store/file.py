@@ -20,7 +20,7 @@ from watchlists.store.errors import (
 
 BUSY_TIMEOUT_S = 5.0
 CHECKED_WHOLE_BYTES = 256 * 2**20
-"""Files up to this size, some 350,000 templates, are looked through before they are used (a second). In larger ones a
+"""Files up to this size, some 400,000 templates, are looked through before they are used (a second). In larger ones a
 missing end is found at once, other damage where it is read: each row is authenticated when it is decrypted."""
 _PRAGMAS = (
     "page_size=16384",  # for a new file: fourteen people with two templates of 128-d, or three of 512-d, to a page

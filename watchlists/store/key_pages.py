@@ -63,6 +63,14 @@ class KeyPages:
         self._db.execute("INSERT INTO holdings VALUES (?, ?, 0)", (holding, owner))
         return holding
 
+    def renew(self, holding: int) -> None:
+        """Overwrite the data key of ``holding``, whose page is whole and open, with a fresh one to seal anew with."""
+        number, slot = divmod(holding, PAGE_KEYS)
+        page = self._pages[number]
+        assert page is not None
+        page.keys[slot * KEY_BYTES : (slot + 1) * KEY_BYTES] = new_data_key()
+        page.changed = True
+
     def destroy(self, holding: int) -> None:
         """Overwrite the data key of ``holding`` and forget the holding. Raises sqlite3.Error.
 

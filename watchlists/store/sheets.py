@@ -51,6 +51,7 @@ class Sheets:
         self._vault = vault
         self._pages = pages
         self._held: dict[int, list[_Sheet]] = {}
+        self._taken_from: set[int] = set()
 
     def place(self, template_id: bytes) -> int | None:
         """Where a template is kept. Raises sqlite3.Error."""
@@ -84,6 +85,7 @@ class Sheets:
     def remove(self, template_id: bytes, place: int) -> bool:
         """Take a template out of its sheet; returns whether anything is left of its holding. Raises sqlite3.Error.
 
+        What is left is sealed under a fresh key: a copy of the sheet it was in, somewhere on a disk, opens no more.
         A sheet that doesn't open loses its ciphertext: nobody here could take a single template out of it, but
         somebody who knows what was damaged could read them all. The others go on counting as damaged.
         """
@@ -95,6 +97,7 @@ class Sheets:
                 del sheet.template_ids[position]
                 if sheet.vectors is not None:
                     del sheet.vectors[position]
+                    self._taken_from.add(place >> PLACE_BITS)
                 sheet.changed = True
         return any(one.template_ids for one in sheets)
 
@@ -112,6 +115,10 @@ class Sheets:
 
     def flush(self) -> None:
         """Seal and write every sheet that changed; one without templates is removed. Raises sqlite3.Error."""
+        for holding in self._taken_from & self._held.keys():
+            self._pages.renew(holding)
+            for sheet in self._held[holding]:
+                sheet.changed |= sheet.vectors is not None
         changed = [(holding, one) for holding, sheets in self._held.items() for one in sheets if one.changed]
         empty = [(one.place,) for _, one in changed if not one.template_ids]
         rows = [
@@ -122,6 +129,7 @@ class Sheets:
         self._db.executemany("DELETE FROM face_templates WHERE place = ?", empty)
         self._db.executemany("INSERT OR REPLACE INTO face_templates VALUES (?, ?, ?, ?)", rows)
         self._held.clear()
+        self._taken_from.clear()
 
     def _sealed(self, holding: int, sheet: _Sheet) -> bytes:
         if sheet.vectors is None:

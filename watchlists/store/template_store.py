@@ -5,12 +5,12 @@ of one subject, consent and model as one sheet under the data key of that subjec
 comes or goes; data keys are wrapped by the page (``watchlists.store.vault``).
 
 When an erased key is really gone
-    ``erase`` overwrites the key in its page and seals the page anew; with the commit nothing here finds or opens the
-    template any more, after a crash neither. The old page still stands in the database file, and the old ciphertext
-    may, until ``StoreFile.fold_log`` has returned: then no byte of either is in the file, its log or its index, and
-    whoever takes the disk and the site key can't open the template. A process killed in between folds when it starts
-    again: whoever opens the file calls ``fold_log`` first. (What a disk keeps of overwritten blocks, flash
-    above all, is beyond a file: encrypt the disk.)
+    ``erase`` overwrites the key in its page and seals the page anew; what stays under that consent is sealed under a
+    new key. With the commit nothing here finds or opens the template any more, after a crash neither. The old page
+    still stands in the database file, and the old ciphertext may, until ``StoreFile.fold_log`` has returned: then no
+    byte of either is in the file, its log or its index, and whoever takes the disk and the site key can't open the
+    template. A process killed in between folds when it starts again: whoever opens the file calls ``fold_log`` first.
+    (What a disk keeps of overwritten blocks, flash above all, is beyond a file: encrypt the disk.)
 
 What a backup can still open
     A copy of the file made before the erasure holds the old page of keys and the old ciphertext: with the site key it

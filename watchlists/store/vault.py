@@ -27,7 +27,7 @@ SEAL_BYTES = NONCE_BYTES + 16
 """What encryption adds: a random nonce before, GCM's tag behind. Random nonces are safe for 2^32 rewrites of pages
 (NIST SP 800-38D, 8.3): a century of a change each second."""
 PAGE_KEYS = 120
-"""Data keys in a page, encrypted as one: two pages fit one 8 KiB page of the database; 1 M keys open in some 30 ms."""
+"""Data keys in a page, encrypted as one: four fit a page of the database; 1 M keys open in some 30 ms."""
 _CHECK = b"anju/templates/check/v1"
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.contract.consent import ActiveConsent
+from core.contract.ids import ModelId
 from tests.support.consents import standing_consent
 from tests.watchlists.store.shelf import Shelf, as_found, face
 from watchlists.faces.ids import to_bytes
@@ -76,6 +77,17 @@ def test_the_sheet_an_erased_template_was_in_is_gone_while_the_others_of_that_pe
     assert not pieces_left(shelf, old)
     assert to_bytes(mine[0].template_id) not in shelf.bytes_on_disk()
     assert shelf.found() == as_found(*mine[1:], *crowd)
+
+
+def test_a_sheet_that_held_an_erased_template_does_not_open_with_todays_key(shelf: Shelf) -> None:
+    mine, other_model = face(), ModelId("arcface@111111111111")
+    stays = face(mine.proof)
+    shelf.put(mine, stays, other := face(mine.proof, model=other_model))
+    row = shelf.file.db.execute("SELECT * FROM face_templates ORDER BY place").fetchone()
+    shelf.erase(templates=[mine.template_id])
+    assert (shelf.found(), shelf.found(other_model)) == (as_found(stays), as_found(other))
+    shelf.execute("INSERT OR REPLACE INTO face_templates VALUES (?, ?, ?, ?)", *row)
+    assert shelf.found() == {}
 
 
 def test_every_sheet_a_growing_person_had_is_gone(shelf: Shelf) -> None:

@@ -39,10 +39,12 @@ from watchlists.store.vault import Vault
 
 log = structlog.get_logger()
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 MAX_TOLD_ENDED = 1000
 _HIDDEN: TypeAdapter[dict[SubjectKey, int]] = TypeAdapter(dict[SubjectKey, int])
 _RECIPIENTS: TypeAdapter[tuple[Recipient, ...]] = TypeAdapter(tuple[Recipient, ...])
+_POINT_TO_OTHERS = {"templates", "face_templates"}
+"""Tables, of older formats too, that can't stay when those they point to go."""
 _BY_CONSENT = "WHERE subject = ? AND consent = ?"
 
 
@@ -350,7 +352,7 @@ class ListStore:
             log.warning("lists.started_anew", format=made_by, advice="nothing to do: the core sends the lists again")
         with self._file.transaction() as db:
             old = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            for table in sorted(old, key=lambda name: name != "templates"):  # those that point to others first
+            for table in sorted(old, key=lambda name: name not in _POINT_TO_OTHERS):
                 db.execute(f"DROP TABLE {table}")
             for statement in tables.SCHEMA.split(";"):
                 db.execute(statement)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
@@ -269,6 +271,23 @@ def test_everything_is_there_after_a_restart(estate: Estate) -> None:
     assert again.vehicle_standing("京A12345", GATE, NOON) == (Reason.LISTED, key)
     assert again.pass_revoked(revoked)
     assert again.recogniser_may_run(NOON + timedelta(hours=24))
+    again.close()
+
+
+@pytest.mark.parametrize("made_by", [1, 2])
+def test_lists_of_an_older_format_are_started_anew_and_sent_again(estate: Estate, made_by: int) -> None:
+    mirror = estate.open_mirror()
+    person = someone()
+    everything = resident(person), estate.put(face(1, person, consent()))
+    mirror.apply(estate.delta(*everything))
+    mirror.close()
+    with closing(sqlite3.connect(edge_dir(estate.folder, EDGE) / LIST_FILE)) as db:
+        db.execute(f"PRAGMA user_version = {made_by}")
+    again = estate.open_mirror()
+    assert again.receipt().version == 0
+    assert again.receipt().templates == 0
+    again.apply(estate.delta_from(1, everything))
+    assert again.receipt().templates == 1
     again.close()
 
 

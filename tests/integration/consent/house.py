@@ -330,7 +330,7 @@ class House:
     def resume(self, consent: str) -> None:
         with self.core.database.writing() as db:
             do_resume(db, check_consent(db, consent, ConsentEvent.RESUME), _at_desk(self))
-        self.model.resumed(consent)
+        self.model.resumed(consent, self.clock(), written=self.journal_has_room)
 
     def supersede(self, notice: Notice) -> None:
         """Words that say something else take the place of those everybody agreed to."""

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from core.errors import CoreError
 from core.people.notices import notice
+from core.storage.schema import PassageRow
 from edge.enrol.refusals import EnrolmentRefusedError
 from tests.integration.consent.bus import Letter
 from tests.integration.consent.core_side import SOUGHT_AT, CommitFailedError
@@ -424,3 +425,37 @@ class Estate(RuleBasedStateMachine):
     def an_older_database_is_put_back(self, number: int, journal_lost: bool) -> None:
         self.house.put_core_back(number, journal_lost=journal_lost)
         self.witness.core_went_back()
+
+    @precondition(lambda self: self._consents(State.ACTIVE))
+    @rule(which=any_of, what=st.sampled_from(["pause", "pause and resume", "dispute", "withdraw"]))
+    def something_happens_and_the_database_of_before_is_put_back(self, which: int, what: str) -> None:
+        """Close together, so that it is tried often: what is locked or ended is so again, what was released is not."""
+        consent = pick(which, self._consents(State.ACTIVE)).id
+        disputable = self._passages_of(consent) if what == "dispute" else []
+        self.house.back_up_core()
+        if consent not in [one.id for one in self._consents(State.ACTIVE)]:
+            return  # starting anew took its minute
+        match what:
+            case "dispute" if disputable:
+                self.house.dispute(disputable[0])
+            case "withdraw":
+                self.house.withdraw(consent)
+            case _:
+                self.house.suspend(consent)
+        if what == "pause and resume":
+            self.house.clock.pass_by(timedelta(seconds=1))
+            self.house.resume(consent)
+        self.house.put_core_back(self.house.core.backups - 1, journal_lost=False)
+        self.witness.core_went_back()
+
+    def _passages_of(self, consent: str) -> list[PassageRow]:
+        """Somebody passes with a template that rests on it, and the core hears of it."""
+        held, edge = self.house.core.templates_held(), self.house.edges["edge-1"]
+        for template in self.house.model.templates.values():
+            if template.consent == consent and template.id in held:
+                self.house.passes(template, edge.id)
+                edge.connect()
+                edge.send_events()
+                self.house.deliver_all()
+                return [one for one in self.house.undisputed() if one.template_id == template.id]
+        return []

@@ -188,8 +188,15 @@ class Model:
         self.ending = {consent for consent, _ in waiting if consent is not None}
         self.leaving = {person for consent, person in waiting if consent is None}
 
-    def resumed(self, consent: str) -> None:
-        self.consents[consent].state, self.consents[consent].deadline = State.ACTIVE, None
+    def resumed(self, consent: str, now: datetime, *, written: bool = True) -> None:
+        """Of somebody who turned 14 meanwhile it was a guardian's word: they are asked themselves."""
+        one = self.consents[consent]
+        one.state, one.deadline = State.ACTIVE, None
+        person = self.people[one.person]
+        if one.by_guardian and person.case is None and not self.is_child(person, now):
+            one.state, one.deadline = State.DUE_AGAIN, now + 30 * DAY
+            if not written:
+                self.unwritten.add(consent)
 
     def ended(self, consent: str) -> None:
         one = self.consents[consent]

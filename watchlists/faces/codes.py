@@ -48,7 +48,6 @@ _LARGE = 1 << 17
 _COLUMNS_AT_128 = {False: 64, True: 40}
 """4-bit columns for 128 dimensions, by whether there are many rows. Both measured as fastest in their range."""
 _GROUP_COLUMNS = 2
-_CHUNK = 8192
 _LOWEST_SCANNED = 0.05
 """Below this cosine a scan proves nothing that is worth its time."""
 _TRAINING = 60_000
@@ -189,9 +188,7 @@ class Codec:
         """Codes of ``vectors`` (n, d), unit length, not turned."""
         codes = np.empty(vectors.shape, np.int8)
         shapes = np.empty((len(vectors), 2), np.float32)
-        for start in range(0, len(vectors), _CHUNK):
-            rows = slice(start, start + _CHUNK)
-            kernels.refine(vectors[rows] @ self._rotation.T, codes[rows], shapes[rows])
+        kernels.refine(vectors, self._rotation, codes, shapes)
         return RefineCodes(codes, shapes)
 
     def scan_codes(self, refine: RefineCodes) -> ScanCodes:

@@ -17,6 +17,8 @@ numba: Any = numba_untyped  # it has no type stubs
 _I8, _U8, _I64, _F32, _F64 = numba.int8, numba.uint8, numba.int64, numba.float32, numba.float64
 CENTROIDS = 16
 _ROWS = 128
+_AT_ONCE = 4
+_TINY = np.float32(1e-30)
 _ANGLE_SLACK, _ANGLE_LEAST = 1.01, 1e-4
 """What float32 may hide of an angle."""
 
@@ -124,27 +126,44 @@ def look_closer(  # noqa: PLR0917 - numba knows no keywords
     return many, kept
 
 
-@_compiled(numba.void(_in(_F32, 2), _out(_I8, 2), _out(_F32, 2)), others_may_run=True)
-def refine(turned: np.ndarray, codes: np.ndarray, shapes: np.ndarray) -> None:
-    """int8 ``codes`` (n, d) and ``shapes`` (n, 2) of ``turned`` (n, d), unit length: see ``RefineCodes``."""
-    for row in range(len(turned)):
-        greatest = np.float32(1e-30)
-        for at in range(turned.shape[1]):
-            greatest = max(greatest, abs(turned[row, at]))
-        scale = np.float32(127) / greatest
-        square = np.float32(0)
-        for at in range(turned.shape[1]):
-            code = np.rint(turned[row, at] * scale)
-            codes[row, at] = np.int8(code)
-            square += code * code
-        inverse = np.float32(1) / np.sqrt(square)
-        apart = np.float32(0)
-        for at in range(turned.shape[1]):
-            off = turned[row, at] - np.float32(codes[row, at]) * inverse
-            apart += off * off
-        # A chord of two unit vectors spans twice its half's arcsine.
-        shapes[row, 0] = inverse
-        shapes[row, 1] = 2 * math.asin(min(math.sqrt(apart) / 2, 1.0)) * _ANGLE_SLACK + _ANGLE_LEAST
+@_compiled(numba.void(_in(_F32, 2), _in(_F32, 2), _out(_I8, 2), _out(_F32, 2)), others_may_run=True)
+def refine(vectors: np.ndarray, rotation: np.ndarray, codes: np.ndarray, shapes: np.ndarray) -> None:
+    """int8 ``codes`` (n, d) and ``shapes`` (n, 2) of ``vectors`` (n, d), unit length: see ``RefineCodes``.
+
+    On one core: the matrix product of numpy would take them all, also the one that decrypts what comes next.
+    """
+    dimension = len(rotation)
+    turned = np.empty((_AT_ONCE, dimension), np.float32)
+    for start in range(0, len(vectors), _AT_ONCE):
+        # Near the end some are done twice.
+        first = max(0, min(start, len(vectors) - _AT_ONCE))
+        last = len(vectors) - 1
+        second, third, fourth = min(first + 1, last), min(first + 2, last), min(first + 3, last)
+        for row in range(dimension):
+            one = two = three = four = np.float32(0)
+            for at in range(dimension):
+                turns = rotation[row, at]
+                one += turns * vectors[first, at]
+                two += turns * vectors[second, at]
+                three += turns * vectors[third, at]
+                four += turns * vectors[fourth, at]
+            turned[0, row], turned[1, row], turned[2, row], turned[3, row] = one, two, three, four
+        for lane in range(min(_AT_ONCE, len(vectors))):
+            greatest = square = apart = np.float32(0)
+            for at in range(dimension):
+                greatest = max(greatest, abs(turned[lane, at]))
+            scale = np.float32(127) / max(greatest, _TINY)
+            for at in range(dimension):
+                code = np.rint(turned[lane, at] * scale)
+                codes[first + lane, at] = np.int8(code)
+                square += code * code
+            inverse = np.float32(1) / np.sqrt(square)
+            for at in range(dimension):
+                off = turned[lane, at] - np.float32(codes[first + lane, at]) * inverse
+                apart += off * off
+            # A chord of two unit vectors spans twice its half's arcsine.
+            shapes[first + lane, 0] = inverse
+            shapes[first + lane, 1] = 2 * math.asin(min(math.sqrt(apart) / 2, 1.0)) * _ANGLE_SLACK + _ANGLE_LEAST
 
 
 _REFINED = _in(_I8, 2), _in(_F32, 2)

@@ -36,6 +36,24 @@ def test_probes_are_turned_and_laid_out_by_columns(dimension: int) -> None:
 
 
 @pytest.mark.parametrize("dimension", DIMENSIONS)
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
+def test_a_refine_code_is_the_turned_vector_in_steps_of_its_greatest_coordinate(dimension: int, count: int) -> None:
+    draw = np.random.default_rng(count)
+    vectors = people(count, dimension, draw)
+    rotation = np.linalg.qr(draw.normal(size=(dimension, dimension)))[0].astype(np.float32)
+    codes, shapes = np.empty(vectors.shape, np.int8), np.empty((count, 2), np.float32)
+    kernels.refine(vectors, rotation, codes, shapes)
+    turned = vectors @ rotation.T
+    steps = turned * (127 / np.abs(turned).max(axis=1))[:, None]
+    assert np.abs(codes - steps).max() < 0.501
+    units = codes / np.linalg.norm(codes.astype(np.float64), axis=1)[:, None]
+    np.testing.assert_allclose(codes * shapes[:, :1], units, atol=1e-6)
+    exact = np.arccos(np.minimum(np.vecdot(units, vectors @ rotation.astype(np.float64).T), 1))
+    assert (exact <= shapes[:, 1]).all()
+    assert (shapes[:, 1] <= exact * 1.02 + 1.1e-3).all()
+
+
+@pytest.mark.parametrize("dimension", DIMENSIONS)
 def test_whoever_counts_and_has_the_score_is_looked_at_closer(dimension: int) -> None:
     draw = np.random.default_rng(dimension)
     coded = Codec(dimension, overlooked=1e-9, seed=1).refine_codes(people(300, dimension, draw))

@@ -119,6 +119,8 @@ class House:
             self.core.keep_house()
         except NotWrittenError:  # as the process does: another time
             assert not self.journal_has_room
+        if upkeep_runs:
+            self.model.journal_was_read()
         if upkeep_runs and self.journal_has_room:
             self.model.time_passed(self.core.clock())
 

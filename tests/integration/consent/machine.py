@@ -427,35 +427,38 @@ class Estate(RuleBasedStateMachine):
         self.witness.core_went_back()
 
     @precondition(lambda self: self._consents(State.ACTIVE))
-    @rule(which=any_of, what=st.sampled_from(["pause", "pause and resume", "dispute", "withdraw"]))
-    def something_happens_and_the_database_of_before_is_put_back(self, which: int, what: str) -> None:
+    @rule(which=any_of, what=st.sampled_from(["pause", "pause and resume", "withdraw"]))
+    def somebody_decides_and_the_database_of_before_is_put_back(self, which: int, what: str) -> None:
         """Close together, so that it is tried often: what is locked or ended is so again, what was released is not."""
         consent = pick(which, self._consents(State.ACTIVE)).id
-        disputable = self._passages_of(consent) if what == "dispute" else []
         self.house.back_up_core()
         if consent not in [one.id for one in self._consents(State.ACTIVE)]:
             return  # starting anew took its minute
-        match what:
-            case "dispute" if disputable:
-                self.house.dispute(disputable[0])
-            case "withdraw":
-                self.house.withdraw(consent)
-            case _:
-                self.house.suspend(consent)
+        (self.house.withdraw if what == "withdraw" else self.house.suspend)(consent)
         if what == "pause and resume":
             self.house.clock.pass_by(timedelta(seconds=1))
             self.house.resume(consent)
+        self._put_newest_backup_back()
+
+    @precondition(lambda self: self.house.core.templates_held())
+    @rule(which=any_of)
+    def a_guard_objects_and_the_database_of_before_is_put_back(self, which: int) -> None:
+        template = pick(which, sorted(self.house.core.templates_held()))
+        passages = self._passages_of(template)
+        self.house.back_up_core()
+        if passages and template in self.house.core.templates_held():
+            self.house.dispute(passages[0])
+            self._put_newest_backup_back()
+
+    def _put_newest_backup_back(self) -> None:
         self.house.put_core_back(self.house.core.backups - 1, journal_lost=False)
         self.witness.core_went_back()
 
-    def _passages_of(self, consent: str) -> list[PassageRow]:
-        """Somebody passes with a template that rests on it, and the core hears of it."""
-        held, edge = self.house.core.templates_held(), self.house.edges["edge-1"]
-        for template in self.house.model.templates.values():
-            if template.consent == consent and template.id in held:
-                self.house.passes(template, edge.id)
-                edge.connect()
-                edge.send_events()
-                self.house.deliver_all()
-                return [one for one in self.house.undisputed() if one.template_id == template.id]
-        return []
+    def _passages_of(self, template: str) -> list[PassageRow]:
+        """The edge reports one, and the core hears of it."""
+        edge = self.house.edges["edge-1"]
+        self.house.passes(self.house.model.templates[template], edge.id)
+        edge.connect()
+        edge.send_events()
+        self.house.deliver_all()
+        return [one for one in self.house.undisputed() if one.template_id == template]

@@ -284,8 +284,8 @@ class Model:
 
     # -- what time does
 
-    def time_passed(self, now: datetime) -> None:
-        """Whatever is due at ``now``: one step for each consent, however long ago it fell due."""
+    def journal_was_read(self) -> None:
+        """What stands there and failed is made up for."""
         for consent in self.doomed:
             if self.consents[consent].state in STANDING:
                 self.ended(consent)
@@ -294,6 +294,9 @@ class Model:
             if self.consents[consent].state is State.ACTIVE:
                 self.suspended(consent, since)
         self.doomed_to_pause.clear()
+
+    def time_passed(self, now: datetime) -> None:
+        """Whatever is due at ``now``: one step for each consent, however long ago it fell due."""
         self._what_waited_follows()
         for one in self.consents.values():
             self._one_step(one, now)

@@ -64,9 +64,9 @@ def advice(record: ClockRecord | None) -> str | None:
     if record is None or record.doubt is None:
         return None
     return (
-        f"the core doubts its machine's clock since {shown(record.since)}: it is {record.doubt.value} of the time that "
-        "can be accounted for. Until it is set right, or confirmed (anju core clock confirm), no consent is recorded "
-        "and no case begun, and what ends by time ends by the earlier time"
+        f"the core doubts its machine's clock since {shown(record.since)}: it is {record.doubt.told}. Until it is set "
+        "right, or confirmed if it is right (anju core clock confirm), no consent is recorded and no case begun, and "
+        "what ends by time ends by the earlier time"
     )
 
 

@@ -12,7 +12,7 @@ import structlog
 
 from core.contract.events import CameraChangedV1, CameraHealth, EdgeStateV1
 from core.contract.ids import CameraId, EdgeId
-from core.contract.steady import steady_s
+from core.contract.steady import boot_id, steady_s
 from core.contract.vocabulary import CameraState
 from edge.outbox import DurableOutbox, OutboxError, Waiting
 from edge.ports import ListKeeper
@@ -170,6 +170,7 @@ class EdgeHealth:
             signing_key_base64=self._identity.signing_key_base64,
             enrol_url=self._identity.enrol_url,
             steady_s=steady_s(),
+            boot_id=boot_id(),
             list_version=self._lists.version,
             outbox_rows=waiting.rows,
             outbox_oldest_s=waiting.oldest_s,

@@ -255,7 +255,7 @@ def _standing(db: Session, case_id: str) -> CaseRow | None:
 def _check(
     db: Session, kind: CaseKind, *, reason: str, checkpoints: Sequence[str], expires_at: datetime, now: datetime
 ) -> list[str]:
-    check_clock(db)  # its end would be as wrong
+    check_clock(db, now)  # its end would be as wrong
     if not 1 <= len(reason.strip()) <= 500:
         raise InvalidError("a case needs a reason, 1 to 500 characters")
     if expires_at.tzinfo is None or not now < expires_at <= now + MAX_DURATION:

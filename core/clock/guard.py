@@ -15,16 +15,16 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from sqlalchemy.orm import Session
 
-from core.clock.judge import RELEASED_AT, WAIT_FOR_EDGES_S, WRONG_BY, Doubt, doubt_about, earlier
+from core.clock.judge import WAIT_FOR_EDGES_S, WRONG_BY, Doubt, doubt_about, earlier
 from core.clock.record import (
     ClockRecord,
-    counted_now,
+    does_harm,
+    heard_lately,
     read_record,
-    something_can_end,
     times_counted,
     write_record,
 )
-from core.contract.steady import steady_s
+from core.contract.steady import boot_id, steady_s
 
 RECORDED_EVERY = timedelta(minutes=1)
 FOLLOWED_EVERY_S = 3600.0
@@ -42,10 +42,16 @@ class CoreClock:
     doubt: as of the last look; counts: ``clock_in_doubt``, how often a doubt began since the start.
     """
 
-    def __init__(self, wall: Callable[[], datetime] = utc_now, steady: Callable[[], float] = steady_s) -> None:
-        """steady: seconds that nobody can set."""
+    def __init__(
+        self,
+        wall: Callable[[], datetime] = utc_now,
+        steady: Callable[[], float] = steady_s,
+        boot: str | None = None,
+    ) -> None:
+        """steady: seconds that nobody can set; boot: which start of this machine they count from (``boot_id``)."""
         self._wall = wall
         self._steady = steady
+        self._boot = boot or boot_id()
         self._counted_from: tuple[datetime, float] | None = None
         """A time that was believed, and what ``steady`` was then."""
         self._believed_once = False
@@ -86,7 +92,7 @@ class CoreClock:
             wall,
             self._counted(),
             off_before=not self._believed_once,
-            by_edges=list(times_counted(db, wall, edges)),
+            by_edges=list(times_counted(wall, heard_lately(db, wall, self._boot), edges)),
             waited=not edges or self._steady() - self._started_s >= WAIT_FOR_EDGES_S,
         )
         if doubt is None:
@@ -94,7 +100,7 @@ class CoreClock:
         confirmed = record.confirmed_at if record is not None else None
         if confirmed is not None and abs(wall - confirmed) <= WRONG_BY:
             return None
-        return doubt if wall < RELEASED_AT or something_can_end(db) else None
+        return doubt if does_harm(db, wall) else None
 
     def _follow(self, wall: datetime) -> None:
         counted, now_s = self._counted(), self._steady()
@@ -111,7 +117,7 @@ class CoreClock:
         known = record or ClockRecord(at=counted)
         if record is not None and record.doubt is self.doubt and abs(counted - record.at) < RECORDED_EVERY:
             return
-        edges = counted_now(db, wall, known.edges) if self.doubt is None else known.edges
+        edges = known.edges if self.doubt is not None else known.edges | heard_lately(db, wall, self._boot)
         since = None if self.doubt is None else known.since or counted
         write_record(db, known.model_copy(update={"at": counted, "doubt": self.doubt, "since": since, "edges": edges}))
 

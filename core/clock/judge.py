@@ -24,8 +24,13 @@ WAIT_FOR_EDGES_S = 300.0
 class Doubt(StrEnum):
     """Why the wall clock is not believed."""
 
-    AHEAD = "ahead"  # of the time that can have passed
-    BEHIND = "behind"  # the time that has passed already
+    AHEAD = "ahead"
+    BEHIND = "behind"
+
+    @property
+    def told(self) -> str:
+        """For people, after "the clock is"."""
+        return "ahead of the time that can have passed" if self is Doubt.AHEAD else "behind the time that has passed"
 
 
 def doubt_about(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 import structlog
@@ -11,9 +11,9 @@ from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
 from core.cases.machine import CaseState
-from core.clock.judge import OFF_AT_MOST, WRONG_BY, Doubt, earlier
+from core.clock.judge import RELEASED_AT, WRONG_BY, Doubt, doubt_about, earlier
 from core.contract.base import Instant, Message
-from core.contract.ids import EdgeId
+from core.contract.ids import EdgeId, UuidText
 from core.errors import ConflictError, InvalidError
 from core.people.consent.machine import STANDING, ConsentState
 from core.storage.schema import CaseRow, ConsentRow, EdgeRow, SettingRow
@@ -29,10 +29,11 @@ class ClockInDoubtError(ConflictError):
 
 
 class Counted(Message):
-    """What an edge had counted (``EdgeStateV1.steady_s``) at a time that was believed."""
+    """What an edge had counted (``EdgeStateV1.steady_s``, ``boot_id``) at a time that was believed."""
 
     at: Instant
     steady_s: float
+    boot_id: UuidText | None = None
 
 
 class ClockRecord(Message):
@@ -60,22 +61,30 @@ def write_record(db: Session, record: ClockRecord) -> None:
     db.flush()
 
 
-def check_clock(db: Session) -> None:
-    """Raises ClockInDoubtError while the core doubts its clock."""
-    record = read_record(db)
-    if record is not None and record.doubt is not None:
+def check_clock(db: Session, wall: datetime) -> None:
+    """Raises ClockInDoubtError while the core doubts its clock, or would if it looked at ``wall``."""
+    doubt = _doubt_beside(db, read_record(db), wall)
+    if doubt is not None:
         raise ClockInDoubtError(
-            f"this machine's clock is {record.doubt.value} of the time the core can account for: set it right, or "
-            "confirm it ('anju core clock show' says more)"
+            f"the server's clock is {doubt.told}: nothing that has an end can begin. An administrator sets it right, "
+            "or confirms it, if it is right: 'anju core clock show' tells more"
         )
 
 
 def time_to_end_by(db: Session, wall: datetime) -> datetime:
     """The time by which consents may end, for who is not the running core."""
     record = read_record(db)
-    if record is None or (record.doubt is None and record.at <= wall <= record.at + OFF_AT_MOST):
+    if record is None or _doubt_beside(db, record, wall) is None:
         return wall
     return earlier(wall, record.at)
+
+
+def _doubt_beside(db: Session, record: ClockRecord | None, wall: datetime) -> Doubt | None:
+    """What speaks against ``wall`` for who is not the running core, and counts nothing."""
+    if record is not None and record.doubt is not None:
+        return record.doubt
+    doubt = doubt_about(wall, record.at if record is not None else None, off_before=True)
+    return doubt if doubt is not None and does_harm(db, wall) else None
 
 
 def do_confirm_clock(db: Session, told: datetime, wall: datetime, by: str) -> ClockRecord:
@@ -96,42 +105,39 @@ def do_confirm_clock(db: Session, told: datetime, wall: datetime, by: str) -> Cl
     return record
 
 
-def counted_now(db: Session, wall: datetime, before: dict[EdgeId, Counted]) -> dict[EdgeId, Counted]:
-    """What edges have counted by now, ``wall`` being right; of those not heard lately, what they had ``before``."""
+def heard_lately(db: Session, wall: datetime, own_boot: str | None) -> dict[EdgeId, Counted]:
+    """What edges that are there now have counted, as of ``wall``.
+
+    Their own wall clocks play no part. own_boot: of the core's machine: who runs on it knows no better than the core.
+    """
+    approved = select(EdgeRow).where(EdgeRow.approved_key_base64.is_not(None))
     found = {}
-    for row in _trusted(db):
-        edge, steady_s = EdgeId(row.id), _steady_s(row)
-        if steady_s is not None and row.state_at is not None and abs(wall - row.state_at) <= HEARD_LATELY:
-            found[edge] = Counted(at=row.state_at, steady_s=steady_s)
-        elif edge in before:
-            found[edge] = before[edge]
+    for row in db.scalars(approved.where(EdgeRow.approved_key_base64 == EdgeRow.key_base64)):
+        state = row.state or {}
+        steady_s, boot = state.get("steady_s"), state.get("boot_id")
+        if steady_s is None or boot in (None, own_boot) or row.state_at is None:
+            continue
+        if abs(wall - row.state_at) <= HEARD_LATELY:
+            found[EdgeId(row.id)] = Counted(at=row.state_at, steady_s=steady_s, boot_id=boot)
     return found
 
 
-def times_counted(db: Session, wall: datetime, before: dict[EdgeId, Counted]) -> Iterator[datetime]:
-    """The time as each edge tells it that has been on ever since ``before``: then, and what it has counted since.
-
-    Its own wall clock plays no part: on the core's machine it is the core's, wrong as that.
-    """
-    for row in _trusted(db):
-        then, steady_s = before.get(EdgeId(row.id)), _steady_s(row)
-        if then is None or steady_s is None or row.state_at is None or steady_s < then.steady_s:
-            continue
-        if abs(wall - row.state_at) <= HEARD_LATELY:
-            yield then.at + timedelta(seconds=steady_s - then.steady_s) + (wall - row.state_at)
+def times_counted(
+    wall: datetime, heard: Mapping[EdgeId, Counted], before: Mapping[EdgeId, Counted]
+) -> Iterator[datetime]:
+    """The time by each edge that has been on ever since ``before``: then, and what it has counted since."""
+    for edge, now in heard.items():
+        then = before.get(edge)
+        if then is not None and then.boot_id == now.boot_id and then.steady_s <= now.steady_s:
+            yield then.at + timedelta(seconds=now.steady_s - then.steady_s) + (wall - now.at)
 
 
-def something_can_end(db: Session) -> bool:
-    """Whether a wrong clock could do harm that can't be undone."""
+def does_harm(db: Session, wall: datetime) -> bool:
+    """Whether a wrong clock could do harm that can't be undone: there is something to end, or nothing ends right."""
+    return wall < RELEASED_AT or _something_can_end(db)
+
+
+def _something_can_end(db: Session) -> bool:
     consents = exists().where(ConsentRow.state.in_([*sorted(STANDING), ConsentState.NOTICED.value]))
     cases = exists().where(CaseRow.state.in_([CaseState.REQUESTED.value, CaseState.OPEN.value]))
     return bool(db.scalar(select(or_(consents, cases))))
-
-
-def _trusted(db: Session) -> list[EdgeRow]:
-    approved = select(EdgeRow).where(EdgeRow.approved_key_base64.is_not(None))
-    return list(db.scalars(approved.where(EdgeRow.approved_key_base64 == EdgeRow.key_base64)))
-
-
-def _steady_s(row: EdgeRow) -> float | None:
-    return row.state.get("steady_s") if row.state is not None else None

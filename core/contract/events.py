@@ -19,6 +19,7 @@ from core.contract.ids import (
     SightingId,
     SubjectKey,
     TemplateId,
+    UuidText,
     VehicleKey,
 )
 from core.contract.vocabulary import (
@@ -194,6 +195,8 @@ class EdgeStateV1(Message):
     enrol_url: Annotated[str, Field(max_length=200)] | None = None
     steady_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
     """Seconds since the edge's machine was switched on, which nobody can set: tell the core how long it was off."""
+    boot_id: UuidText | None = None
+    """A random name of that start: after another one, or on the core's own machine, those seconds tell nothing."""
     list_version: Annotated[int, Field(ge=0)]
     outbox_rows: Annotated[int, Field(ge=0)]
     outbox_oldest_s: Annotated[float, Field(ge=0)] = 0.0

@@ -58,8 +58,10 @@ class ControlDesk:
         self._checkpoints = frozenset(one.id for one in config.checkpoints)
         self._now = now
 
-    def take(self, topic_text: str, payload: bytes) -> tuple[Heard, bool]:
+    def take(self, topic_text: str, payload: bytes, *, retained: bool = False) -> tuple[Heard, bool]:
         """Commit one message; whether it could be used. What can't be becomes a dead letter.
+
+        retained: the broker had kept it, nobody knows for how long.
 
         Raises OperationalError when the database is locked, full or away.
         """
@@ -67,7 +69,7 @@ class ControlDesk:
         try:
             topic = self._known(topic_text, payload)
             with self._database.writing() as db:
-                return self._apply(db, topic, payload, now), True
+                return self._apply(db, topic, payload, now, retained=retained), True
         except OperationalError:
             raise
         except ValidationError as error:
@@ -94,13 +96,15 @@ class ControlDesk:
             raise _NotOursError(f"'{topic.id}' is not in the configuration")
         return topic
 
-    def _apply(self, db: Session, topic: Topic, payload: bytes, now: datetime) -> Heard:
+    def _apply(self, db: Session, topic: Topic, payload: bytes, now: datetime, *, retained: bool) -> Heard:
         match topic.channel:
             case Channel.EDGE_AVAILABILITY:
                 return self._availability(db, topic.id, payload, now)
             case Channel.EDGE_STATE:
                 state = EdgeStateV1.model_validate_json(payload)
                 _same(topic.id, state.edge)
+                if retained:
+                    state = state.model_copy(update={"steady_s": None})
                 row = do_note_edge_state(db, state, now)
                 # Our last acknowledgement may have been lost; an edge without events would take us for dead.
                 return last_acknowledgement(db, row.id)

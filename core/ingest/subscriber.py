@@ -128,14 +128,15 @@ class Subscriber:
             elif message.retain and name is not None and name.channel is Channel.LIST_RECEIPT:
                 self.counts["retained_ignored"] += 1  # a receipt of who knows when
             else:
-                await self._take_control(message.topic.value, payload, client)
+                await self._take_control(message, payload, client)
         if arrivals:
             committed = await self._until_stored(lambda: self._committer.commit(arrivals))
             self._count(committed)
             await self._tell(client, committed)
 
-    async def _take_control(self, topic_text: str, payload: bytes, client: aiomqtt.Client) -> None:
-        heard, usable = await self._until_stored(lambda: self._desk.take(topic_text, payload))
+    async def _take_control(self, message: aiomqtt.Message, payload: bytes, client: aiomqtt.Client) -> None:
+        where, retained = message.topic.value, message.retain
+        heard, usable = await self._until_stored(lambda: self._desk.take(where, payload, retained=retained))
         self.counts["states" if usable else "states_unusable"] += 1
         if isinstance(heard, EventAckV1):
             await self._acknowledge(client, heard)

@@ -54,8 +54,15 @@ def test_a_clock_in_doubt_is_shown_wherever_somebody_looks(doubting: Desk) -> No
     assert "doubts its machine's clock since" in out
     assert "anju core clock confirm" in out
     assert doubting.json("core", "clock", "show")["doubt"] == "ahead"
+    assert "is ahead of the time that can have passed" in out
     for command in (("lists", "show"), ("consent", "due")):
         assert "doubts its machine's clock" in doubting.run(*command)[2]
+
+
+def test_a_clock_that_is_behind_is_told_so(desk: Desk) -> None:
+    with opened(load_config(desk.config)) as database, database.writing() as db:
+        write_record(db, ClockRecord(at=datetime.now(UTC), doubt=Doubt.BEHIND, since=SINCE))
+    assert "is behind the time that has passed." in desk.run("core", "clock", "show")[1]
 
 
 def test_who_may_and_says_the_right_time_settles_it(doubting: Desk) -> None:
@@ -74,4 +81,4 @@ def test_who_may_and_says_the_right_time_settles_it(doubting: Desk) -> None:
 
 def test_no_consent_is_recorded_meanwhile(doubting: Desk) -> None:
     person = doubting.json("people", "add", "王小明", "--checkpoint", "gate")["key"]
-    assert "confirm it" in doubting.refusal("consent", "give", "--subject", person, "--notice-shown")
+    assert "confirms it" in doubting.refusal("consent", "give", "--subject", person, "--notice-shown")

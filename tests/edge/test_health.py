@@ -15,6 +15,7 @@ import edge
 from core.contract.events import CameraHealth
 from core.contract.ids import CameraId, EdgeId
 from core.contract.lists import ListHideV1, ListMessage, ListReceiptV1
+from core.contract.steady import boot_id
 from core.contract.vocabulary import CameraState
 from edge.health import (
     CAMERA_SETTLES_S,
@@ -155,6 +156,7 @@ def test_the_state_tells_seconds_that_nobody_can_set(identity: EdgeIdentity, tmp
     assert first is not None
     assert second is not None
     assert 0 < first <= second
+    assert composed.state(NOW).boot_id == boot_id()
     outbox.close()
 
 

@@ -62,7 +62,7 @@ def do_show_notice(db: Session, subject: SubjectRow, notice: Notice, act: Act, *
     decline (R-F12a), ConflictError when a consent stands or the person was removed, InvalidError (outdated words),
     ClockInDoubtError.
     """
-    check_clock(db)
+    check_clock(db, act.at)
     check_person(db, subject.key)
     _check_notice(notice, locale)
     row = newest_consent(db, subject.key, notice.scope, lock=True)
@@ -104,7 +104,7 @@ def do_grant(
     InvalidError (a search without an end), ConflictError (nothing for a server to keep), ClockInDoubtError,
     IllegalTransitionError.
     """
-    check_clock(db)  # its end would be as wrong
+    check_clock(db, act.at)  # its end would be as wrong
     next_state(ConsentState(consent.state), _E.GRANT)
     _check_in_time(consent, act)
     _check_notice(find_notice(consent.notice_version), consent.locale)

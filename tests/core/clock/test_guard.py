@@ -37,11 +37,11 @@ class Machine:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.wall, self.steady_s = NOW, 1000.0
+        self.wall, self.steady_s, self.boot = NOW, 1000.0, new_id()
         self.clock = self._new_clock()
 
     def _new_clock(self) -> CoreClock:
-        return CoreClock(lambda: self.wall, lambda: self.steady_s)
+        return CoreClock(lambda: self.wall, lambda: self.steady_s, self.boot)
 
     def look(self) -> Doubt | None:
         with self.database.writing() as db:
@@ -58,19 +58,23 @@ class Machine:
 
     def starts(self, wall: datetime) -> Doubt | None:
         """Switched on again, and its clock shows this."""
-        self.wall, self.steady_s = wall, 5.0
+        self.wall, self.steady_s, self.boot = wall, 5.0, new_id()
         self.clock = self._new_clock()
         return self.look()
 
 
 class Outside:
-    """An edge on a machine of its own. on_s: how long that is on."""
+    """An edge on a machine of its own. on_s: how long that is on; boot: since which start."""
 
     def __init__(self, database: Database, key: EdgeKey, name: str = "edge-1") -> None:
-        self.database, self.key, self.name, self.on_s = database, key, name, 500.0
+        self.database, self.key, self.name, self.on_s, self.boot = database, key, name, 500.0, new_id()
+
+    def starts(self) -> None:
+        self.on_s, self.boot = 30.0, new_id()
 
     def speaks(self, received: datetime, *, its_clock: datetime = NOW) -> None:
-        state = edge_state(self.name, self.key.public_base64, at=its_clock).model_copy(update={"steady_s": self.on_s})
+        state = edge_state(self.name, self.key.public_base64, at=its_clock)
+        state = state.model_copy(update={"steady_s": self.on_s, "boot_id": self.boot})
         with self.database.writing() as db:
             do_note_edge_state(db, state, received)
 
@@ -157,11 +161,13 @@ def test_a_machine_without_a_battery_finds_its_time_by_itself(machine: Machine) 
     assert machine.look() is Doubt.AHEAD, "once it knew the time"
 
 
-def test_a_first_start_before_the_clock_is_set_remembers_no_time(known_database: Database) -> None:
+def test_a_first_start_before_the_clock_is_set_remembers_no_time_and_nothing_begins(known_database: Database) -> None:
     machine = Machine(known_database)
     assert machine.starts(BUILT) is Doubt.BEHIND
     with known_database.reading() as db:
         assert read_record(db) is None
+    with pytest.raises(ClockInDoubtError), known_database.writing() as db:
+        consenting(db, person(db, now=BUILT), now=BUILT)
     machine.wall = NOW
     assert machine.look() is None
 
@@ -226,7 +232,7 @@ def test_so_does_one_whose_machine_stood_still(machine: Machine, outside: Outsid
 @pytest.mark.parametrize(
     ("counted", "late", "why"),
     [
-        (timedelta(), timedelta(), "an edge on this very machine: its clock is as wrong, and it has counted nothing"),
+        (timedelta(), timedelta(), "its own clock shows the same, and it has counted nothing"),
         (89 * DAY, timedelta(), "it counted another time"),
         (90 * DAY, 5 * MINUTE, "it was not heard lately"),
         (timedelta(seconds=-600), timedelta(), "it was switched off, too"),
@@ -239,6 +245,29 @@ def test_an_edge_that_has_not_counted_as_much_bears_nothing_out(
     outside.on_s += counted.total_seconds()
     outside.speaks(machine.wall - late, its_clock=machine.wall)
     assert machine.look() is Doubt.AHEAD, why
+
+
+def test_an_edge_that_was_switched_off_too_and_is_on_for_longer_than_before_says_nothing(
+    machine: Machine, outside: Outside
+) -> None:
+    """A power cut over the weekend, soon after the edge had been started; it is back before the core is."""
+    outside.starts()
+    outside.on_s += timedelta(hours=30).total_seconds()
+    machine.starts(machine.wall + 3 * DAY)
+    outside.speaks(machine.wall)
+    assert machine.runs(5 * MINUTE) is None
+
+
+def test_an_edge_on_the_core_s_own_machine_says_nothing(machine: Machine, outside: Outside) -> None:
+    """A virtual machine with all of Anju in it stood still: starting the core anew is as good as having been off."""
+    outside.boot = machine.boot
+    outside.speaks(machine.wall)
+    machine.runs(2 * MINUTE)
+    machine.wall += 3 * HOUR
+    outside.speaks(machine.wall)
+    assert machine.look() is Doubt.AHEAD
+    machine.clock = CoreClock(lambda: machine.wall, lambda: machine.steady_s, machine.boot)
+    assert machine.look() is None
 
 
 def test_an_edge_nobody_approved_bears_nothing_out(machine: Machine, outside: Outside) -> None:
@@ -290,6 +319,17 @@ def test_in_doubt_no_consent_and_no_case_begins_but_a_withdrawal_ends_one(machin
     with database.writing() as db:
         standing = db.scalars(select(ConsentRow.id)).one()
         do_withdraw_consent(db, check_withdraw(db, standing), "desk", machine.wall)
+
+
+@pytest.mark.parametrize("away", [-HOUR, 46 * DAY])
+def test_nor_does_anything_begin_by_a_clock_that_can_t_be_right_before_the_core_has_looked_at_it(
+    machine: Machine, away: timedelta
+) -> None:
+    with machine.database.writing() as db:
+        who = person(db, now=NOW)
+    for begin in _beginnings(who.key, machine.wall + away):
+        with pytest.raises(ClockInDoubtError), machine.database.writing() as db:
+            begin(db)
 
 
 def _beginnings(who: str, now: datetime) -> list[Callable[[Session], object]]:

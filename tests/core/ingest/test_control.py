@@ -10,12 +10,14 @@ import pytest
 from core.contract.config import EstateConfig
 from core.contract.envelope import encode
 from core.contract.events import EventAckV1
+from core.contract.ids import new_id
 from core.contract.topics import Channel, topic
 from core.ingest.arrivals import Arrival
 from core.ingest.batch import Rulebook
 from core.ingest.committer import Committer
 from core.ingest.control import ControlDesk, Heard
 from core.storage.database import Database
+from core.storage.schema import EdgeRow
 from tests.core.estates import EPOCH, NOW, EdgeKey, arrival, edge_state, envelope, passage
 
 _minutes = count()
@@ -38,6 +40,21 @@ def says_how_it_is(desk: ControlDesk, key: EdgeKey, edge: str = "edge-1") -> Hea
     heard, usable = desk.take(topic("test-estate", Channel.EDGE_STATE, edge), state)
     assert usable
     return heard
+
+
+def test_a_state_the_broker_kept_says_nothing_of_how_long_the_edge_has_been_on(
+    desk: ControlDesk, trusting_database: Database, edge_keys: dict[str, EdgeKey]
+) -> None:
+    """Who knows when it was said: by it the core would take hours that passed for none."""
+    counted = {"steady_s": 500.0, "boot_id": new_id()}
+    state = edge_state("edge-1", edge_keys["edge-1"].public_base64).model_copy(update=counted)
+    for retained in (False, True):
+        where = topic("test-estate", Channel.EDGE_STATE, "edge-1")
+        assert desk.take(where, state.model_dump_json().encode(), retained=retained)[1]
+        with trusting_database.reading() as db:
+            kept = db.get_one(EdgeRow, "edge-1").state
+        assert kept is not None
+        assert kept["steady_s"] == (None if retained else 500.0)
 
 
 def of_life(epoch: str, sequence: int) -> Arrival:

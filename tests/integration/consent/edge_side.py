@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from core.contract.base import Message
 from core.contract.config import Door
 from core.contract.events import EdgeStateV1, EventAckV1, PassageV1, StepTimes
-from core.contract.ids import CheckpointId, EdgeId, EstateId, ModelId, SubjectKey
+from core.contract.ids import CheckpointId, EdgeId, EstateId, ModelId, SubjectKey, new_id
 from core.contract.list_opening import ListOpener, ListRefusedError
 from core.contract.lists import ListHideV1, ListMessage, ListReceiptV1, ListRollV1
 from core.contract.signed import QrPass
@@ -94,7 +94,7 @@ class Edge:
         self._disk_is_full = False
         self._folder = folder
         self._core_key = core_key
-        self._clock = clock
+        self._clock, self._boot_id = clock, new_id()
         self._bus = bus
         self._copies: list[Path] = []
         self.state_dir = self._new_folder("state")
@@ -268,6 +268,7 @@ class Edge:
             key_base64=_base64(self._keys.private.public_key().public_bytes_raw()),
             signing_key_base64=_base64(self._keys.signing.public_key().public_bytes_raw()),
             steady_s=self._clock.monotonic(),
+            boot_id=self._boot_id,
             list_version=self.mirror.version,
             outbox_rows=0,
         )

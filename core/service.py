@@ -22,14 +22,14 @@ from core.contract.base import isoformat
 from core.contract.config_file import LoadedConfig
 from core.errors import CoreError
 from core.ingest.subscriber import Subscriber
-from core.keys import load_or_create_signing_key
+from core.keys import KeyFileError, load_or_create_signing_key
 from core.lists.relay import Relay
 from core.lists.sent_numbers import SentNumbers, do_note_restored
 from core.lists.sync_places import do_sync_places
 from core.lists.upkeep import ListUpkeep
 from core.people.consent.restored import replay_tombstones
 from core.people.consent.upkeep import ConsentUpkeep
-from core.people.plate_key import PlateKeyLostError, open_plates
+from core.people.plate_key import open_plates
 from core.people.plates import PlateKeeper, do_seal_plates
 from core.people.tombstones import JOURNAL_FILE, TombstoneJournal
 from core.storage.database import Database, database_url
@@ -61,7 +61,7 @@ def prepare(loaded: LoadedConfig) -> None:
         replay_tombstones(database, tombstone_journal(loaded), datetime.now(UTC))
         with database.writing() as db:
             changed = do_sync_places(db, loaded.config)
-            with suppress(PlateKeyLostError):  # whoever needs plates is told; without them consents can still end
+            with suppress(KeyFileError):  # whoever needs plates is told; without them consents can still end
                 do_seal_plates(db, plate_keeper(loaded, db))
     if changed:
         log.info("lists.told_anew", edges=sorted(changed))

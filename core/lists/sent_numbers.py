@@ -55,7 +55,7 @@ class SentNumbers:
             return None
         except (OSError, ValidationError):
             raise SentNumbersError(
-                f"{self._path}: can't be read; remove it, and every edge gets its list whole"
+                f"{self._path}: can't be read; remove it and start the core anew: every edge gets its list whole"
             ) from None
 
     def begin(self) -> None:
@@ -82,7 +82,8 @@ class SentNumbers:
         try:
             with self._path.with_suffix(".lock").open("w") as lock:
                 _wait_for(lock.fileno())
-                known = self.read() or {}
+                there = self.read()
+                known = dict(self._known) if there is None else there  # somebody removed it: what it said stands here
                 known |= changed(known)
                 self._write(known)
         except OSError as error:

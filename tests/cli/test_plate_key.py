@@ -12,6 +12,7 @@ import pytest
 from api.serve import make_context
 from core.contract.base import isoformat
 from core.contract.config_file import LoadedConfig, load_config
+from core.keys import KeyFileError
 from core.people.plate_key import PlateKeyLostError
 from core.service import opened, run_core
 from core.storage.schema import SettingRow
@@ -55,6 +56,16 @@ def test_commands_about_plates_are_refused_and_those_about_people_are_not(desk: 
     assert not key_file(desk).exists()
     (tmp_path / "kept.key").rename(key_file(desk))
     assert [one["plate"] for one in desk.json("people", "vehicle", "list")] == ["京A12345"]
+
+
+def test_nor_does_a_key_that_can_t_be_read_keep_anybody_from_withdrawing(desk: Desk) -> None:
+    person = desk.json("people", "add", "王小明", "--checkpoint", "gate")["key"]
+    key_file(desk).write_bytes(b"")  # the power failed
+    key_file(desk).chmod(0o600)
+    assert str(key_file(desk)) in desk.refusal("people", "vehicle", "list")
+    with pytest.raises(KeyFileError):
+        run_core(loaded(desk))
+    assert desk.json("people", "remove", person)["removed"]
 
 
 def test_plates_are_forgotten_when_somebody_says_that_the_key_is_gone_for_good(

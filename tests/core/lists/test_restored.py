@@ -155,6 +155,14 @@ def test_numbers_only_ever_rise_and_outlive_the_process(tmp_path: Path) -> None:
     assert SentNumbers(tmp_path).read() == {"edge-1": 7, "edge-2": 4}
 
 
+def test_a_file_that_is_removed_under_a_running_core_is_made_anew_whole(tmp_path: Path) -> None:
+    numbers = SentNumbers(tmp_path)
+    numbers.raise_to({"edge-1": 7, "edge-2": 3})
+    (tmp_path / FILE).unlink()
+    numbers.raise_to({"edge-1": 8})
+    assert SentNumbers(tmp_path).read() == {"edge-1": 8, "edge-2": 3}
+
+
 def test_a_damaged_file_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text('{"edge-1": "seven"')
     with pytest.raises(SentNumbersError, match="remove it"):

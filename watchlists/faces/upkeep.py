@@ -27,6 +27,7 @@ _FEW_ROWS = 64
 _WIPE_PAUSE_S = 0.02
 _LONGEST_WIPE_PAUSE_S = 1.0
 _LONGEST_PAUSE_S = 600.0
+_MOST_DOUBLINGS = 10
 _POLL_S = 0.005
 
 
@@ -62,13 +63,15 @@ def plan(views: Sequence[View], tuning: Tuning, *, loading: bool) -> Job | None:
     return _alike(views, coded, tuning)
 
 
-def _alike(views: Sequence[View], coded: list[int], tuning: Tuning) -> Job | None:
-    """The largest segments as one, where they fit, and the others with them: each costs every search something."""
-    largest = max((views[place].held for place in coded), default=0)
-    alike = [place for place in coded if views[place].held * tuning.fan_out >= largest]
-    for chosen in (coded, alike):
-        if len(alike) > 1 and sum(views[place].held for place in chosen) <= tuning.segment_rows:
-            return Job("coded", tuple(chosen))
+def _alike(views: Sequence[View], coded: Sequence[int], tuning: Tuning) -> Job | None:
+    """The largest segments that fit into one, and the smaller ones with them: each costs every search something."""
+    by_size = sorted(coded, key=lambda place: -views[place].held)
+    for first, largest in enumerate(by_size):
+        smaller = by_size[first:]
+        alike = [place for place in smaller if views[place].held * tuning.fan_out >= views[largest].held]
+        for chosen in (smaller, alike):
+            if len(alike) > 1 and sum(views[place].held for place in chosen) <= tuning.segment_rows:
+                return Job("coded", tuple(sorted(chosen)))
     return None
 
 
@@ -132,7 +135,7 @@ class Upkeep:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
-        self._resting = False
+        self._rests_until = 0.0
         self.failures = 0
         self.last_failure: str | None = None
 
@@ -148,7 +151,7 @@ class Upkeep:
         """Wait until nothing is left to do, or what is left rests until a retry; False when it took ``timeout_s``."""
         deadline = time.monotonic() + timeout_s
         self.wake()
-        while self._thread is not None and not self._resting:
+        while self._thread is not None and not self._rests:
             if time.monotonic() >= deadline:
                 return False
             self._stop.wait(_POLL_S)
@@ -164,6 +167,10 @@ class Upkeep:
     def _has_work(self) -> bool:
         return self._gallery.has_to_wipe or self._next() is not None
 
+    @property
+    def _rests(self) -> bool:
+        return time.monotonic() < self._rests_until
+
     def _next(self) -> Job | None:
         gallery = self._gallery
         return plan(gallery.snapshot.views, gallery.tuning, loading=gallery.loading)
@@ -173,7 +180,7 @@ class Upkeep:
         while True:
             try:
                 self._gallery.wipe()
-                worked = self._work()
+                worked = not self._rests and self._work()
             except Exception as error:  # noqa: BLE001 - the thread's outermost loop: said, counted, tried again later
                 self._rest(error)
                 worked = False
@@ -200,9 +207,7 @@ class Upkeep:
     def _rest(self, error: Exception) -> None:
         self.failures += 1
         self.last_failure = type(error).__name__
-        pause_s = min(2.0**self.failures, _LONGEST_PAUSE_S)
+        pause_s = min(2.0 ** min(self.failures, _MOST_DOUBLINGS), _LONGEST_PAUSE_S)
         # No text of the error: it may quote what it could not handle.
         log.error("faces.upkeep_failed", error=self.last_failure, failures=self.failures, retry_in_s=pause_s)
-        self._resting = True
-        self._stop.wait(pause_s)
-        self._resting = False
+        self._rests_until = time.monotonic() + pause_s

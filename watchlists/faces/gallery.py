@@ -190,7 +190,9 @@ class Gallery:
             view = views[at]
             outdated = Selection(templates=frozenset(template.template_id for template in change.enrol))
             erased = np.concatenate([view.rows(change.erase), view.rows(outdated)])
-            view = view.with_marks(erased[erased >= start], add=ERASED)
+            erased = erased[erased >= start]
+            view.segment.wipe(erased)  # at once: nobody has seen these rows
+            view = view.with_marks(erased, add=ERASED)
             locked, unlocked = view.rows(change.lock), view.rows(change.unlock)
             view = view.with_marks(locked[locked >= start], add=LOCKED)
             views[at] = view.with_marks(unlocked[unlocked >= start], take=LOCKED)

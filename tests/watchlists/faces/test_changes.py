@@ -326,3 +326,23 @@ def test_a_template_that_the_store_lost_is_nobody() -> None:
 
 def _two() -> np.ndarray:
     return np.stack([unit(np.ones(DIMENSION)), unit(np.arange(DIMENSION) + 1.0)])
+
+
+def test_of_who_is_erased_while_the_gallery_loads_nothing_stays_in_memory() -> None:
+    index, shelf = crowd(0, DIMENSION, 1, tuning=CODED)
+    rows = [template(unit(face)) for face in people(10, DIMENSION, np.random.default_rng(3))]
+    shelf.apply(Change(enrol=tuple(rows)))
+
+    def read() -> Iterator[TemplateBlock]:
+        blocks = list(shelf.block(5))
+        index.erase(rows[7].subject)
+        yield from blocks
+
+    index.load(read())
+
+    assert not found(index, rows[7])
+    assert found(index, rows[6])
+    for view in index._gallery.snapshot.views:
+        assert isinstance(view.segment, FlatSegment)
+        assert not (view.segment.stored == rows[7].vector).all(axis=1).any()
+    index.close()

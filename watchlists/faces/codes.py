@@ -69,8 +69,9 @@ class RefineCodes:
 
 def bounds(cosine: float, angle: float) -> tuple[float, float]:
     """Between what the cosine with a vector lies whose code has ``cosine`` and is ``angle`` away."""
-    apart = math.acos(min(max(cosine, -1.0), 1.0))
-    return math.cos(min(apart + angle, math.pi)) - ROUNDING, math.cos(max(apart - angle, 0.0)) + ROUNDING
+    # Before the angle is taken, too: near 1 a rounded cosine hides a large one.
+    most, least = math.acos(min(max(cosine - ROUNDING, -1.0), 1.0)), math.acos(min(max(cosine + ROUNDING, -1.0), 1.0))
+    return math.cos(min(most + angle, math.pi)) - ROUNDING, math.cos(max(least - angle, 0.0)) + ROUNDING
 
 
 class _Layout:
@@ -123,6 +124,7 @@ class ScanCodes:
         if level < _LOWEST_SCANNED:
             return None
         layout = self.layout
+        level -= ROUNDING
         noise = self.noise * math.sqrt(1 - level * level)
         query = np.empty((len(probes), layout.columns + _GROUP_COLUMNS, layout.width), np.float32)
         turned = np.empty_like(probes)

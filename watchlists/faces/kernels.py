@@ -7,13 +7,19 @@ may be taken in any order; ``codes.ROUNDING`` covers that.
 from __future__ import annotations
 
 import math
+import pickle
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numba as numba_untyped
 import numpy as np
+from numba.core.caching import FunctionCache as FunctionCacheUntyped
 
 numba: Any = numba_untyped  # it has no type stubs
+FunctionCache: Any = FunctionCacheUntyped
+_NOT_KEPT = (OSError, RuntimeError, EOFError, pickle.PickleError, LookupError, AttributeError, ImportError, ValueError)
+"""What keeping raises: no place or no room for it; what reading raises: a power cut left part of a file, or zeros."""
 _I8, _U8, _I64, _F32, _F64 = numba.int8, numba.uint8, numba.int64, numba.float32, numba.float64
 CENTROIDS = 16
 _ROWS = 128
@@ -21,6 +27,8 @@ _AT_ONCE = 4
 _TINY = np.float32(1e-30)
 _ANGLE_SLACK, _ANGLE_LEAST = 1.01, 1e-4
 """What float32 may hide of an angle."""
+_SQUARE_SLACK = np.float32(2e-6)
+"""What float32 may hide of a squared length near 1: all of it, where the length is small."""
 
 
 def _in(kind: Any, dimensions: int) -> Any:
@@ -32,19 +40,24 @@ def _out(kind: Any, dimensions: int) -> Any:
 
 
 def _compiled(signature: Any, *, others_may_run: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Compiled here and now: no search waits for it. Anew at each start where nothing can be written to keep it."""
+    """Compiled here and now: no search waits for it. Anew where it can't be kept, or what was kept can't be read."""
 
     def compile_now(function: Callable[..., Any]) -> Callable[..., Any]:
         how = {"fastmath": {"reassoc", "contract"}, "nogil": others_may_run, "error_model": "numpy"}
         try:
             compiled: Callable[..., Any] = numba.njit(signature, cache=True, **how)(function)
-        except RuntimeError as error:
-            if "cannot cache" not in str(error):
-                raise
+        except _NOT_KEPT:
+            _forget(function)
             compiled = numba.njit(signature, **how)(function)
         return compiled
 
     return compile_now
+
+
+def _forget(function: Callable[..., Any]) -> None:
+    """Leave nothing for the next start to stumble over; it keeps what it compiles."""
+    with suppress(OSError, RuntimeError):
+        FunctionCache(function).flush()
 
 
 @_compiled(
@@ -220,8 +233,8 @@ def scan(  # noqa: PLR0917 - numba knows no keywords
             for row in range(count):
                 packed[start + row, column // 2] |= nearest[row] << (4 * (column % 2))
         for row in range(count):
-            apart = math.sqrt(max(square[row] - near[row] * near[row], np.float32(0)))
+            apart = math.sqrt(max(square[row] - near[row] * near[row], np.float32(0)) + _SQUARE_SLACK)
             angle = shapes[start + row, 1]
             least = near[row] * math.cos(angle) - apart * math.sin(angle)
             along[start + row] = least
-            across[start + row] = math.sqrt(max(square[row] - least * least, np.float32(0)))
+            across[start + row] = math.sqrt(max(square[row] - least * least, np.float32(0)) + _SQUARE_SLACK)

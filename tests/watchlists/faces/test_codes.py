@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -42,7 +44,25 @@ def test_bounds_of_refine_codes_hold_for_every_pair() -> None:
             for exact, cosine, angle in zip(vectors @ probe, cosines.tolist(), angles.tolist(), strict=True):
                 low, high = bounds(cosine, angle)
                 assert low <= exact <= high
-                assert high - low <= 2 * (angle + ROUNDING)
+                assert high - low <= 2 * (angle + 2 * ROUNDING)
+
+
+@pytest.mark.parametrize("cosine", [-1.0, 0.0, 0.5, 0.99999, 1.0])
+@pytest.mark.parametrize("angle", [1e-4, 0.006, 0.1])
+def test_bounds_hold_whichever_way_the_cosine_was_rounded(cosine: float, angle: float) -> None:
+    low, high = math.cos(min(math.acos(cosine) + angle, math.pi)), math.cos(max(math.acos(cosine) - angle, 0))
+    for told in (cosine - ROUNDING, cosine, cosine + ROUNDING):
+        assert bounds(told, angle)[0] <= low
+        assert bounds(told, angle)[1] >= high
+
+
+def test_a_scan_leaves_room_for_who_reaches_a_level_only_by_rounding() -> None:
+    codec = Codec(128, overlooked=1e-9, seed=1)
+    vectors = people(200, 128, np.random.default_rng(4))
+    asked = codec.scan_codes(codec.refine_codes(vectors)).question(vectors[:1], 1.0)
+    assert asked is not None
+    # The cosine of who is "1.0" in float32 may be a little less: off by an angle of a thousandth, not of a millionth.
+    assert asked.query[0, -2:, 1].sum() >= 0.49 * math.sqrt(1 - (1 - ROUNDING / 2) ** 2)
 
 
 def test_the_error_of_the_scan_is_that_of_a_random_direction() -> None:

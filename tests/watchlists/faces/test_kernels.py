@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -98,6 +99,41 @@ def test_a_scan_code_is_the_nearest_point_of_each_column(dimension: int, count: 
     least = near * np.cos(angle) - apart * np.sin(angle)
     np.testing.assert_allclose(along, least, atol=1e-5)
     np.testing.assert_allclose(across, np.sqrt(np.maximum(square - least**2, 0)), atol=1e-3)
+
+
+def test_a_point_that_is_its_code_exactly_still_leaves_room_for_the_angle() -> None:
+    codes, shapes = np.array([[127, 0, 0, 0]], np.int8), np.array([[1 / 127, 1e-4]], np.float32)
+    points = np.zeros((2, 2, kernels.CENTROIDS), np.float32)
+    points[0, 0, :] = np.linspace(0.5, 1, kernels.CENTROIDS)
+    packed, along, across = np.zeros((1, 1), np.uint8), np.empty(1, np.float32), np.empty(1, np.float32)
+    starts = np.array([0, 2, 4], np.int64)
+    kernels.scan(codes, shapes, points, (points**2).sum(axis=1), starts, packed, along, across)
+    assert across[0] >= np.sin(1e-4)
+
+
+@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
+@pytest.mark.parametrize("left", [0, 40])
+def test_what_a_power_cut_left_of_compiled_loops_is_made_anew(tmp_path: Path, suffix: str, left: int) -> None:
+    shutil.copy(Path(kernels.__file__), tmp_path / "kernels.py")
+    cache = Path(cast("Any", kernels.turn).stats.cache_path)
+    cut_off = "import sys, pathlib; sys.path.insert(0, sys.argv[1]); import kernels; print(callable(kernels.turn))"
+    (tmp_path / "__pycache__").mkdir()
+    for one in cache.glob("kernels.*.nb?"):
+        shutil.copy(one, tmp_path / "__pycache__")
+    kept = sorted((tmp_path / "__pycache__").glob(f"*.turn-*.{suffix}"))
+    assert kept
+    for one in kept:
+        with one.open("r+b") as file:
+            file.truncate(left)
+    done = subprocess.run(
+        [sys.executable, "-c", cut_off, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"},
+    )
+    assert done.stdout == "True\n", done.stderr
 
 
 def test_they_work_where_nothing_can_be_written(tmp_path: Path) -> None:

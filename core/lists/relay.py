@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -109,7 +110,7 @@ class Relay:
         self._snapshots: dict[str, tuple[Link, Snapshot]] = {}
         self._rolls = Rolls(monotonic)
         self._rolls_made = 0
-        self._silent_until_s = float("-inf")
+        self._only_hiding_until_s = float("-inf")
 
     def edge_came_online(self, edge: str) -> None:
         """Whatever was on its way to this edge may be lost: start from its last receipt."""
@@ -167,8 +168,14 @@ class Relay:
         """What should be sent now: at most one message per edge. May run in another thread, one at a time.
 
         Whom to hide comes first, at every edge, then what is short: nobody's erasure waits for another edge's list.
+        While sent numbers can't be kept, nothing else is sent: who is hidden until a number which a restored core gives
+        to something else is found again when that has come.
         """
-        links = dict(self._links) if self._monotonic() >= self._silent_until_s else {}
+        links = dict(self._links)
+        if self._monotonic() < self._only_hiding_until_s:
+            with one_view(self._database) as db:
+                edges = [self._edge_now(db, row, links[row.id]) for row in _trusted_edges(db, links)]
+                return self._made(db, edges, partial(self._hide_first, changes_help=False))
         self._drop_snapshots(keep=links)
         self._rolls_made = 0
         with one_view(self._database) as db:
@@ -181,10 +188,10 @@ class Relay:
         try:
             self._sent_numbers.raise_to({one.message.edge: _number(one.message) for one in due})
         except CoreError as error:
-            log.warning("list.nothing_sent", problem=str(error))
-            self._silent_until_s = self._monotonic() + RESEND_S
+            log.warning("list.only_hiding", problem=str(error))
+            self._only_hiding_until_s = self._monotonic() + RESEND_S
             self._drop_snapshots(keep={})  # a part of each is lost
-            return []
+            return [one for one in due if isinstance(one.message, ListHideV1)]
         return due
 
     def note_sent(self, one: Due) -> None:

@@ -88,7 +88,7 @@ class SentNumbers:
                 self._write(known)
         except OSError as error:
             raise SentNumbersError(
-                f"{self._path}: can't be written ({error.strerror}); nothing is sent to edges meanwhile"
+                f"{self._path}: can't be written ({error.strerror}); edges only hear whom to hide meanwhile"
             ) from None
         self._known = known
         return known

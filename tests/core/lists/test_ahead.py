@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from core.contract.ids import SubjectKey
 from core.contract.lists import ListDeltaV1, ListHideV1, ListMessage, ListSnapshotV1
 from core.lists.changes import do_ask_for_snapshot
 from core.lists.sent_numbers import SentNumbers
@@ -205,3 +206,22 @@ def test_while_consent_after_consent_ends_the_list_goes_on(line: Line, residents
         withdraw(line, consent)
         said += to_edge_1(line.sends())
     assert {type(one) for one in said} == {ListHideV1, ListSnapshotV1}
+
+
+def test_whoever_withdraws_is_hidden_even_while_sent_numbers_can_not_be_kept(
+    line: Line, residents: list[tuple[str, str]]
+) -> None:
+    in_the_way = line.folder / "list-numbers.new"
+    in_the_way.mkdir()
+    who, consent = residents[0]
+    withdraw(line, consent)
+    sent = [*line.sends(), *line.sends()]
+    assert [one.kind for one in to_edge_1(sent)] == ["hide"]
+    hear(line, sent)
+    assert set(line.edge.hidden) == {who}
+
+    in_the_way.rmdir()
+    line.clock.now_s += RESEND_S
+    line.settle()
+    assert line.in_step()
+    assert line.edge.hidden[SubjectKey(who)] <= line.edge.version

@@ -27,6 +27,8 @@ from core.clock.record import (
 from core.contract.steady import boot_id, steady_s
 
 RECORDED_EVERY = timedelta(minutes=1)
+OTHERS_TELL_WITHIN_S = 180.0
+"""A core that runs has written down what it counted within this: what it did not count has not passed."""
 FOLLOWED_EVERY_S = 3600.0
 """How often what was counted follows the wall clock: small steps, each within tolerance, can't add up to a leap."""
 log = structlog.get_logger()
@@ -56,6 +58,9 @@ class CoreClock:
         """A time that was believed, and what ``steady`` was then."""
         self._believed_once = False
         self._started_s = steady()
+        self._seen_at: datetime | None = None
+        """What the record said when this core last looked; another time stands there now only by somebody else."""
+        self._others_s = float("-inf")
         self.doubt: Doubt | None = None
         self.counts: Counter[str] = Counter()
 
@@ -65,6 +70,8 @@ class CoreClock:
     def look(self, db: Session) -> None:
         """Compare, and remember, in the caller's writing transaction. Raises SQLAlchemyError."""
         wall, record = self._wall(), read_record(db, lock=True)
+        if record is not None and self._seen_at not in (None, record.at):
+            self._others_s = self._steady()
         self._catch_up(record)
         doubt = self._judge(db, wall, record)
         if doubt is None:
@@ -91,7 +98,7 @@ class CoreClock:
         doubt = doubt_about(
             wall,
             self._counted(),
-            off_before=not self._believed_once,
+            off_before=not self._believed_once and self._steady() - self._others_s > OTHERS_TELL_WITHIN_S,
             by_edges=list(times_counted(wall, heard_lately(db, wall, self._boot), edges)),
             waited=not edges or self._steady() - self._started_s >= WAIT_FOR_EDGES_S,
         )
@@ -112,6 +119,7 @@ class CoreClock:
     def _remember(self, db: Session, wall: datetime, record: ClockRecord | None) -> None:
         """Not before the clock was believed once, where there is nothing to go by."""
         counted = self._counted()
+        self._seen_at = record.at if record is not None else None
         if counted is None:
             return
         known = record or ClockRecord(at=counted)
@@ -119,6 +127,7 @@ class CoreClock:
             return
         edges = known.edges if self.doubt is not None else known.edges | heard_lately(db, wall, self._boot)
         since = None if self.doubt is None else known.since or counted
+        self._seen_at = counted
         write_record(db, known.model_copy(update={"at": counted, "doubt": self.doubt, "since": since, "edges": edges}))
 
     def _tell(self, doubt: Doubt | None, wall: datetime) -> None:

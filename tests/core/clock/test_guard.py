@@ -307,6 +307,21 @@ def test_what_another_core_works_by_is_past_here_too(machine: Machine) -> None:
     assert machine.look() is None
 
 
+def test_a_core_that_starts_beside_another_one_that_works_by_another_time_was_not_off(
+    machine: Machine, outside: Outside
+) -> None:
+    second, right = Machine(machine.database), machine.wall
+    second.wall = right + 40 * DAY
+    for _ in range(10):
+        assert second.runs(MINUTE) is Doubt.AHEAD
+        outside.speaks(machine.wall)  # and its own core was the last to write that down
+        outside.on_s += 60
+        assert machine.runs(MINUTE) is None
+    assert second.clock() <= right + 11 * MINUTE
+    second.wall -= 40 * DAY
+    assert second.look() is None
+
+
 def test_in_doubt_no_consent_and_no_case_begins_but_a_withdrawal_ends_one(machine: Machine) -> None:
     database = machine.database
     with database.writing() as db:

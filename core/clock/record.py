@@ -66,8 +66,8 @@ def check_clock(db: Session, wall: datetime) -> None:
     doubt = _doubt_beside(db, read_record(db), wall)
     if doubt is not None:
         raise ClockInDoubtError(
-            f"the server's clock is {doubt.told}: no consent is recorded and no case begins meanwhile. An administrator "
-            "sets it right, or confirms it, if it is right: 'anju core clock show' tells more"
+            f"the server's clock is {doubt.told}: no consent is recorded and no case begins meanwhile. An "
+            "administrator sets it right, or confirms it, if it is right: 'anju core clock show' tells more"
         )
 
 

@@ -64,10 +64,11 @@ class KeyPages:
         return holding
 
     def renew(self, holding: int) -> None:
-        """Overwrite the data key of ``holding``, whose page is whole and open, with a fresh one to seal anew with."""
+        """Overwrite the data key of ``holding`` with a fresh one to seal anew with; of a lost page nothing is left."""
         number, slot = divmod(holding, PAGE_KEYS)
-        page = self._pages[number]
-        assert page is not None
+        page = self._page(number)
+        if page is None:
+            return
         page.keys[slot * KEY_BYTES : (slot + 1) * KEY_BYTES] = new_data_key()
         page.changed = True
 

@@ -63,8 +63,6 @@ class Sheets:
 
         Raises TooManyTemplatesError, sqlite3.Error.
         """
-        if len(self._held) >= HELD_AT_ONCE:
-            self.flush()
         sheets = self._of(holding)
         if sum(len(one.template_ids) for one in sheets) >= MAX_PER_CONSENT:
             raise TooManyTemplatesError(
@@ -85,7 +83,8 @@ class Sheets:
     def remove(self, template_id: bytes, place: int) -> bool:
         """Take a template out of its sheet; returns whether anything is left of its holding. Raises sqlite3.Error.
 
-        What is left is sealed under a fresh key: a copy of the sheet it was in, somewhere on a disk, opens no more.
+        What is left is sealed under a fresh key: a copy of the sheet it was in, somewhere on a disk, opens no more
+        (but of a spoilt page no key can be renewed).
         A sheet that doesn't open loses its ciphertext: nobody here could take a single template out of it, but
         somebody who knows what was damaged could read them all. The others go on counting as damaged.
         """
@@ -97,8 +96,8 @@ class Sheets:
                 del sheet.template_ids[position]
                 if sheet.vectors is not None:
                     del sheet.vectors[position]
-                    self._taken_from.add(place >> PLACE_BITS)
                 sheet.changed = True
+                self._taken_from.add(place >> PLACE_BITS)
         return any(one.template_ids for one in sheets)
 
     def drop(self, holding: int) -> int:
@@ -141,6 +140,8 @@ class Sheets:
 
     def _of(self, holding: int) -> list[_Sheet]:
         if holding not in self._held:
+            if len(self._held) >= HELD_AT_ONCE:
+                self.flush()
             rows = self._db.execute(_OF_HOLDING, places(holding)).fetchall()
             key = self._pages.key(holding) if rows else None
             self._held[holding] = [self._opened(key, row) for row in rows]

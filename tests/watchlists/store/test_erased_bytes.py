@@ -115,6 +115,18 @@ def test_a_spoilt_sheet_goes_with_the_first_template_that_is_erased_from_it(shel
     assert not pieces_left(shelf, old)
 
 
+def test_a_whole_copy_of_a_spoilt_sheet_does_not_open_after_a_template_was_erased_from_it(shelf: Shelf) -> None:
+    mine = face()
+    shelf.put(mine, face(mine.proof))
+    whole = shelf.file.db.execute("SELECT * FROM face_templates").fetchone()
+    spoilt = bytearray(whole[3])
+    spoilt[40] ^= 1
+    shelf.execute("UPDATE face_templates SET sealed = ?", bytes(spoilt))
+    shelf.erase(templates=[mine.template_id])
+    shelf.execute("INSERT OR REPLACE INTO face_templates VALUES (?, ?, ?, ?)", *whole)
+    assert shelf.found() == {}
+
+
 def test_killed_between_erasing_and_folding_the_next_start_folds(shelf: Shelf, tmp_path: Path) -> None:
     gone, stays = face(), face()
     shelf.put(gone, stays)

@@ -9,7 +9,7 @@ from core.contract.ids import ModelId
 from tests.support.consents import standing_consent
 from tests.watchlists.store.shelf import DIMENSION, MODEL, Shelf, as_found, drawn, face
 from watchlists.faces.ids import to_bytes, to_text
-from watchlists.store import sheets
+from watchlists.store import sheets, template_store
 from watchlists.store.errors import TooManyTemplatesError, UnknownTemplateError
 from watchlists.store.rows import MAX_PER_CONSENT
 from watchlists.store.template_store import Holding, Kept
@@ -132,6 +132,27 @@ def test_a_change_to_more_people_than_lie_open_at_once_is_one_change(
     shelf.put(*faces)
     assert shelf.found() == as_found(*faces)
     assert shelf.file.db.execute("SELECT count(*) FROM face_templates").fetchone() == (10,)
+
+
+def test_erasing_one_template_of_each_of_many_people_holds_few_open(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proofs = [standing_consent() for _ in range(10)]
+    gone, stay = [face(proof) for proof in proofs], [face(proof) for proof in proofs]
+    shelf.put(*gone, *stay)
+    monkeypatch.setattr(sheets, "HELD_AT_ONCE", 3)
+    open_at_once: list[int] = []
+
+    class Watched(sheets.Sheets):
+        def remove(self, template_id: bytes, place: int) -> bool:
+            left = super().remove(template_id, place)
+            open_at_once.append(len(self._held))
+            return left
+
+    monkeypatch.setattr(template_store, "Sheets", Watched)
+    assert shelf.erase(templates=[one.template_id for one in gone]) == 10
+    assert max(open_at_once) == 3
+    assert shelf.found() == as_found(*stay)
 
 
 def test_erasing_a_consent_leaves_the_persons_other_consent(shelf: Shelf) -> None:

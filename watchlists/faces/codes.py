@@ -48,6 +48,8 @@ _LARGE = 1 << 17
 _COLUMNS_AT_128 = {False: 64, True: 40}
 """4-bit columns for 128 dimensions, by whether there are many rows. Both measured as fastest in their range."""
 _GROUP_COLUMNS = 2
+_MOST_COLUMNS = 254
+"""FAISS adds bytes in 16 bits: those of 257 columns."""
 _LOWEST_SCANNED = 0.05
 """Below this cosine a scan proves nothing that is worth its time."""
 _TRAINING = 60_000
@@ -216,7 +218,7 @@ class Codec:
 
 @lru_cache(maxsize=16)
 def _layout(dimension: int, *, large: bool) -> _Layout:
-    columns = min(dimension // 2, round(_COLUMNS_AT_128[large] * (dimension / 128) ** 0.5))
+    columns = min(dimension // 2, round(_COLUMNS_AT_128[large] * (dimension / 128) ** 0.5), _MOST_COLUMNS)
     return _Layout(dimension, max(2, columns - columns % 2))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.watchlists.faces.crowds import near, people
-from watchlists.faces import kernels
+from watchlists.faces import codes, kernels
 from watchlists.faces.codes import ROUNDING, Codec, ScanCodes, bounds
 from watchlists.faces.native import faiss
 from watchlists.faces.template import Float
@@ -93,6 +93,13 @@ def by_columns(scan: ScanCodes, vectors: Float) -> Float:
     padded = np.empty((len(vectors), layout.padded // layout.width, layout.width), np.float32)
     kernels.turn(vectors, scan.rotation, layout.starts, np.zeros(1, np.float32), np.empty_like(vectors), padded)
     return padded.reshape(len(vectors), layout.padded)
+
+
+@pytest.mark.parametrize("dimension", [512, 2048, 4096])
+@pytest.mark.parametrize("large", [False, True])
+def test_no_sum_of_a_scan_runs_over_in_its_16_bits(dimension: int, *, large: bool) -> None:
+    layout = codes._layout(dimension, large=large)
+    assert 255 * layout.quantizer(layout.books).pq.M < 1 << 16
 
 
 def test_a_level_too_low_to_prove_anything_is_not_scanned_for() -> None:

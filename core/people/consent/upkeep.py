@@ -54,34 +54,41 @@ class ConsentUpkeep:
         self.journal_problem: str | None = None
 
     def run(self, now: datetime) -> None:
-        """Do what is to be done by now, if anything. Blocks; raises SQLAlchemyError, JournalError: try again later."""
+        """Do what is to be done by now, if anything. Blocks; raises SQLAlchemyError: try again later."""
         if self._monotonic() - self._due_s >= DUE_EVERY_S:
-            if self._journal_is_well(now):
-                self._do_what_waits(now)
-                self._do_due(now)
+            self._do_what_needs_the_journal(now)
             self._due_s = self._monotonic()
         if self._monotonic() - self._checked_s >= CHECK_EVERY_S:
             with self._database.writing() as db:
                 self.counts["invariants_broken"] += do_erase_violations(db, check_invariants(db), now)
             self._checked_s, self._compared_at = self._monotonic(), None
 
-    def _journal_is_well(self, now: datetime) -> bool:
-        """Bring journal and database in step with each other, if the journal can be read and written."""
+    def _do_what_needs_the_journal(self, now: datetime) -> None:
+        """All is well only once all of it is done: room for a line may be less than the lines of many ends need."""
         try:
-            self._read = catch_up(self._database, self._journal, self._read, now)
-            self._journaled.hear(self._read.entries)
-            self._journal.check_writable()
-            since = None if self._compared_at is None else self._compared_at - COMPARE_BACK
-            complete(self._database, self._journal, self._journaled, since)
+            self._bring_in_step(now)
+            self._do_what_waits(now)
+            self._do_due(now)
         except JournalError as error:
             self.counts["journal_unwritable"] += 1
             self.journal_problem = str(error)
             log.warning("journal.unwritable", problem=str(error), consequence="nothing ends, and no roll is signed")
-            return False
+            return
         if self.journal_problem is not None:
             log.info("journal.writable_again")
-        self.journal_problem, self._compared_at = None, now
-        return True
+        self.journal_problem = None
+
+    def _bring_in_step(self, now: datetime) -> None:
+        """Journal and database with each other. Raises JournalError: it can't be read or written."""
+        read = catch_up(self._database, self._journal, self._read, now)
+        if read.offset < self._read.offset:  # the file was moved away: the next one gets everything
+            self._journaled, self._compared_at = Journaled(), None
+        self._read = read
+        self._journaled.hear(read.entries)
+        self._journal.check_writable()
+        since = None if self._compared_at is None else self._compared_at - COMPARE_BACK
+        complete(self._database, self._journal, self._journaled, since)
+        self._compared_at = now
 
     def _do_what_waits(self, now: datetime) -> None:
         for _ in range(MAX_ROUNDS):

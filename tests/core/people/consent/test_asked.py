@@ -52,6 +52,19 @@ def no_room() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def room_for_one_line() -> Iterator[None]:
+    """Meanwhile what is left of the journal's last block takes a line, and not two."""
+
+    def write(handle: int, content: bytes) -> None:
+        if content.count(b"\n") > 1:
+            _disk_full()
+        os.write(handle, content)
+
+    with patch("core.people.tombstones._write_all", write):
+        yield
+
+
 def _disk_full(*_: object) -> None:
     raise OSError(28, os.strerror(28))
 
@@ -220,6 +233,38 @@ def test_while_nothing_can_be_written_no_roll_may_be_signed_and_it_is_counted(
     assert [problem is not None for problem in problems] == [False, True, True, False]
     assert "No space left" in str(problems[1])
     assert upkeep.counts["journal_unwritable"] == 2
+
+
+def test_room_for_a_line_is_too_little_where_many_consents_are_due(
+    loaded: LoadedConfig, database: Database, upkeep: ConsentUpkeep
+) -> None:
+    given = [enrolled(loaded)[1] for _ in range(2)]
+    over = now() + timedelta(days=366)
+    with room_for_one_line():
+        upkeep.run(over)
+        assert "No space left" in str(upkeep.journal_problem)
+    upkeep.run(over)
+    assert upkeep.journal_problem is None
+    with database.reading() as db:
+        assert {end_of(consent(db, one))["event"] for one in given} == {"expire"}
+
+
+def test_a_journal_that_is_moved_away_under_a_running_core_is_whole_again_a_minute_later(
+    loaded: LoadedConfig, database: Database, upkeep: ConsentUpkeep
+) -> None:
+    (_, ended), (_, standing) = enrolled(loaded), enrolled(loaded)
+    backup = back_up(loaded)
+    withdraw(database, ended)
+    upkeep.run(now())
+    journal = tombstone_journal(loaded)
+    journal.path.rename(journal.path.with_suffix(".old"))
+    upkeep.run(now())
+    assert [(one.consent, one.event) for one in journal.read().entries] == [(ended, "withdraw")]
+    database.close()
+    put_back(loaded, backup)
+    prepare(loaded)
+    with opened(loaded) as restored, restored.reading() as db:
+        assert (consent(db, ended).state, consent(db, standing).state) == ("withdrawn", "active")
 
 
 def test_nothing_ends_by_itself_without_its_line(

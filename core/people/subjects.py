@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
 from sqlalchemy import delete, select
@@ -148,19 +148,29 @@ def do_remove_subject(db: Session, key: str, now: datetime) -> SubjectRow:
         return row
     row.removed_at, row.name = now, ""
     db.flush()
-    # Locked before any edge is: who takes a pass back locks the pass first, too.
-    passes = select(PassRow).where(PassRow.subject == key, PassRow.revoked_at.is_(None)).order_by(PassRow.id)
-    standing = db.scalars(passes.with_for_update().execution_options(populate_existing=True)).all()
+    passes = lock_passes(db, [key])
     end_consents_of(db, row, now)
     db.execute(delete(SealedTemplateRow).where(SealedTemplateRow.subject == key))
-    edges = all_edges(db)
-    note_change(db, edges, ChangeOp.REMOVE_SUBJECT, key, now=now)
-    for one in standing:
-        one.revoked_at = now
-        note_change(db, edges, ChangeOp.REVOKE_PASS, one.id, now=now)
+    note_change(db, all_edges(db), ChangeOp.REMOVE_SUBJECT, key, now=now)
+    take_back(db, passes, now)
     row.checkpoints, row.turns_14_on = [], None  # where they lived, and how old they are
     db.flush()
     return row
+
+
+def lock_passes(db: Session, people: Collection[str]) -> Sequence[PassRow]:
+    """Passes of these people that were not taken back, locked; before any consent or edge is."""
+    passes = select(PassRow).where(PassRow.subject.in_(people), PassRow.revoked_at.is_(None)).order_by(PassRow.id)
+    return db.scalars(passes.with_for_update().execution_options(populate_existing=True)).all()
+
+
+def take_back(db: Session, passes: Sequence[PassRow], now: datetime) -> None:
+    """Every edge is told."""
+    edges = all_edges(db) if passes else []
+    for one in passes:
+        one.revoked_at = now
+        note_change(db, edges, ChangeOp.REVOKE_PASS, one.id, now=now)
+    db.flush()
 
 
 def check_key(key: str) -> str:

@@ -1,7 +1,8 @@
 """What people ask for takes effect at the gates also while the journal can't be written, and nothing can end.
 
-Whatever rests on the consent is locked instead, in the database and at the edges, which needs no line in the journal;
-the end is remembered beside it and follows by itself (``do_what_waits``, in the core's upkeep).
+Whatever rests on the consent is locked instead, in the database and at the edges, and passes of who is to be removed
+are taken back: neither needs a line in the journal. The end is remembered beside it and follows by itself
+(``do_what_waits``, in the core's upkeep).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from core.people.consent.queries import STANDING_VALUES
 from core.people.consent.transitions import Act, do_move
 from core.people.consent.waiting import Waiting, forget_waiting, note_waiting, what_waits
 from core.people.consent.words import Channel
-from core.people.subjects import do_remove_subject
+from core.people.subjects import do_remove_subject, lock_passes, take_back
 from core.people.tombstones import JournalError, Noted, NotWrittenError, forget_noted
 from core.storage.database import Database
 from core.storage.schema import ConsentRow, SubjectRow
@@ -54,17 +55,23 @@ def asked_for(database: Database) -> Iterator[Session]:
                 f"{error}. The database can't be written either: NOTHING has changed, and this person is still "
                 "recognised until their gates have heard nothing from the core for 24 hours. Make room and do it again"
             ) from failure
+        off = "recognition is off now"
+        if any(one.entry.needs_its_line and one.entry.consent is None for one in error.noted):
+            off += " and passes are taken back"
         raise EndsLaterError(
-            f"recognition is off now, at every gate as soon as it hears of it. The end itself is not recorded yet: "
+            f"{off}, at every gate as soon as it hears of it. The end itself is not recorded yet: "
             f"{error}. It follows by itself within a minute of that: nobody has to ask again"
         ) from error
 
 
 def do_end_later(db: Session, noted: Sequence[Noted]) -> None:
-    """Lock what rests on the consents that ``noted`` would have ended, and remember the ends."""
+    """Lock what rests on the consents that ``noted`` would have ended, take back passes of who would have been removed,
+    and remember the ends."""
     ends = [one for one in noted if one.entry.needs_its_line]
     people = select(SubjectRow.key).where(SubjectRow.key.in_({one.entry.subject for one in ends}))
     db.execute(people.order_by(SubjectRow.key).with_for_update()).all()
+    removals = {one.entry.subject: one for one in ends if one.entry.consent is None}
+    passes = lock_passes(db, removals)
     said = {one.entry.consent: one for one in ends if one.entry.consent is not None}
     consents = select(ConsentRow).where(ConsentRow.id.in_(said), ConsentRow.state.in_(STANDING_VALUES))
     consents = consents.order_by(ConsentRow.id).with_for_update().execution_options(populate_existing=True)
@@ -73,11 +80,11 @@ def do_end_later(db: Session, noted: Sequence[Noted]) -> None:
         if row.state == ConsentState.ACTIVE:
             act = _act(said[row.id].said, said[row.id].entry.at)
             do_move(db, row, ConsentEvent.SUSPEND, Act(act.at, act.by, act.channel, WAITS))
-    for one in ends:
-        if one.entry.consent is None:
-            note_waiting(db, one)
+    for one in removals.values():
+        take_back(db, [row for row in passes if row.subject == one.entry.subject], one.entry.at)
+        note_waiting(db, one)
     forget_noted(db, lambda _: True)  # a line for the lock would fail as that for the end did, or follows with it
-    log.info("consent.ends_later", consents=len(said), people=len(ends) - len(said))
+    log.info("consent.ends_later", consents=len(said), people=len(removals))
 
 
 def do_what_waits(db: Session, now: datetime, limit: int = MAX_AT_ONCE) -> int:

@@ -9,6 +9,8 @@ from datetime import timedelta
 from unittest.mock import patch
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -23,11 +25,12 @@ from core.people.consent.transitions import EndWaitsError
 from core.people.consent.upkeep import ConsentUpkeep
 from core.people.consent.waiting import how_many_wait
 from core.people.consent.words import Channel, SuspendReason
+from core.people.passes import do_issue_pass, list_passes
 from core.people.subjects import do_remove_subject
 from core.people.tombstones import Does, JournalError, NotWrittenError
 from core.service import opened, prepare, tombstone_journal
 from core.storage.database import Database
-from core.storage.schema import SubjectRow
+from core.storage.schema import ListChangeRow, SubjectRow
 from tests.core.estates import familys_consent
 from tests.core.people.consent.people import act, end_of, templates, told
 from tests.core.people.consent.restoring import back_up, enrolled, now, put_back
@@ -149,6 +152,27 @@ def test_who_is_removed_is_recognised_by_nobody_and_goes_when_there_is_room(
     with database.reading() as db:
         assert end_of(consent(db, given))["event"] == "withdraw"
         assert (db.get_one(SubjectRow, who).removed_at is None, how_many_wait(db), templates(db)) == (False, 0, [])
+
+
+def test_passes_of_who_is_removed_open_nothing_also_while_there_is_no_room(
+    loaded: LoadedConfig, database: Database, upkeep: ConsentUpkeep
+) -> None:
+    (who, _), pass_id, end = enrolled(loaded), new_id(), now() + timedelta(days=9)
+    key = Ed25519PrivateKey.generate()
+    with database.writing() as db:
+        do_issue_pass(db, pass_id, who, valid_from=now(), valid_until=end, signing_key=key, now=now())
+    with no_room(), pytest.raises(EndsLaterError, match="passes are taken back"), asked_for(database) as db:
+        do_remove_subject(db, who, now())
+    edges_told = select(ListChangeRow.edge_id).where(ListChangeRow.ref == pass_id, ListChangeRow.op == "revoke_pass")
+    with database.reading() as db:
+        (one,) = list_passes(db, who)
+        before = sorted(db.scalars(edges_told))
+        assert one.revoked_at is not None
+        assert before == ["edge-1", "edge-2"]
+    upkeep.run(now())
+    with database.reading() as db:
+        assert db.get_one(SubjectRow, who).removed_at is not None
+        assert sorted(db.scalars(edges_told)) == before
 
 
 def test_a_case_that_is_closed_finds_nobody_and_is_closed_when_there_is_room(

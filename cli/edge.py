@@ -10,9 +10,8 @@ import typer
 from cli.logs import log_structured
 from core.contract.config_file import load_config
 from core.contract.ids import EdgeId
-from edge.assembly import edge_settings
 from edge.keys import load_or_create
-from edge.worker import EdgeWorker
+from edge.settings import edge_settings
 
 edge_app = typer.Typer(name="edge", help="Run an edge: cameras, decisions at the gates, events.")
 edge = edge_app
@@ -35,6 +34,8 @@ def run(
         raise typer.BadParameter("name the estate's file", param_hint="--config")
     if id_ is None:
         raise typer.BadParameter("say which of the file's edges this is", param_hint="--id")
+    from edge.worker import EdgeWorker  # noqa: PLC0415 - models and compiled loops take seconds, help must not
+
     log_structured(verbose=verbose)
     EdgeWorker(load_config(config), EdgeId(id_)).run()
 

@@ -24,15 +24,12 @@ from edge.aside import Aside
 from edge.assembly import (
     Models,
     core_public_key,
-    edge_settings,
     enrol_tls,
     make_gate,
     make_stream,
     make_watcher,
     open_lists,
     open_models,
-    own_cameras,
-    own_checkpoints,
 )
 from edge.checkpoint.controllers import MqttRelay, utc_now
 from edge.checkpoint.post import Books, CheckpointPost
@@ -48,6 +45,7 @@ from edge.keys import edge_dir, load_or_create
 from edge.link.client import EdgeLink, LinkParts
 from edge.link.connection import LinkAddress
 from edge.outbox import DurableOutbox, OutboxError
+from edge.settings import edge_settings, own_cameras, own_checkpoints
 
 log = structlog.get_logger()
 

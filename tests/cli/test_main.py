@@ -63,6 +63,17 @@ except SystemExit:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_an_edges_key_is_shown_without_loading_models_or_compiled_loops() -> None:
+    code = """
+import sys
+import cli.edge
+heavy = {"av", "cv2", "faiss", "numba", "onnxruntime"} & set(sys.modules)
+sys.exit(", ".join(sorted(heavy)) or 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_it_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--version") == 0
     assert capsys.readouterr().out == f"anju {version('anju')}\n"

@@ -242,7 +242,7 @@ class Relay:
         if after is None:
             return None
         if after <= at.acked:
-            link.hidden_s = now_s
+            link.hidden_s, link.hide_goal = now_s, at.head
         batch = whom_to_hide(db, sealer.edge, after)
         if batch is None:
             link.hidden = at.head

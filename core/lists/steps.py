@@ -56,7 +56,7 @@ class Link:
     so that a batch rendered before one is not taken for sent after it; rolled: number the last roll was about;
     parts_left, part_s, part_bytes: of the newest snapshot and its last part; awaited: its number, until a receipt
     reaches it; attempts: snapshots in a row that no receipt followed; hidden: up to this number it was told whom to
-    hide, begun at ``hidden_s``, last at ``hide_s``.
+    hide, begun at ``hidden_s``, last at ``hide_s``; hide_goal: the head when that was begun.
     """
 
     sent: int = 0
@@ -74,11 +74,12 @@ class Link:
     hidden: int = 0
     hidden_s: float = float("-inf")
     hide_s: float = float("-inf")
+    hide_goal: int = 0
 
     def start_after(self, version: int) -> None:
         self.sent = version
         self.turn += 1
-        self.hidden_s = float("-inf")
+        self.hidden_s, self.hide_goal = float("-inf"), 0
 
     @property
     def part_spacing_s(self) -> float:
@@ -106,12 +107,17 @@ def next_step(at: Position, link: Link, now_s: float) -> Step:
 
 
 def hide_after(at: Position, link: Link, now_s: float, *, changes_help: bool = True) -> int | None:
-    """The number above which consents that ended or rest are told ahead of their changes, again from the last receipt
-    after ``RESEND_S``; None where there are none, or the changes themselves come soon enough.
+    """The number above which consents that ended or rest are told ahead of their changes; None where there are none, or
+    the changes themselves come soon enough.
+
+    Again from the last receipt after ``RESEND_S``, but not before the last of those is told who were to be hidden when
+    the first was: among many they would wait for ever.
 
     changes_help: False where it turned out that the list has to be sent whole.
     """
-    told = at.acked if now_s - link.hidden_s >= RESEND_S else max(link.hidden, at.acked)
+    told = max(link.hidden, at.acked)
+    if told >= link.hide_goal and now_s - link.hidden_s >= RESEND_S:
+        told = at.acked
     if told >= at.head or now_s - link.hide_s < HIDE_SPACING_S:
         return None
     comes_soon = at.head - at.acked <= SOON and next_step(at, link, now_s) is Step.CHANGES

@@ -161,6 +161,19 @@ def test_many_at_once_are_said_in_messages_of_bounded_size(
     assert all(one < other for one, other in pairwise(lasts))
 
 
+def test_whoever_comes_late_among_many_is_hidden_before_the_first_are_told_again(
+    line: Line, residents: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.lists.ahead.MAX_HIDDEN", 1)
+    begin_whole(line)
+    for _, consent in residents:
+        withdraw(line, consent)
+    for _ in range(len(residents) + 1):
+        line.clock.now_s += 0.6 * RESEND_S
+        hear(line, [one for one in line.sends() if isinstance(one, ListHideV1)])
+    assert line.edge.findable == set()
+
+
 def test_a_pause_that_is_over_hides_nobody_once_the_edge_is_told(line: Line, residents: list[tuple[str, str]]) -> None:
     begin_whole(line)
     suspend(line, residents[0][1])

@@ -98,6 +98,7 @@ def test_after_a_silence_sending_starts_at_the_last_receipt() -> None:
 
 
 WHOLE = {"awaited": 9, "part_s": NOW_S - 1, "parts_left": 2}
+MANY = WHOLE | {"hidden_s": NOW_S - RESEND_S, "hide_goal": 11}
 AHEAD = [
     ("the change comes at once", Position(5, 4, 0), link(), None),
     ("in step", Position(5, 5, 0), link(), None),
@@ -106,6 +107,8 @@ AHEAD = [
     ("behind parts, said", Position(12, 3, 9), link(**WHOLE, hidden=12, hidden_s=NOW_S - 1), None),
     ("behind parts, a newer one", Position(13, 3, 9), link(**WHOLE, hidden=12, hidden_s=NOW_S - 1), 12),
     ("behind parts, said long ago", Position(12, 3, 9), link(**WHOLE, hidden=12, hidden_s=NOW_S - RESEND_S), 3),
+    ("behind parts, the first said long ago, others to come", Position(12, 3, 9), link(**MANY, hidden=7), 7),
+    ("behind parts, the first said long ago, and all since", Position(12, 3, 9), link(**MANY, hidden=11), 3),
     ("behind parts, one was said just now", Position(13, 3, 9), link(**WHOLE, hidden=12, hide_s=NOW_S - 0.1), None),
     ("before the whole list", Position(12, 3, 9), link(part_s=NOW_S - 1), 3),
     ("behind many changes", Position(5 + SOON, 4, 0), link(), 4),

@@ -64,8 +64,8 @@ class Entry(Message):
     """What happened to a consent, a template or a case; to the person altogether (removed) where none is named.
 
     subject: the person, or the vehicle a case looked for; event: of the consent's or the case's machine, or why a
-    template was locked; lock_at: of a release, when that was locked which it releases. Lines of an older Anju have
-    neither ``does`` nor what follows it.
+    template was locked; lock_at: of a release, when that was locked which it releases; active_at: of a consent's lock,
+    since when it was active. Lines of an older Anju have neither ``does`` nor what follows it.
     """
 
     subject: UuidText
@@ -76,6 +76,7 @@ class Entry(Message):
     template: UuidText | None = None
     case: UuidText | None = None
     lock_at: Instant | None = None
+    active_at: Instant | None = None
 
     @property
     def needs_its_line(self) -> bool:

@@ -137,12 +137,17 @@ def _lock_consents(db: Session, locks: dict[str, Entry]) -> int:
 
 
 def _has_heard(row: ConsentRow, lock: Entry) -> bool:
-    """Whether the consent was locked then and released since, or agreed to anew: so its history says, nothing else."""
-    for step in row.events:
-        at = datetime.fromisoformat(step["at"])
-        if (step["event"] == lock.event and at == lock.at) or (step.get("to") == ConsentState.ACTIVE and at > lock.at):
-            return True
-    return False
+    """Whether the consent was locked then and released since, or agreed to anew: so its history says, nothing else.
+
+    In the order of its steps, not of their times, where the lock says which of them it followed: clocks are set back.
+    """
+    steps = [(step["event"], step.get("to"), datetime.fromisoformat(step["at"])) for step in row.events]
+    if any(event == lock.event and at == lock.at for event, _, at in steps):
+        return True
+    began = [at for _, to, at in steps if to == ConsentState.ACTIVE]
+    if lock.active_at in began:
+        return began[-1] != lock.active_at
+    return any(at > lock.at for at in began)
 
 
 def _lock_templates(db: Session, locks: dict[str, Entry], now: datetime) -> int:

@@ -78,20 +78,21 @@ def _note(db: Session, consent: ConsentRow, event: ConsentEvent, act: Act) -> No
     before = ConsentState(consent.state)
     after = next_state(before, event)
     lock_at: datetime | None = None
+    active_at: datetime | None = None
     match MEANING[before], MEANING[after]:
         case _ if after in ENDED:
             does = Does.ENDS
             forget_waiting(db, consent=consent.id)
         case Templates.SEARCHABLE, Templates.LOCKED:
-            does = Does.LOCKS
+            does, active_at = Does.LOCKS, consent.state_since
         case Templates.LOCKED, Templates.SEARCHABLE:
             does, lock_at = Does.RELEASES, consent.state_since
             if end_waits(db, consent.id):
                 raise EndWaitsError("this consent was taken back, and ends as soon as the journal can be written")
         case _:
             return
-    entry = Entry(subject=consent.subject, consent=consent.id, event=event.value, at=act.at, does=does, lock_at=lock_at)
-    note_entry(db, entry, act.said())
+    about = Entry(subject=consent.subject, consent=consent.id, event=event.value, at=act.at, does=does)
+    note_entry(db, about.model_copy(update={"lock_at": lock_at, "active_at": active_at}), act.said())
 
 
 def do_erase(db: Session, consent: ConsentRow, now: datetime) -> None:

@@ -175,6 +175,15 @@ def test_what_the_database_knows_since_the_lock_is_not_undone_by_a_journal_that_
     assert [one.does for one in tombstone_journal(loaded).read().entries] == [Does.LOCKS, Does.RELEASES]
 
 
+def test_a_pause_after_the_clock_was_set_back_is_restored_like_any_other(loaded: LoadedConfig) -> None:
+    _, given = enrolled(loaded, now() + timedelta(minutes=5))
+    backup = back_up(loaded)
+    suspend(loaded, given)
+    put_back(loaded, backup)
+    prepare(loaded)
+    assert state(loaded, given).state == "suspended"
+
+
 def test_who_agrees_anew_after_the_restore_is_not_locked_by_what_was_before(loaded: LoadedConfig) -> None:
     words = current_notice(Scope.FACE_ACCESS)
     with opened(loaded) as database, database.writing() as db:

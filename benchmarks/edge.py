@@ -367,7 +367,7 @@ def main() -> None:
         rows = decoding(clips["gate"], seconds, 1 if quick else 3)
         rows += steps(clips, runners, gallery, 10 if quick else 40)
         rows += streams(clips, runners, gallery, seconds)
-    write("edge", rows)
+    write("edge", rows, quick=quick)
 
 
 if __name__ == "__main__":

@@ -346,10 +346,11 @@ def _introduced(database: Database) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_PEOPLE:,} people instead of {PEOPLE:,}")
-    people = QUICK_PEOPLE if parser.parse_args().quick else PEOPLE
+    quick = parser.parse_args().quick
+    people = QUICK_PEOPLE if quick else PEOPLE
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with tempfile.TemporaryDirectory() as folder, running(Path(folder), people) as estate:
-        write("erasure", list(rows(estate, people)))
+        write("erasure", list(rows(estate, people)), quick=quick)
 
 
 if __name__ == "__main__":

@@ -106,7 +106,7 @@ def main() -> None:
     for size in sizes:
         probes = (10_000 if quick else 100_000) if size.graphs else 10_000 // (10 if quick else 1)
         rows += measure(size, rounds=100 if quick else 400, probes=probes, largest=size is sizes[-1])
-    write("faces", rows)
+    write("faces", rows, quick=quick)
 
 
 def measure(size: Size, *, rounds: int, probes: int, largest: bool) -> list[Row | dict[str, Any]]:

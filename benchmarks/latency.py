@@ -59,7 +59,8 @@ def rows(report: dict[str, Any]) -> list[Row]:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--quick", action="store_true", help="half a minute of the demo instead of two")
-    write("latency", rows(measure(30 if arguments.parse_args().quick else 120)))
+    quick = arguments.parse_args().quick
+    write("latency", rows(measure(30 if quick else 120)), quick=quick)
 
 
 if __name__ == "__main__":

@@ -189,10 +189,11 @@ def main() -> None:
     """Measure, print, and write `results/models.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds instead of {ROUNDS}")
-    rounds = QUICK_ROUNDS if parser.parse_args().quick else ROUNDS
+    quick = parser.parse_args().quick
+    rounds = QUICK_ROUNDS if quick else ROUNDS
     cv2.setNumThreads(1)
     store = ModelDirectory()
-    write("models", faces(store, rounds) + plates(store, rounds) + in_turn(store, rounds))
+    write("models", faces(store, rounds) + plates(store, rounds) + in_turn(store, rounds), quick=quick)
 
 
 if __name__ == "__main__":

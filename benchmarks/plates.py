@@ -172,7 +172,7 @@ def main() -> None:
     rounds = QUICK_ROUNDS if quick else ROUNDS
     rows = [row for count in REGISTERED for row in let_in(count, QUICK_STRANGERS if quick else STRANGERS)]
     rows += [*lookups(rounds), changes(rounds * 10)]
-    write("plates", rows)
+    write("plates", rows, quick=quick)
 
 
 if __name__ == "__main__":

@@ -58,18 +58,21 @@ def against_limit(what: str, *, ours: float, limit: float, lower_is_better: bool
     return Row(what, _rounded(ours), None, _rounded(ratio), goal, ratio >= 1)
 
 
-def write(name: str, rows: Sequence[Row | Mapping[str, Any]]) -> Path:
+def write(name: str, rows: Sequence[Row | Mapping[str, Any]], *, quick: bool) -> Path:
     """Write ``results/<name>.json``, print the table, and make the README anew.
 
+    quick: what was measured on less than all; it goes to ``results/quick`` instead, and into no README.
     Rows may be mappings with exactly the keys of `Row`. Raises ValueError for others.
     """
     plain = [_plain(row) for row in rows]
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{name}.json"
+    folder = RESULTS / "quick" if quick else RESULTS
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
     text = json.dumps({"machine": machine(), "rows": plain}, ensure_ascii=False, indent=1)
     path.write_text(text + "\n", encoding="utf-8")
-    _print(name, plain)
-    (FOLDER / "README.md").write_text(readme(RESULTS), encoding="utf-8")
+    _print(f"{name}, quick run" if quick else name, plain)
+    if not quick:
+        (FOLDER / "README.md").write_text(readme(RESULTS), encoding="utf-8")
     return path
 
 
@@ -97,10 +100,11 @@ def readme(results: Path) -> str:
     """Text of `README.md`: every table of ``results``, ratio first."""
     parts = [
         "# Benchmarks\n",
-        "Made from `results/*.json` by `python -m benchmarks.report`; each table by "
-        "`python -m benchmarks.<name> [--quick]`.\nRatio: how many times better than the named peer, "
-        "or than the limit. Rivals are measured in turns in one run; medians.\nWhere the load is above the number of "
-        "cores the machine was busy with something else: trust the ratios, not the milliseconds.\n",
+        "Made from `results/*.json` by `python -m benchmarks.report`; each table by `python -m benchmarks.<name>`\n"
+        "(`--quick` measures less, and leaves this page alone).\n"
+        "Ratio: how many times better than the named peer, or than the limit. Rivals are measured in turns in one run; "
+        "medians.\nWhere the load is above the number of cores the machine was busy with something else: trust the "
+        "ratios, not the milliseconds.\n",
     ]
     for path in sorted(results.glob("*.json")):
         found = json.loads(path.read_text(encoding="utf-8"))

@@ -48,7 +48,7 @@ def main() -> None:
         count = (QUICK_TEMPLATES if quick else TEMPLATES) * 128 // dimension
         with tempfile.TemporaryDirectory() as folder:
             rows += measure(Path(folder), count, dimension, shots, limit)
-    write("store", rows)
+    write("store", rows, quick=quick)
 
 
 def measure(folder: Path, count: int, dimension: int, shots: int, limit: float) -> list[Row]:

@@ -111,7 +111,8 @@ def _read(reader: PortraitReader, encoded: bytes) -> Float | None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer halves")
-    halves = QUICK_HALVES if parser.parse_args().quick else HALVES
+    quick = parser.parse_args().quick
+    halves = QUICK_HALVES if quick else HALVES
     folder = evaluation_folder("faces")
     if folder is None:
         print("not measured: no evaluation data 'faces' here; name their folder in ANJU_EVAL_DATA", file=sys.stderr)
@@ -127,7 +128,7 @@ def main() -> None:
     for gallery in GALLERIES:
         made += table(gallery, *held_out(halves, gallery, model, of, names))
     made.append(_coverage(of(names), model))
-    write("thresholds", made)
+    write("thresholds", made, quick=quick)
 
 
 def _coverage(scores: ScoreSet, model: ModelId) -> dict[str, Any]:

@@ -34,8 +34,9 @@ def test_the_ratio_says_how_many_times_better(row: report.Row, ratio: float, met
 
 
 def test_a_file_is_written_for_each_benchmark_and_a_readme_for_all(folder: Path) -> None:
-    report.write("one", [report.against_limit("ms to open", ours=1 / 3, limit=300)])
-    path = report.write("two", [{"what": "a | b", "ours": 2, "peer": None, "ratio": None, "goal": "none", "met": None}])
+    report.write("one", [report.against_limit("ms to open", ours=1 / 3, limit=300)], quick=False)
+    other = {"what": "a | b", "ours": 2, "peer": None, "ratio": None, "goal": "none", "met": None}
+    path = report.write("two", [other], quick=False)
     written = json.loads(path.read_text(encoding="utf-8"))
     assert set(written) == {"machine", "rows"}
     assert list(written["rows"][0]) == ["what", "ours", "peer", "ratio", "goal", "met"]
@@ -45,9 +46,20 @@ def test_a_file_is_written_for_each_benchmark_and_a_readme_for_all(folder: Path)
     assert r"a \| b" in text
 
 
+def test_a_quick_run_replaces_no_figures_of_a_whole_one(folder: Path) -> None:
+    report.write("one", [report.against_limit("ms to open", ours=100, limit=300)], quick=False)
+    before = (folder / "README.md").read_text(encoding="utf-8"), (folder / "results" / "one.json").read_bytes()
+    quick = report.write("one", [report.against_limit("ms to open", ours=200, limit=300)], quick=True)
+    assert (
+        (folder / "README.md").read_text(encoding="utf-8"),
+        (folder / "results" / "one.json").read_bytes(),
+    ) == before
+    assert json.loads(quick.read_text(encoding="utf-8"))["rows"][0]["ours"] == 200
+
+
 def test_a_row_of_another_form_is_refused(folder: Path) -> None:
     with pytest.raises(ValueError, match="a row has the keys what, ours, peer, ratio, goal, met"):
-        report.write("bad", [{"what": "x", "ours": 1}])
+        report.write("bad", [{"what": "x", "ours": 1}], quick=False)
 
 
 def test_the_committed_readme_is_the_one_made_of_the_committed_results() -> None:

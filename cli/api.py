@@ -70,7 +70,9 @@ def create_token(
 @token_app.command("revoke")
 def revoke_token(config: ConfigOption, name: NameOption) -> None:
     """Take back every token of that name, at once."""
-    with opened(load_config(config)) as database, database.writing() as db:
+    loaded = load_config(config)
+    prepare(loaded)
+    with opened(loaded) as database, database.writing() as db:
         revoked = accounts.revoke_service_tokens(db, name)
     typer.echo(f"{revoked} taken back")
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from api.accounts import SignedIn, find_session, sign_in
 from api.permissions import Role
@@ -18,7 +19,7 @@ from cli.main import main
 from core.contract.config_file import load_config
 from core.contract.sealing import FINGERPRINT_PATTERN
 from core.service import opened
-from tests.cli.desk import Desk
+from tests.cli.desk import Desk, set_up
 from tests.core.estates import estate_tree
 
 PASSWORD = "a quiet bamboo grove"
@@ -77,6 +78,30 @@ def test_an_account_is_made_with_a_password_that_is_never_an_argument(
     code, out, err = console.run("api", "account", "create", "--name", "desk-2")
     assert (code, out) == (1, "")
     assert "short" not in err.replace("too short", "")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["core", "init"],
+        ["core"],
+        ["api"],
+        ["api", "token", "revoke", "--name", "gate-house"],
+        ["people", "list"],
+        ["consent", "due"],
+    ],
+)
+def test_no_command_works_on_the_database_of_a_newer_anju(
+    command: list[str], config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    console = Desk(set_up(config.parent), capsys)
+    with opened(load_config(config)) as database, database.writing() as db:
+        db.execute(text("UPDATE alembic_version SET version_num = '9999_future'"))
+    code, out, err = console.run(*command)
+    assert (code, out) == (1, "")
+    assert err.startswith("anju: ")
+    assert "newer Anju" in err
+    assert err.count("\n") == 1
 
 
 def test_a_process_without_an_estate_is_called_wrongly(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 from sqlalchemy.exc import OperationalError
 
 from core.live import append, newest
 from core.storage.database import Database
-from core.storage.migrate import upgrade
+from core.storage.migrate import NewerDatabaseError, upgrade
 from core.storage.schema import Base
 
 
@@ -55,3 +55,17 @@ def test_upgrading_again_keeps_what_is_there(database: Database, database_url: s
 def test_a_database_that_cant_be_reached_is_said_to_be_so(tmp_path: Path) -> None:
     with pytest.raises(OperationalError):
         upgrade(f"sqlite:///{tmp_path / 'no' / 'such' / 'folder.db'}")
+
+
+def test_a_database_of_a_newer_anju_is_refused_in_one_sentence_and_left_as_it_is(
+    database: Database, database_url: str
+) -> None:
+    with database.writing() as db:
+        db.execute(text("UPDATE alembic_version SET version_num = '9999_future'"))
+    with pytest.raises(
+        NewerDatabaseError, match=r"newer Anju .*9999_future.* upgrade .* restore the backup"
+    ) as refused:
+        upgrade(database_url)
+    assert "\n" not in str(refused.value)
+    with database.reading() as db:
+        assert db.execute(text("SELECT version_num FROM alembic_version")).scalar() == "9999_future"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +13,7 @@ from api import accounts
 from api.permissions import Role
 from api.serve import run_api
 from cli.logs import log_structured, log_warnings
+from cli.signin import password_for
 from core.contract.config_file import load_config
 from core.service import opened, prepare
 
@@ -79,13 +79,12 @@ def revoke_token(config: ConfigOption, name: NameOption) -> None:
 
 @account_app.command("create")
 def create_account(config: ConfigOption, name: NameOption, role: RoleOption = Role.OPERATOR) -> None:
-    """Make an account; the password is asked for, or read from standard input when that is no terminal."""
+    """Make an account; the password is asked for, or read from the file named by ANJU_PASSWORD_FILE, or from standard
+    input when that is no terminal.
+    """
     loaded = load_config(config)
     prepare(loaded)
-    if sys.stdin.isatty():
-        password = typer.prompt("密码 / password", hide_input=True, confirmation_prompt=True)
-    else:
-        password = sys.stdin.readline(1000).rstrip("\n")
+    password = password_for(name, new=True)
     with opened(loaded) as database:
         accounts.create_account(database, name, password, role, datetime.now(UTC))
     typer.echo(f"account {name} ({role.value}) is there")

@@ -40,7 +40,7 @@ def signed_in(config: Path, account: str, permission: Permission) -> Iterator[tu
     EndsLaterError (see ``asked_for``)."""
     loaded = load_config(config)
     prepare(loaded)
-    password = _password(account)
+    password = password_for(account, new=False)
     with opened(loaded) as database:
         role = accounts.role_of(database, account, password)
         if role is None:
@@ -51,12 +51,16 @@ def signed_in(config: Path, account: str, permission: Permission) -> Iterator[tu
             yield loaded, db
 
 
-def _password(account: str) -> str:
+def password_for(account: str, *, new: bool) -> str:
+    """The account's password: from the file named by ANJU_PASSWORD_FILE, else from standard input, asked for where
+    that is a terminal, and twice for a ``new`` one. Raises InvalidError (no file to be read).
+    """
     named = os.environ.get("ANJU_PASSWORD_FILE")
     if named is None and not sys.stdin.isatty():
         return sys.stdin.readline(1000).rstrip("\n")
     if named is None:
-        asked: str = typer.prompt(f"密码 / password of {account}", hide_input=True, err=True)
+        question = f"密码 / password of {account}"
+        asked: str = typer.prompt(question, hide_input=True, confirmation_prompt=new, err=True)
         return asked
     try:
         return Path(named).read_text(encoding="utf-8").strip()

@@ -80,6 +80,20 @@ def test_an_account_is_made_with_a_password_that_is_never_an_argument(
     assert "short" not in err.replace("too short", "")
 
 
+def test_an_accounts_password_is_read_from_the_file_that_the_environment_names(
+    console: Desk, config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANJU_PASSWORD_FILE", str(tmp_path / "password"))
+    monkeypatch.setattr("sys.stdin", io.StringIO("short\n"))
+    code, out, err = console.run("api", "account", "create", "--name", "desk-1")
+    assert (code, out) == (1, "")
+    assert f"ANJU_PASSWORD_FILE {tmp_path / 'password'}" in err
+    (tmp_path / "password").write_text(f"{PASSWORD}\n")
+    assert console.run("api", "account", "create", "--name", "desk-1")[0] == 0
+    with opened(load_config(config)) as database:
+        assert sign_in(database, "desk-1", PASSWORD, datetime.now(UTC)) is not None
+
+
 @pytest.mark.parametrize(
     "command",
     [

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -31,6 +32,9 @@ watchlists_app = typer.Typer(
     add_completion=False,
     help="From which likeness on a face counts, and making that fit an estate.",
 )
+
+_LONGEST_RATE = len("1.23e-05")
+_UNLIMITED = 10_000
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON to standard output, for scripts.")]
 ModelOption = Annotated[
@@ -175,9 +179,11 @@ def _show(calibration: CalibrationV1, told: dict[str, Any] | None) -> None:
         f"{counts.impostor_comparisons} comparisons), {counts.people_searched_mated} among their own references "
         f"({counts.mated_searches} searches)"
     )
-    table = Table(title=calibration.model)
-    for heading in ("templates", "threshold", "basis", "FPIR % (95 %)", "FNIR % (95 %)"):
+    table = Table(title=calibration.model, box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("templates", "threshold", "basis"):
         table.add_column(heading, no_wrap=True)
+    for heading in ("FPIR % (95 %)", "FNIR % (95 %)"):
+        table.add_column(heading, min_width=_LONGEST_RATE)
     for row in calibration.identify:
         style = "bold" if row.gallery == calibration.gallery else None
         table.add_row(
@@ -185,7 +191,10 @@ def _show(calibration: CalibrationV1, told: dict[str, Any] | None) -> None:
         )
     one = calibration.verify
     table.add_row("1:1", f"{one.cosine:.4f}", one.basis, f"FMR {_percent(one.fmr)}", f"FNMR {_percent(one.fnmr)}")
-    Console().print(table)
+    console = Console()
+    # A terminal that is narrower still breaks lines by itself; Rich would cut figures.
+    least = console.measure(table, options=console.options.update(max_width=_UNLIMITED)).minimum
+    Console(width=max(console.width, least)).print(table)
     if tail is not None:
         typer.echo(
             f"tail fitted above {tail.above:.4f} to {tail.exceedances} comparisons: index {tail.shape:.3f}, "

@@ -89,6 +89,23 @@ def test_from_scores_to_a_calibration_a_report_and_a_plot(run: Run, scores: Path
     assert cv2.imread(str(plot)) is not None
 
 
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_no_number_of_the_table_is_cut_where_the_terminal_is_narrow(
+    run: Run, scores: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    out = tmp_path / "c.json"
+    run("calibrate", "--scores", scores, "--gallery", 100, "--out", out)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    shown = run("thresholds", "--gallery", 100, "--calibration", out).stdout
+    made = read_calibration(out)
+    words = shown.split()
+    assert "…" not in shown
+    for row in made.identify:
+        rates = [f"{rate.estimate * 100:.3g}" for rate in (row.fpir, row.fnir) if rate is not None]
+        assert {str(row.gallery), f"{row.cosine:.4f}", row.basis, *rates} <= set(words)
+    assert {f"{made.verify.cosine:.4f}", "FMR", "FNMR"} <= set(words)
+
+
 def test_a_script_gets_the_curves(run: Run, scores: Path, tmp_path: Path) -> None:
     done = run(
         "calibrate", "--scores", scores, "--gallery", 100, "--fpir", 0.02, "--out", tmp_path / "c.json", "--json"

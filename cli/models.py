@@ -49,7 +49,7 @@ def fetch_command(
     if folder is not None and not folder.is_dir():
         raise typer.BadParameter(f"{folder} is not a folder", param_hint="--from")
     wanted = [model.name for model in manifest.models] if every else list(names or manifest.defaults)
-    accepted = {*(accept_licence or []), *accepted_in_environment()}
+    accepted = {*(accept_licence or []), *_accepted_in_environment()}
     models = [_named(manifest, name) for name in (*wanted, *sorted(accepted))][: len(wanted)]
     if at_a_terminal() and not as_json:
         accepted |= ask_for_licences(models, directory, accepted)
@@ -114,6 +114,13 @@ def at_a_terminal() -> bool:
 def _named(manifest: Manifest, name: str) -> Model:
     try:
         return manifest.model(name)
+    except UnknownModelError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _accepted_in_environment() -> frozenset[str]:
+    try:
+        return accepted_in_environment()
     except UnknownModelError as error:
         raise typer.BadParameter(str(error)) from error
 

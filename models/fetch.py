@@ -20,6 +20,7 @@ from models.errors import (
     SourceError,
     SourcesExhaustedError,
     StoreFullError,
+    UnknownModelError,
 )
 from models.manifest import ArchiveSource, HttpsSource, Manifest, Model, ModelFile, Source, WheelSource, load_manifest
 from models.rewrite import rewrite
@@ -74,8 +75,16 @@ class _Run:
 
 
 def accepted_in_environment() -> frozenset[str]:
-    """Names of models whose licence ``ANJU_ACCEPT_LICENCE`` (comma-separated) accepts."""
-    return frozenset(name.strip() for name in os.environ.get("ANJU_ACCEPT_LICENCE", "").split(",") if name.strip())
+    """Names of models whose licence ``ANJU_ACCEPT_LICENCE`` (comma-separated) accepts. Raises UnknownModelError."""
+    named = frozenset(name.strip() for name in os.environ.get("ANJU_ACCEPT_LICENCE", "").split(",") if name.strip())
+    models = load_manifest().models
+    if unknown := sorted(named - {model.name for model in models}):
+        asking = [model.name for model in models if model.acceptance]
+        raise UnknownModelError(
+            f"ANJU_ACCEPT_LICENCE is no switch: it names, with commas between, the models whose licence you accept: "
+            f"{', '.join(asking)}; no model is called {unknown[0]!r}. Example: ANJU_ACCEPT_LICENCE={asking[0]}"
+        )
+    return named
 
 
 def fetch(names: Iterable[str], **how: Unpack[How]) -> list[Fetched]:

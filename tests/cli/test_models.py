@@ -72,6 +72,13 @@ def test_the_environment_can_say_yes(run: Run, stick: Path, monkeypatch: pytest.
     assert run("fetch", "clp-det", "--from", stick).exit_code == 0
 
 
+def test_an_environment_that_says_yes_to_nothing_is_a_wrong_call(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANJU_ACCEPT_LICENCE", "1")
+    refused = run("fetch", "yunet")
+    assert refused.exit_code == 2
+    assert "ANJU_ACCEPT_LICENCE=clp-det" in refused.stderr
+
+
 @pytest.mark.parametrize(("answer", "exit_code"), [("y", 0), ("n", 1), ("", 1)])
 def test_somebody_at_a_terminal_is_asked(
     answer: str, exit_code: int, run: Run, stick: Path, monkeypatch: pytest.MonkeyPatch

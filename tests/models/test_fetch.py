@@ -242,6 +242,15 @@ def test_the_environment_accepts_licences_by_name(monkeypatch: pytest.MonkeyPatc
     assert accepted_in_environment() == {"clp-det", "buffalo_l"}
 
 
+@pytest.mark.parametrize("said", ["1", "yes", "clp-det, clp_det"])
+def test_an_environment_that_names_no_model_is_told_what_it_should_name(
+    said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANJU_ACCEPT_LICENCE", said)
+    with pytest.raises(UnknownModelError, match=r"ANJU_ACCEPT_LICENCE .* names, .*: clp-det, buffalo_l, antelopev2"):
+        accepted_in_environment()
+
+
 def test_an_unknown_name_stops_everything_before_it_starts(store: ModelDirectory) -> None:
     internet = Internet().at(FIRST_HOST, serve(CONTENT))
     with pytest.raises(UnknownModelError, match="did you mean 'tiny'"):

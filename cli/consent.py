@@ -37,6 +37,7 @@ from cli.output import FAILED, counted
 from core.clock.record import read_record, time_to_end_by
 from core.people import subjects
 from core.people.consent import ledger, queries
+from core.people.consent.asked import ENDED_LATER, do_what_waits
 from core.people.consent.due import do_due_transitions
 from core.people.consent.errors import ConsentNotFoundError, GuardianDetailsError, NoConsentError
 from core.people.consent.guardians import REF_PATTERN, Guardian
@@ -44,6 +45,7 @@ from core.people.consent.invariants import check_invariants, do_erase_violations
 from core.people.consent.machine import ConsentEvent, ConsentState
 from core.people.consent.record import consent_record, evidence_pack
 from core.people.consent.transitions import Act
+from core.people.consent.waiting import end_waits
 from core.people.consent.words import FACE_ACCESS, Channel, GivenBy, GuardianEvidence, Relation, Scope, SuspendReason
 from core.people.notices import current_notice
 from core.people.tombstones import lines_will_follow
@@ -77,9 +79,10 @@ def show(subject: SubjectOption, config: ConfigOption, as_json: AsJson = False) 
         rows = queries.consents_of(db, subject)
         if not rows:
             subjects.subject(db, subject)
+        waits = {row.id: end_waits(db, row.id) for row in rows}
     _tell_lines(
-        [describe_consent(row) for row in rows],
-        [_line(row) for row in rows] or ["this person was never asked"],
+        [{**describe_consent(row), "end_waits": waits[row.id]} for row in rows],
+        [_line(row, end_waits=waits[row.id]) for row in rows] or ["this person was never asked"],
         as_json=as_json,
     )
 
@@ -312,7 +315,8 @@ def check(config: ConfigOption, as_json: AsJson = False) -> None:
 def due(config: ConfigOption, as_json: AsJson = False) -> None:
     """Do what time asks for now (the running core does it every minute), and say what stands and what comes next."""
     with writing(config) as (_, db):
-        done = do_due_transitions(db, time_to_end_by(db, now()))
+        waited = do_what_waits(db, now())
+        done = +Counter({ENDED_LATER: waited}) + do_due_transitions(db, time_to_end_by(db, now()))
         doubted = advice(read_record(db))
         counts = db.execute(select(ConsentRow.state, func.count()).group_by(ConsentRow.state)).all()
         states = {state: number for state, number in sorted(counts) if number}
@@ -346,10 +350,12 @@ def describe_consent(row: ConsentRow) -> dict[str, Any]:
     }
 
 
-def _line(row: ConsentRow) -> str:
+def _line(row: ConsentRow, *, end_waits: bool) -> str:
     """One consent in one line that fits a terminal and can be copied from."""
     dates = {"given": row.granted_at, "decide by": row.deadline_at, "until": row.expires_at, "ended": row.ended_at}
     shown = {name: at for name, at in dates.items() if at is not None and (row.ended_at is None or name != "until")}
+    if end_waits:
+        return f"{row.id}  {row.scope}: {row.state}  its end was asked for and waits to be recorded"
     told = "".join(f"  {name} {at.date().isoformat()}" for name, at in shown.items())
     return f"{row.id}  {row.scope}: {row.state}{told}"
 

@@ -43,7 +43,7 @@ UntilOption = Annotated[
 def writing(config: Path) -> Iterator[tuple[LoadedConfig, Session]]:
     """One transaction on the estate's database, committed at the end. Raises EndsLaterError (see ``asked_for``)."""
     loaded = load_config(config)
-    prepare(loaded)
+    prepare(loaded, needs_journal=False)
     with opened(loaded) as database, asked_for(database) as db:
         yield loaded, db
 
@@ -52,7 +52,7 @@ def writing(config: Path) -> Iterator[tuple[LoadedConfig, Session]]:
 def reading(config: Path) -> Iterator[tuple[LoadedConfig, Session]]:
     """A session that changes nothing."""
     loaded = load_config(config)
-    prepare(loaded)
+    prepare(loaded, needs_journal=False)
     with opened(loaded) as database, database.reading() as db:
         yield loaded, db
 

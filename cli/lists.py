@@ -51,24 +51,31 @@ def lists() -> None:
 
 @lists_app.command("show")
 def show(config: ConfigOption, as_json: AsJson = False) -> None:
-    """How many people and vehicles are on which list; and, where it is so, why edges are about to stop recognising."""
+    """How many people and vehicles are on which list; and, where it is so, why edges are about to stop recognising, and
+    how many ends wait to be recorded."""
     with reading(config) as (loaded, db):
         rows = [{"list": name, "entries": entries} for name, entries in list_sizes(db).items()]
         doubted, waiting = advice(read_record(db)), how_many_wait(db)
-    for problem in (doubted, _why_no_rolls(tombstone_journal(loaded), waiting)):
+    for problem in (doubted, _of_journal(tombstone_journal(loaded), waiting)):
         if problem is not None:
             typer.echo(f"anju: {problem}", err=True)
     tell_table(rows, ("list", "entries"), as_json=as_json)
 
 
-def _why_no_rolls(journal: TombstoneJournal, waiting: int) -> str | None:
-    """What follows from a journal that can't be written, if it can't. waiting: ends that were asked for meanwhile."""
+def _of_journal(journal: TombstoneJournal, waiting: int) -> str | None:
+    """What follows from a journal that can't be read or written, and from one that could not be: ``waiting`` ends."""
     try:
+        journal.read()
         journal.check_writable()
     except JournalError as error:
         asked = f"; {counted(waiting, 'end')} asked for meanwhile will follow" if waiting else ""
         return f"{error}. Until then no edge gets a roll: within 24 hours all stop recognising faces{asked}"
-    return None
+    if not waiting:
+        return None
+    return (
+        f"{counted(waiting, 'end')} asked for while the journal could not be written, and not recorded yet: "
+        "recognition is off; the running core does the rest within a minute, 'anju consent due' at once"
+    )
 
 
 @case_app.command("request-person")

@@ -12,7 +12,7 @@ FAILED = 1
 
 KNOWN = {
     "api.accounts": ("AccountError",),
-    "cli.output": ("DatabaseUnreachableError",),
+    "cli.output": ("DatabaseUnreachableError", "DatabaseUnwritableError"),
     "api.pages.render": ("MissingVendorError",),
     "core.contract.config_file": ("ConfigError",),
     "core.contract.signed": ("ClaimError",),
@@ -39,17 +39,42 @@ class DatabaseUnreachableError(Exception):
     """No connection to the estate's database."""
 
 
+class DatabaseUnwritableError(Exception):
+    """The estate's database can be reached, and can't take anything."""
+
+
+_CANT_WRITE = {
+    "SQLITE_FULL": "its disk is full: make room there",
+    "SQLITE_IOERR": "its disk fails, or is full: look at it, and make room there",
+    "SQLITE_READONLY": "give the user Anju runs as leave to write it and its folder, on a disk that can be written",
+    "53100": "its server's disk is full: make room there",
+}
+"""What to do, by the beginning of SQLite's name of the error, or by PostgreSQL's code (appendix A of its manual)."""
+
+
 def in_words(error: Exception) -> Exception:
     """The error itself, or one with words for people where a library's own says nothing about what to do."""
     sqlalchemy = sys.modules.get("sqlalchemy.exc")
-    # Without a statement it failed while connecting; with one it is a bug, or a disk that is full.
-    if sqlalchemy is None or not isinstance(error, sqlalchemy.OperationalError) or error.statement is not None:
+    failed: Any = error
+    if sqlalchemy is None or not isinstance(failed, sqlalchemy.OperationalError):
         return error
-    said = str(error.orig).strip().partition("\n")[0]
+    said = str(failed.orig).strip().partition("\n")[0]
+    if (advice := _what_to_do(failed.orig)) is not None:
+        return DatabaseUnwritableError(
+            f"the estate's database can't be written: {said}; {advice}. Whether this was recorded is not sure: "
+            "then look, and do it again if not. An end or a lock that stands in the journal already follows by itself"
+        )
+    if failed.statement is not None:  # not while connecting: a bug
+        return error
     return DatabaseUnreachableError(
         f"the estate's database can't be reached: {said}; is its server running, and 'database' in the estate's file "
         "right ('anju config check')?"
     )
+
+
+def _what_to_do(error: object) -> str | None:
+    code = str(getattr(error, "sqlite_errorname", None) or getattr(error, "sqlstate", None))
+    return next((advice for beginning, advice in _CANT_WRITE.items() if code.startswith(beginning)), None)
 
 
 def counted(number: int, what: str) -> str:

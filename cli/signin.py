@@ -39,7 +39,7 @@ def signed_in(config: Path, account: str, permission: Permission) -> Iterator[tu
     """A writing session, once the account's password was right and it may do this. Raises NotPermittedError,
     EndsLaterError (see ``asked_for``)."""
     loaded = load_config(config)
-    prepare(loaded)
+    prepare(loaded, needs_journal=False)
     password = password_for(account, new=False)
     with opened(loaded) as database:
         role = accounts.role_of(database, account, password)

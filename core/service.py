@@ -31,7 +31,7 @@ from core.people.consent.restored import replay_tombstones
 from core.people.consent.upkeep import ConsentUpkeep
 from core.people.plate_key import open_plates
 from core.people.plates import PlateKeeper, do_seal_plates
-from core.people.tombstones import JOURNAL_FILE, TombstoneJournal
+from core.people.tombstones import JOURNAL_FILE, JournalError, TombstoneJournal
 from core.storage.database import Database, database_url
 from core.storage.migrate import upgrade
 from core.storage.schema import SettingRow
@@ -43,11 +43,12 @@ _HEARTBEAT = "core.heartbeat"
 log = structlog.get_logger()
 
 
-def prepare(loaded: LoadedConfig) -> None:
+def prepare(loaded: LoadedConfig, *, needs_journal: bool = True) -> None:
     """Everything a first start needs: folder, signing key, tables, the configuration's places. Safe to repeat.
 
     Consents that ended before a backup was restored are ended again first. Raises JournalError, and what else a person
-    has to mend.
+    has to mend. needs_journal: not for what tells no edge anything; it goes on with a journal that can't be read, so
+    that people can withdraw.
     """
     loaded.prepare_state_dir()
     load_or_create_signing_key(loaded.file(loaded.config.core.signing_key_file))
@@ -58,7 +59,12 @@ def prepare(loaded: LoadedConfig) -> None:
         with database.writing() as db:
             do_note_restored(db, numbers.read())
         numbers.begin()
-        replay_tombstones(database, tombstone_journal(loaded), datetime.now(UTC))
+        try:
+            replay_tombstones(database, tombstone_journal(loaded), datetime.now(UTC))
+        except JournalError as error:
+            if needs_journal:
+                raise
+            log.info("journal.unreadable", problem=str(error))
         with database.writing() as db:
             changed = do_sync_places(db, loaded.config)
             with suppress(KeyFileError):  # whoever needs plates is told; without them consents can still end

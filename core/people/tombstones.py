@@ -42,7 +42,7 @@ LOCK_TIMEOUT_S = 10.0
 MAX_LINE_BYTES = 1024
 _LOCK_POLL_S = 0.01
 _FIRST = "0" * 64
-_NOTED, _LATE = "journal", "journal.late"
+_NOTED, _LATE, _FIRST_WRITTEN = "journal", "journal.late", "journal.first"
 log = structlog.get_logger()
 
 
@@ -129,6 +129,11 @@ def lines_will_follow(db: Session) -> bool:
     return _LATE in db.info
 
 
+def stands_in_journal(db: Session) -> bool:
+    """Whether what this session ends or locks stands there, also where its commit failed: then it follows from it."""
+    return _FIRST_WRITTEN in db.info
+
+
 def forget_noted(db: Session, is_known: Callable[[Entry], bool]) -> None:
     """Don't write what the journal says already."""
     db.info[_NOTED] = [one for one in db.info.get(_NOTED, ()) if not is_known(one.entry)]
@@ -148,6 +153,7 @@ class TombstoneJournal:
         try:
             if first:
                 self.append(first)
+                db.info[_FIRST_WRITTEN] = True
         except JournalError as error:
             if any(one.needs_its_line for one in first):
                 raise NotWrittenError(str(error), noted) from error

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import update
+from sqlalchemy.engine.default import DefaultDialect
 
 from core.contract.config_file import load_config
+from core.people.consent.queries import consents_of
 from core.people.consent.upkeep import ConsentUpkeep
 from core.people.tombstones import JOURNAL_FILE, TombstoneJournal
 from core.service import opened
@@ -41,6 +45,38 @@ def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> ConsentDesk:
 def database(desk: ConsentDesk) -> Any:
     with opened(load_config(desk.config)) as found:
         yield found
+
+
+def journal_of(database: Database) -> Path:
+    return Path(str(database.engine.url.database)).parent / JOURNAL_FILE
+
+
+def disk_full(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def unreadable(journal: Path) -> None:
+    """For root, too."""
+    journal.unlink(missing_ok=True)
+    journal.mkdir()
+
+
+def damaged(journal: Path) -> None:
+    journal.write_text("not a line of ours\n")
+
+
+class Full:
+    """Commits fail once the journal has a line: what is left of a disk often takes that, and no more."""
+
+    def __init__(self, journal: Path) -> None:
+        self._journal = journal
+
+    def __call__(self, connection: Any) -> None:
+        if self._journal.exists() and self._journal.stat().st_size:
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorname = "SQLITE_FULL"
+            raise error
+        connection.commit()
 
 
 def test_the_notice_is_shown_in_the_language_asked_for(desk: ConsentDesk) -> None:
@@ -78,10 +114,7 @@ def test_with_a_full_disk_a_withdrawal_says_that_recognition_is_off_and_the_end_
     for one in (who, other):
         desk.consent("give", one, "--notice-shown")
 
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("core.people.tombstones._write_all", full)
+    monkeypatch.setattr("core.people.tombstones._write_all", disk_full)
     said = desk.refusal("consent", "withdraw", "--subject", who)
     assert "recognition is off now" in said
     assert "follows by itself" in said
@@ -92,11 +125,67 @@ def test_with_a_full_disk_a_withdrawal_says_that_recognition_is_off_and_the_end_
     _, _, beside = desk.run("lists", "show")
     assert "stop recognising faces; 1 end asked for meanwhile will follow" in " ".join(beside.split())
     monkeypatch.undo()
-    assert desk.run("lists", "show")[2] == ""
-    ConsentUpkeep(database, TombstoneJournal(Path(str(database.engine.url.database)).parent / JOURNAL_FILE)).run(
-        datetime.now(UTC)
-    )
+    ConsentUpkeep(database, TombstoneJournal(journal_of(database))).run(datetime.now(UTC))
     assert "withdraw" in [one["event"] for one in desk.json("consent", "show", "--subject", who)[0]["events"]]
+    assert desk.run("lists", "show")[2] == ""
+
+
+def test_with_the_core_stopped_an_end_that_waits_is_told_and_due_does_it(
+    desk: ConsentDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = desk.person()
+    desk.consent("give", who, "--notice-shown")
+    monkeypatch.setattr("core.people.tombstones._write_all", disk_full)
+    assert "recognition is off now" in desk.refusal("consent", "withdraw", "--subject", who)
+    monkeypatch.undo()
+    line = desk.run("consent", "show", "--subject", who)[1]
+    assert ("its end was asked for" in line, "decide by" in line) == (True, False)
+    assert [one["end_waits"] for one in desk.consent("show", who)] == [True]
+    assert "1 end asked for" in desk.run("lists", "show")[2]
+    assert desk.run("consent", "due")[1].startswith("done: 1 ended_later")
+    (shown,) = desk.consent("show", who)
+    assert (shown["end_waits"], "withdraw" in [one["event"] for one in shown["events"]]) == (False, True)
+    assert desk.run("lists", "show")[2] == ""
+    assert desk.run("consent", "due")[1].startswith("done: nothing")
+
+
+@pytest.mark.parametrize("damage", [unreadable, damaged])
+def test_with_a_journal_that_cant_even_be_read_a_withdrawal_locks_and_follows(
+    desk: ConsentDesk, database: Database, damage: Callable[[Path], None]
+) -> None:
+    who, other = desk.person(), desk.person()
+    for one in (who, other):
+        desk.consent("give", one, "--notice-shown")
+    journal = journal_of(database)
+    damage(journal)
+    assert "recognition is off now" in desk.refusal("consent", "withdraw", "--subject", who)
+    assert [one["state"] for one in desk.consent("show", who)] == ["suspended"]
+    code, told, beside = desk.run("consent", "suspend", "--subject", other)
+    assert (code, "is suspended until" in told, "its line follows by itself" in beside) == (0, True, True)
+    code, _, beside = desk.run("lists", "show")
+    assert (code, "tombstones.jsonl: " in beside, "no edge gets a roll" in beside) == (0, True, True)
+    journal.rmdir() if journal.is_dir() else journal.unlink()
+    assert desk.json("consent", "due")["done"]["ended_later"] == 1
+    assert "withdraw" in [one["event"] for one in desk.consent("show", who)[0]["events"]]
+    assert TombstoneJournal(journal).read().entries != ()
+
+
+def test_with_a_database_that_cant_be_written_the_answer_says_that_the_end_follows_from_the_journal(
+    desk: ConsentDesk, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = desk.person()
+    desk.consent("give", who, "--notice-shown")
+    monkeypatch.setattr(DefaultDialect, "do_commit", Full(journal_of(database)))
+    code, _, said = desk.run("consent", "withdraw", "--subject", who)
+    said = " ".join(said.split())
+    assert (code, "stands in the journal" in said, "database or disk is full" in said) == (1, True, True)
+    assert ("follows by itself" in said, "NOTHING" in said, "server" in said) == (True, False, False)
+    with database.reading() as db:
+        assert [row.state for row in consents_of(db, who)] == ["active"]
+    again = desk.run("consent", "withdraw", "--subject", who)[2]
+    assert ("its disk is full" in again, "make room" in again, "server" in again) == (True, True, False)
+    monkeypatch.undo()
+    assert "withdraw" in [one["event"] for one in desk.consent("show", who)[0]["events"]]
 
 
 def test_who_was_never_asked_and_who_is_unknown_are_told_apart(desk: ConsentDesk) -> None:

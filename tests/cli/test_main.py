@@ -10,9 +10,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from cli.main import COMMANDS, main
-from cli.output import KNOWN, failure, known_failure
+from cli.output import KNOWN, failure, in_words, known_failure
 from core.contract.config_file import ConfigError, Problem
 
 EXAMPLE = Path(__file__).parents[2] / "configs/estate.example.yaml"
@@ -122,6 +123,28 @@ def test_only_failures_with_words_lose_their_traceback() -> None:
     assert known_failure(configuration)
     assert failure(configuration)["problems"] == [{"path": "a", "line": 3, "message": "is wrong"}]
     assert not known_failure(ZeroDivisionError())
+
+
+@pytest.mark.parametrize(
+    ("attribute", "code", "advice"),
+    [
+        ("sqlite_errorname", "SQLITE_FULL", "its disk is full: make room"),
+        ("sqlite_errorname", "SQLITE_IOERR_WRITE", "its disk fails, or is full"),
+        ("sqlite_errorname", "SQLITE_READONLY_DIRECTORY", "leave to write it and its folder"),
+        ("sqlstate", "53100", "its server's disk is full"),
+    ],
+)
+@pytest.mark.parametrize("statement", [None, "INSERT"])
+def test_a_database_that_cant_be_written_is_not_said_to_be_away(
+    attribute: str, code: str, advice: str, statement: str | None
+) -> None:
+    cause = Exception("in the database's words")
+    setattr(cause, attribute, code)
+    said = in_words(OperationalError(statement, {}, cause))
+    assert known_failure(said)
+    assert "can't be written: in the database's words" in str(said)
+    assert advice in str(said)
+    assert "follows by itself" in str(said)
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

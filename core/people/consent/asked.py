@@ -13,7 +13,7 @@ from datetime import datetime
 
 import structlog
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from core.people.consent.endings import MAX_AT_ONCE, do_end
@@ -23,12 +23,14 @@ from core.people.consent.transitions import Act, do_move
 from core.people.consent.waiting import Waiting, forget_waiting, note_waiting, what_waits
 from core.people.consent.words import Channel
 from core.people.subjects import do_remove_subject, lock_passes, take_back
-from core.people.tombstones import JournalError, Noted, NotWrittenError, forget_noted
+from core.people.tombstones import JournalError, Noted, NotWrittenError, forget_noted, stands_in_journal
 from core.storage.database import Database
 from core.storage.schema import ConsentRow, SubjectRow
 
 WAITS = "end_waits_for_journal"
 """Reason of the suspension that stands in for an end."""
+ENDED_LATER = "ended_later"
+"""Counted beside the events: ends that followed."""
 log = structlog.get_logger()
 
 
@@ -36,16 +38,33 @@ class EndsLaterError(JournalError):
     """It was not ended, but recognition is off; the end follows by itself."""
 
 
+class JournalAheadError(JournalError):
+    """The journal has the end and the database has not: it follows by itself, but recognition may be on until then."""
+
+
 @contextmanager
 def asked_for(database: Database) -> Iterator[Session]:
     """A transaction for what somebody asks for, as ``Database.writing``.
 
     Where it would end a consent and the journal can't be written, it is undone, and what rests on the consent is locked
-    instead. Raises EndsLaterError then, and JournalError where not even that was possible.
+    instead. Raises EndsLaterError then, and JournalError where not even that was possible; JournalAheadError where it
+    is the database that can't be written.
     """
+    session: Session | None = None
     try:
         with database.writing() as db:
+            session = db
             yield db
+    except OperationalError as failure:
+        if session is None or not stands_in_journal(session):
+            raise
+        said = str(failure.orig).strip().partition("\n")[0]
+        raise JournalAheadError(
+            f"the database could not record it ({said}), but what was to end or to be locked stands in the "
+            "journal: it follows by itself within a minute of the database being writable again, or at the core's next "
+            "start. Until then this person may still be recognised. Make room for the database, or mend what it says; "
+            "nobody has to ask again"
+        ) from failure
     except NotWrittenError as error:
         try:
             with database.writing() as db:

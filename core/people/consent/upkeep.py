@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from core.people.consent.asked import do_what_waits
+from core.people.consent.asked import ENDED_LATER, do_what_waits
 from core.people.consent.due import do_due_transitions
 from core.people.consent.endings import MAX_AT_ONCE
 from core.people.consent.invariants import check_invariants, do_erase_violations
@@ -94,7 +94,7 @@ class ConsentUpkeep:
         for _ in range(MAX_ROUNDS):
             with self._database.writing() as db:
                 ended = do_what_waits(db, now)
-            self.counts["ended_later"] += ended
+            self.counts[ENDED_LATER] += ended
             if ended < MAX_AT_ONCE:
                 return
             time.sleep(LET_OTHERS_S)

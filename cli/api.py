@@ -12,7 +12,7 @@ import typer
 from api import accounts
 from api.permissions import Role
 from api.serve import run_api
-from cli.logs import log_structured, log_warnings
+from cli.logs import log_structured
 from cli.signin import password_for
 from core.contract.config_file import load_config
 from core.service import opened, prepare
@@ -39,7 +39,6 @@ def serve(
     While there is no account, the address to make the first one is said once, on standard error.
     """
     if context.invoked_subcommand is not None:
-        log_warnings()
         return
     if config is None:
         raise typer.BadParameter("name the estate's file", param_hint="--config")

@@ -8,7 +8,6 @@ import typer
 
 from api.permissions import Permission
 from cli.desk import AsJson, ConfigOption, end, now, reading, shown, tell, text_of
-from cli.logs import log_warnings
 from cli.signin import AsOption, signed_in
 from core.clock.record import ClockRecord, do_confirm_clock, read_record
 
@@ -22,7 +21,6 @@ clock_app = typer.Typer(
 @clock_app.callback()
 def clock() -> None:
     """The clock by which consents and cases end: whether the core believes it."""
-    log_warnings()
 
 
 @clock_app.command("show")

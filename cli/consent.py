@@ -18,6 +18,7 @@ import typer
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from cli.asking import must_agree
 from cli.clock import advice
 from cli.desk import (
     CONSOLE,
@@ -32,7 +33,6 @@ from cli.desk import (
     text_of,
     writing,
 )
-from cli.logs import log_warnings
 from cli.output import FAILED, counted
 from core.clock.record import read_record, time_to_end_by
 from core.people import subjects
@@ -69,7 +69,6 @@ LocaleOption = Annotated[Locale, typer.Option("--locale", help="The language it 
 @consent_app.callback()
 def consents() -> None:
     """Consent: show the notice, record yes or no, withdraw, suspend; records, proofs of erasure, and what is due."""
-    log_warnings()
 
 
 @consent_app.command("show")
@@ -146,7 +145,7 @@ def give(
         _check_ref("--evidence", evidence_ref)
     if not notice_shown:
         typer.echo(f"{words.zh}\n{words.en}", err=True)
-        typer.confirm("本人（或监护人）已阅读并同意 / read and agreed by the person or guardian", abort=True, err=True)
+        must_agree("本人（或监护人）已阅读并同意 / read and agreed by the person or guardian")
     at = now()
     with writing(config) as (_, db):
         row = ledger.do_grant_consent(

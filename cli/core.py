@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.clock import clock_app
-from cli.logs import log_structured, log_warnings
+from cli.logs import log_structured
 from core.contract.config_file import load_config
 from core.keys import public_key_path
 from core.service import opened, plate_keeper, prepare, run_core
@@ -39,7 +39,6 @@ def run(
 @core.command("init")
 def init(config: ConfigOption) -> None:
     """Make the state folder, the signing key and the tables, and stop. Safe to repeat."""
-    log_warnings()
     loaded = load_config(config)
     prepare(loaded)
     with opened(loaded) as database, database.reading() as db:

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from api.permissions import Permission
 from cli.clock import advice
 from cli.desk import AsJson, ConfigOption, end, now, reading, tell, tell_table, text_of
-from cli.logs import log_warnings
 from cli.output import counted
 from cli.signin import AsOption, signed_in
 from core.cases import cases
@@ -46,7 +45,6 @@ EndOption = Annotated[str, typer.Option("--until", metavar="TIME", help="ISO 860
 @lists_app.callback()
 def lists() -> None:
     """Lists of people and vehicles, cases that put somebody on one, and disputes."""
-    log_warnings()
 
 
 @lists_app.command("show")

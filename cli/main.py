@@ -83,6 +83,9 @@ def anju(
     ] = False,
 ) -> None:
     """Anju (安居): gates, cameras and address book of a residential community."""
+    from cli.logs import log_warnings  # noqa: PLC0415 - help does without
+
+    log_warnings()
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

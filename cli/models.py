@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 from rich.table import Table
 
+from cli.asking import agreed
 from cli.output import FAILED, failure, tell_failure
 from models.directory import Condition, ModelDirectory, State
 from models.errors import LicenceNotAcceptedError, ModelError, UnknownModelError
@@ -127,15 +128,15 @@ def _accepted_in_environment() -> frozenset[str]:
 
 def ask_for_licences(models: list[Model], directory: ModelDirectory, accepted: set[str]) -> set[str]:
     """Names of the models to whose licence the person at the terminal says yes."""
-    agreed = set()
+    yes = set()
     for model in models:
         try:
             check_licence(model, directory, accepted)
         except LicenceNotAcceptedError:
             typer.echo(f"{model.name}: {model.licence}\n{model.licence_url}\n{model.note}", err=True)
-            if typer.confirm("Do you accept this, and may you use it?", default=False, err=True):
-                agreed.add(model.name)
-    return agreed
+            if agreed("Do you accept this, and may you use it?"):
+                yes.add(model.name)
+    return yes
 
 
 def _row(model: Model, directory: ModelDirectory) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import typer
 from sqlalchemy.orm import Session
 
 from api.permissions import Permission
+from cli.asking import must_agree
 from cli.desk import (
     CONSOLE,
     AsJson,
@@ -30,7 +31,6 @@ from cli.desk import (
     text_of,
     writing,
 )
-from cli.logs import log_warnings
 from cli.output import counted
 from cli.signin import AsOption, signed_in
 from core.contract.ids import new_id
@@ -68,7 +68,6 @@ KeyArgument = Annotated[str, typer.Argument(metavar="KEY", help="As the list of 
 @people_app.callback()
 def people() -> None:
     """People, their passes and vehicles; and the edges that may hold faces. Consent: `anju consent`."""
-    log_warnings()
 
 
 class EnrolmentFailedError(CoreError):
@@ -271,7 +270,7 @@ def vehicle_forget_plates(
         return
     if not yes:
         typer.echo(f"nobody can read the plates of {_going(lost)}", err=True)
-        typer.confirm("Is their key gone for good, and shall they be removed?", abort=True, err=True)
+        must_agree("Is their key gone for good, and shall they be removed?")
     with writing(config) as (loaded, db):
         gone = do_forget_plates(db, plate_key_file(loaded), CONSOLE, now())
     with reading(config) as (loaded, db):

@@ -26,6 +26,7 @@ from watchlists.errors import (
     WrongDimensionError,
     WrongThresholdError,
 )
+from watchlists.faces import kernels
 from watchlists.faces.change import (
     NO_RUNNER_UP_MARGIN,
     Change,
@@ -271,7 +272,7 @@ class FaceIndex:
             raise WrongDimensionError(
                 f"probes are float32 (n, {self.dimension}) with n at least 1, not {probes.dtype} {probes.shape}"
             )
-        if len(probes) == 1 and abs(float(probes[0].dot(probes[0])) - 1) < ROUNDING and probes.flags.c_contiguous:
+        if probes.flags.c_contiguous and kernels.off_unit(probes) < ROUNDING:
             return probes
         squares = np.vecdot(probes, probes)
         if not all(abs(square - 1) < _SURELY_UNIT for square in squares.tolist()):

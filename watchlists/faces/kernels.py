@@ -60,6 +60,20 @@ def _forget(function: Callable[..., Any]) -> None:
         FunctionCache(function).flush()
 
 
+@_compiled(_F64(_in(_F32, 2)), others_may_run=False)
+def off_unit(vectors: np.ndarray) -> float:
+    """How far from 1 the squared length of one of ``vectors`` (n, d) is at most; infinity where one is not finite."""
+    most = 0.0
+    for row in range(len(vectors)):
+        square = np.float32(0)
+        for at in range(vectors.shape[1]):
+            square += vectors[row, at] * vectors[row, at]
+        if not math.isfinite(square):
+            return math.inf
+        most = max(most, abs(float(square) - 1.0))
+    return most
+
+
 @_compiled(
     _F64(_in(_F32, 2), _in(_F32, 2), _in(_I64, 1), _in(_F32, 1), _out(_F32, 2), _out(_F32, 3)), others_may_run=False
 )

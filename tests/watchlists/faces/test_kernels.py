@@ -20,6 +20,17 @@ DIMENSIONS = [4, 7, 32, 128, 130]
 
 
 @pytest.mark.parametrize("dimension", DIMENSIONS)
+def test_a_probe_that_is_not_of_length_1_is_noticed_wherever_it_stands(dimension: int) -> None:
+    vectors = people(3, dimension, np.random.default_rng(dimension))
+    assert kernels.off_unit(vectors) < 1e-6
+    for row in range(3):
+        for wrong, off in ((1.5, 1.25), (0.0, 1.0), (np.nan, np.inf), (np.inf, np.inf)):
+            changed = vectors.copy()
+            changed[row] *= np.float32(wrong)
+            assert kernels.off_unit(changed) == pytest.approx(off, rel=1e-5)
+
+
+@pytest.mark.parametrize("dimension", DIMENSIONS)
 def test_probes_are_turned_and_laid_out_by_columns(dimension: int) -> None:
     draw = np.random.default_rng(dimension)
     probes, rotation = people(3, dimension, draw), people(dimension, dimension, draw)

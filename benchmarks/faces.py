@@ -41,7 +41,7 @@ from benchmarks.galleries import (
     strangers,
 )
 from benchmarks.report import Row, against_limit, against_peer, write
-from benchmarks.timing import medians_ms
+from benchmarks.timing import in_turns_ms, medians_ms
 from core.contract.consent import vouch
 from core.contract.ids import ConsentId, SubjectKey, TemplateId, new_id
 from edge.worker import SWITCH_S
@@ -61,6 +61,7 @@ NEAREST = 4
 DEEP = 16
 SETTLE_S = 600.0
 CHANGES_PER_S = 50
+IN_A_ROW = 20
 AT_ONCE = 10_000
 RIVALS_ASKED = 10_000
 FLAT = "faiss IndexFlatIP"
@@ -244,17 +245,18 @@ def _optional(name: str) -> Any:
 
 
 def speed(field: Field, rounds: int, goal: float) -> list[Row | dict[str, Any]]:
-    """One search of one person; rivals in turns, a person each, medians over all of them."""
+    """One search of one person; rivals in turns, ``IN_A_ROW`` people each, medians over all of them.
+
+    And once with a person each: then every search finds the caches as the flat index left them, swept.
+    """
     index, rivals, gallery, threshold, name = field.index, field.rivals, field.gallery, field.threshold, field.name
     people = np.concatenate([genuine(gallery, rounds // 2, 1), strangers(gallery, rounds // 2, 2)])
     people = people[np.random.default_rng(3).permutation(len(people))]
-    spent: dict[str, list[float]] = {rival: [] for rival in ("ours", *rivals)}
-    for person in people:
-        probe = person[None].copy()
-        spent["ours"].append(timed(lambda: _ask(index, probe, threshold))[0])  # noqa: B023 - called at once
-        for rival, nearest in rivals.items():
-            spent[rival].append(timed(lambda: nearest(probe, NEAREST))[0])  # noqa: B023 - called at once
-    p50 = {rival: float(np.median(times)) * 1e3 for rival, times in spent.items()}
+    asked: dict[str, Callable[[Float], object]] = {"ours": lambda probe: _ask(index, probe, threshold)}
+    asked |= {rival: _asking(nearest) for rival, nearest in rivals.items()}
+    probes = [person[None].copy() for person in people]
+    p50 = in_turns_ms(asked, probes, IN_A_ROW)
+    swept = in_turns_ms({one: asked[one] for one in ("ours", FLAT)}, probes[: rounds // 2], 1)
     what = f"one search, p50 ms, {name}"
     rows: list[Row | dict[str, Any]] = [against_peer(f"{what} ({FLAT})", ours=p50["ours"], peer=p50[FLAT], goal=goal)]
     rows += [
@@ -262,12 +264,18 @@ def speed(field: Field, rounds: int, goal: float) -> list[Row | dict[str, Any]]:
         for rival in rivals
         if rival != FLAT
     ]
+    after = f"{what}, each right after one of the other ({FLAT})"
+    rows.append(_aside(after, swept["ours"], swept[FLAT], swept[FLAT] / swept["ours"]))
     batch = people[:64]
     batch_s, _ = timed(lambda: index.search(MODEL, [one[None] for one in batch], threshold=threshold, margin=MARGIN))
     flat_s, _ = timed(lambda: rivals[FLAT](batch, NEAREST))
     each = f"one of {len(batch)} people asked at once, ms, {name} ({FLAT}, its batch)"
     ours, peer = batch_s / len(batch) * 1e3, flat_s / len(batch) * 1e3
     return [*rows, _aside(each, ours, peer, peer / ours)]
+
+
+def _asking(nearest: Nearest) -> Callable[[Float], object]:
+    return lambda probe: nearest(probe, NEAREST)
 
 
 def filtered(field: Field, rounds: int) -> list[Row | dict[str, Any]]:

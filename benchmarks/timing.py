@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+Asked = TypeVar("Asked")
 
 
 def medians_ms(calls: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 2) -> dict[str, float]:
@@ -19,3 +22,17 @@ def medians_ms(calls: Mapping[str, Callable[[], object]], rounds: int, warm_up: 
             call()
             spent[name].append((time.perf_counter() - start) * 1000)
     return {name: statistics.median(times) for name, times in spent.items()}
+
+
+def in_turns_ms(
+    rivals: Mapping[str, Callable[[Asked], object]], asked: Sequence[Asked], in_a_row: int
+) -> dict[str, float]:
+    """Median milliseconds of one call of each; ``in_a_row`` of ``asked`` by one, then by the next."""
+    spent: dict[str, list[float]] = {name: [] for name in rivals}
+    for start in range(0, len(asked), in_a_row):
+        for name, call in rivals.items():
+            for one in asked[start : start + in_a_row]:
+                began = time.perf_counter()
+                call(one)
+                spent[name].append(time.perf_counter() - began)
+    return {name: statistics.median(times) * 1e3 for name, times in spent.items()}

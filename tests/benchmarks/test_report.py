@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import report
-from benchmarks.timing import medians_ms
+from benchmarks.timing import in_turns_ms, medians_ms
 
 
 @pytest.fixture
@@ -65,6 +65,14 @@ def test_the_committed_readme_is_the_one_made_of_the_committed_results() -> None
     if not report.RESULTS.is_dir():
         pytest.skip("no results yet: python -m benchmarks.<name>")
     assert committed.read_text(encoding="utf-8") == report.readme(report.RESULTS)
+
+
+def test_rivals_take_turns_of_several_in_a_row() -> None:
+    called: list[tuple[str, int]] = []
+    rivals = {"a": lambda one: called.append(("a", one)), "b": lambda one: called.append(("b", one))}
+    spent = in_turns_ms(rivals, [1, 2, 3], in_a_row=2)
+    assert called == [("a", 1), ("a", 2), ("b", 1), ("b", 2), ("a", 3), ("b", 3)]
+    assert set(spent) == {"a", "b"}
 
 
 def test_rivals_take_turns() -> None:

@@ -13,8 +13,6 @@ WRONG_BY = timedelta(minutes=10)
 OFF_AT_MOST = timedelta(days=45)
 """A core that was off for longer has to be told that so much time has passed. Our choice: longer than any holiday, and
 short beside the year a consent lasts."""
-
-
 OFF_FOR_SHORT = timedelta(days=1)
 """A core that was off for at most so long asks nobody. Our choice: as long as edges go on without it."""
 WAIT_FOR_EDGES_S = 300.0

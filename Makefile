@@ -58,7 +58,7 @@ bench:
 
 # After a change of dependencies. The lock names packages, versions and hashes, and no place to get them from.
 lock: setup
-	@$(BIN)/python -m uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+	@$(BIN)/python -m uv pip compile pyproject.toml --extra postgres --extra plots --extra dev --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock
 	@npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund --silent
 

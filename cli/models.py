@@ -17,7 +17,7 @@ from cli.asking import agreed
 from cli.output import FAILED, failure, tell_failure
 from models.directory import Condition, ModelDirectory, State
 from models.errors import LicenceNotAcceptedError, ModelError, UnknownModelError
-from models.fetch import FROM_STORE, Fetched, accepted_in_environment, check_licence, fetch_each
+from models.fetch import BUNDLED, FROM_STORE, Fetched, accepted_in_environment, check_licence, fetch_each
 from models.manifest import Manifest, Model, load_manifest
 
 models_app = typer.Typer(
@@ -177,7 +177,7 @@ def _tell_fetched(
 def told_fetched(one: Fetched) -> str:
     """Where the model came from and, in passing, which addresses were tried before and what became of it."""
     came_from = ", ".join(dict.fromkeys(one.origins.values()))
-    where = "was here already" if came_from == FROM_STORE else f"came from {came_from}"
+    where = {FROM_STORE: "was here already", BUNDLED: BUNDLED}.get(came_from, f"came from {came_from}")
     # What kind of error it was is in the JSON; beside "ready" it would read like a failure.
     earlier = [re.sub(r" \(\w+\)$", "", reason) for reason in one.passed_over]
     return f"{one.model}: ready, {where}" + (f"; tried before that: {', '.join(earlier)}" if earlier else "")

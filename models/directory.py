@@ -3,6 +3,8 @@
 <root>/<model>/<file>.onnx        as its authors published it
 <root>/<model>/<file>.anju.onnx   rewritten by `models.rewrite`, where the manifest says so
 <root>/<model>/record.json        sha256 of what was derived, licence accepted
+
+Files that come with Anju lie in ``models/weights`` of the installation and are used from there.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from models.errors import (
 )
 from models.manifest import Model, ModelFile, Rewrite, Sha256, Task
 
+WEIGHTS = Path(__file__).parent / "weights"
 LOCK_TIMEOUT_S = 900.0
 _BLOCK = 1 << 20
 
@@ -95,7 +98,7 @@ class ModelDirectory:
         self.root = root if root is not None else default_root()
 
     def original(self, model: Model, file: ModelFile) -> Path:
-        return self.root / model.name / file.file
+        return WEIGHTS / file.file if file.bundled else self.root / model.name / file.file
 
     def runnable(self, model: Model, file: ModelFile) -> Path:
         """The file a session loads: the rewritten one where the manifest asks for it."""
@@ -137,9 +140,9 @@ class ModelDirectory:
         """Condition of the file as published."""
         path = self.original(model, file)
         if not path.is_file():
-            return _condition(model, path, State.MISSING)
+            return _condition(model, path, State.MISSING, bundled=file.bundled)
         if path.stat().st_size != file.size or sha256_of(path) != file.sha256:
-            return _condition(model, path, State.DAMAGED)
+            return _condition(model, path, State.DAMAGED, bundled=file.bundled)
         return Condition(model.name, path.name, State.READY)
 
     def verify(self, model: Model) -> list[Condition]:
@@ -229,7 +232,10 @@ def _full(root: Path, how: str) -> str:
     return f"no room for models in {root} ({how}): free some, or choose another folder with ANJU_MODELS_DIR"
 
 
-def _condition(model: Model, path: Path, state: State) -> Condition:
+def _condition(model: Model, path: Path, state: State, *, bundled: bool = False) -> Condition:
+    if bundled:
+        wrong = "is missing" if state is State.MISSING else "was changed"
+        return Condition(model.name, path.name, state, f"{path} {wrong}: it comes with Anju, install Anju again")
     wrong = "has not been fetched" if state is State.MISSING else "is not what was fetched"
     return Condition(model.name, path.name, state, f"{path} {wrong}; run: anju models fetch {model.name}")
 

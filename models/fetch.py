@@ -16,6 +16,7 @@ from models.directory import Derived, ModelDirectory, State, sha256_of, store_er
 from models.errors import (
     ChecksumError,
     LicenceNotAcceptedError,
+    ModelDamagedError,
     ModelError,
     SourceError,
     SourcesExhaustedError,
@@ -29,6 +30,7 @@ from models.sources import MAX_REDIRECTS, UnreachableError, download, extract_me
 OnProgress = Callable[[str, int, int], None]
 """Told (what is loaded, bytes so far, bytes in all); in all is 0 while unknown."""
 FROM_STORE = "store"
+BUNDLED = "comes with Anju"
 
 
 class How(TypedDict, total=False):
@@ -54,7 +56,8 @@ def _silent(_what: str, _done: int, _total: int) -> None:
 class Fetched:
     """What became of one model.
 
-    origins: by file name, where it came from; "store" when it was there. passed_over: why earlier sources gave nothing.
+    origins: by file name, where it came from; ``FROM_STORE`` when it was there, ``BUNDLED`` when it comes with Anju.
+    passed_over: why earlier sources gave nothing.
     """
 
     model: str
@@ -91,7 +94,8 @@ def fetch(names: Iterable[str], **how: Unpack[How]) -> list[Fetched]:
     """Put the models ``names`` into a store; those that are there and whole cost only a check.
 
     Every model that can be had is fetched before the first error is raised: UnknownModelError,
-    LicenceNotAcceptedError, SourcesExhaustedError, StoreFullError, StoreBusyError, StoreUnusableError.
+    LicenceNotAcceptedError, ModelDamagedError (a bundled file), SourcesExhaustedError, StoreFullError, StoreBusyError,
+    StoreUnusableError.
     """
     fetched, problems = fetch_each(names, **how)
     for problem in problems.values():
@@ -120,7 +124,7 @@ def fetch_each(names: Iterable[str], **how: Unpack[How]) -> tuple[list[Fetched],
             try:
                 check_licence(model, directory, how.get("accepted", ()))
                 fetched.append(_fetch_model(run, model))
-            except (LicenceNotAcceptedError, SourcesExhaustedError, StoreFullError) as error:
+            except (LicenceNotAcceptedError, ModelDamagedError, SourcesExhaustedError, StoreFullError) as error:
                 problems[model.name] = error
         if all(isinstance(problem, LicenceNotAcceptedError) for problem in problems.values()):
             shutil.rmtree(directory.partial)  # else the next fetch goes on with what is there
@@ -161,9 +165,15 @@ def _fetch_model(run: _Run, model: Model) -> Fetched:
 
 
 def _fetch_original(run: _Run, model: Model, file: ModelFile, passed_over: list[str]) -> str:
-    """Where the file came from; ``passed_over`` learns why other sources didn't do. Raises SourcesExhaustedError."""
-    if run.directory.condition_of_original(model, file).state is State.READY:
-        return FROM_STORE
+    """Where the file came from; ``passed_over`` learns why other sources didn't do.
+
+    Raises SourcesExhaustedError; ModelDamagedError when it should have come with Anju.
+    """
+    found = run.directory.condition_of_original(model, file)
+    if found.state is State.READY:
+        return BUNDLED if file.bundled else FROM_STORE
+    if file.bundled:
+        raise ModelDamagedError(f"model {model.name!r}: {found.detail}")
     run.directory.reserve(file.size)
     reasons: list[str] = []
     for source in file.sources:

@@ -78,7 +78,17 @@ class ModelFile(_Entry):
     size: Bytes
     input: str
     rewrite: Rewrite | None = None
-    sources: Annotated[tuple[Source, ...], Field(alias="source", min_length=1)]
+    bundled: bool = False
+    """True for a file that comes with Anju, in ``models/weights``: it is used from there, and fetched from nowhere."""
+    sources: Annotated[tuple[Source, ...], Field(alias="source")] = ()
+
+    @model_validator(mode="after")
+    def _comes_from_somewhere(self) -> Self:
+        if self.bundled == bool(self.sources):
+            raise ValueError(f"{self.file}: either bundled, or with sources to fetch it from")
+        if self.bundled and self.rewrite is not None:
+            raise ValueError(f"{self.file}: a bundled file is rewritten before it is bundled")
+        return self
 
 
 class Model(_Entry):

@@ -52,6 +52,15 @@ def manifest(*, content: bytes = CONTENT, acceptance: bool = False, archive: byt
     return Manifest.model_validate({"model": [model]})
 
 
+def bundled() -> Manifest:
+    """The model "tiny" as one that comes with Anju."""
+    fetched = manifest().model_dump(mode="json", by_alias=True)
+    (model,) = fetched["model"]
+    (file,) = model["file"]
+    model["file"] = [file | {"bundled": True, "source": []}]
+    return Manifest.model_validate(fetched)
+
+
 def wheel(folder: Path, content: bytes = CONTENT, member: str = MEMBER) -> Path:
     """A wheel of tiny-models 1.0 with ``content`` in it."""
     path = folder / "tiny_models-1.0-py3-none-any.whl"

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from models.errors import UnknownModelError
-from models.manifest import HttpsSource, Manifest, Task, WheelSource, load_manifest
+from models.manifest import HttpsSource, Manifest, ModelFile, Task, WheelSource, load_manifest
 from models.plate_reader import CHARACTERS
 
 
@@ -47,6 +47,16 @@ def test_two_models_of_one_name_are_refused() -> None:
 def test_a_source_without_encryption_is_refused() -> None:
     with pytest.raises(ValidationError, match="url"):
         HttpsSource(kind="https", url="http://example.org/model.onnx")
+
+
+def test_a_file_comes_with_anju_or_from_somewhere_and_never_both() -> None:
+    file = load_manifest().model("yunet").files[0].model_dump(mode="json", by_alias=True)
+    with pytest.raises(ValidationError, match="either bundled, or with sources"):
+        ModelFile.model_validate(file | {"bundled": True})
+    with pytest.raises(ValidationError, match="either bundled, or with sources"):
+        ModelFile.model_validate(file | {"source": []})
+    with pytest.raises(ValidationError, match="rewritten before it is bundled"):
+        ModelFile.model_validate(file | {"source": [], "bundled": True})
 
 
 def test_the_reader_knows_72_characters_and_no_letter_that_looks_like_a_digit() -> None:

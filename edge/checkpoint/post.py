@@ -23,6 +23,7 @@ from edge.aside import Aside, Job
 from edge.capture.picture import Picture
 from edge.checkpoint.controllers import Controller
 from edge.checkpoint.decide import Decision, decide
+from edge.checkpoint.gate_counts import SuspicionLog, suspicious
 from edge.checkpoint.openings import Crossed, Openings, admitted, crossed
 from edge.checkpoint.sightings import sighting_in
 from edge.checkpoint.watcher import Watcher, step_ms
@@ -92,6 +93,7 @@ class CheckpointPost:
         self.gate = gate
         self.counted: dict[str, int] = {}
         """What the watcher has counted, as of its last picture."""
+        self._suspicions = SuspicionLog()
         self._lists = lists
         self._cases = cases
         self._books = books
@@ -115,7 +117,17 @@ class CheckpointPost:
         finally:
             for observation in observations:
                 observation.forget()
-        self.counted = self.watcher.counts.flat()
+        counts = self.watcher.counts
+        self.counted = counts.flat()
+        for one in self._suspicions.news(suspicious(counts.gates)):
+            log.warning(
+                "gate.suspicious",
+                checkpoint=self.checkpoint.id,
+                gate=str(one.gate),
+                refuses=one.refuses,
+                in_a_row=one.answers,
+                advice="look at the camera's picture and at the checkpoint's limits; docs/faces.md tells what it means",
+            )
 
     def handle(self, observation: Observation) -> None:
         """Decide on ``observation`` and have done what follows."""

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from core.contract.events import MAX_STEP_MS, CheckpointStateV1, StepTimes
 from edge.capture.picture import Picture
+from edge.checkpoint.gate_counts import GateCounts
 from edge.evidence import Observation
 from edge.vision.quality import Refusal
 
@@ -52,9 +53,10 @@ class WatchCounts:
     passes: int = 0
     refusals: Counter[Refusal] = field(default_factory=Counter)
     """Shots below the quality gate, by reason."""
+    gates: GateCounts = field(default_factory=GateCounts)
 
     def flat(self) -> dict[str, int]:
-        """For the edge's state: name to count, refusals as ``refused.<reason>``; zeros left out."""
+        """For the edge's state: name to count, refusals as ``refused.<reason>``, zeros left out; and `GateCounts.flat`."""
         plain = {
             name: getattr(self, name)
             for name in (
@@ -71,7 +73,7 @@ class WatchCounts:
             )
         }
         refused = {f"refused.{reason}": count for reason, count in self.refusals.items()}
-        return {name: count for name, count in (plain | refused).items() if count}
+        return {name: count for name, count in (plain | refused).items() if count} | self.gates.flat()
 
 
 @dataclass(slots=True)

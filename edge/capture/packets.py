@@ -1,0 +1,106 @@
+"""The last seconds of a stream as it was sent: what is decoded when something moves, shown live and kept as a clip."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain
+from typing import Any
+
+import av
+
+_BESIDE_BYTES = 700
+"""What a packet takes beside its bytes (measured): thousands of empty packets are not for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPacket:
+    """One video packet, undecoded.
+
+    size: bytes; pts_s: stream time on the monotonic clock, seconds, never running back; received_s: monotonic seconds;
+    received_at: wall clock.
+    """
+
+    data: av.Packet[Any]
+    keyframe: bool
+    size: int
+    pts_s: float
+    received_s: float
+    received_at: datetime
+
+
+@dataclass(slots=True)
+class _Run:
+    """A keyframe and all that was predicted from it."""
+
+    packets: list[StreamPacket] = field(default_factory=list)
+    held_bytes: int = 0
+
+
+class PacketRing:
+    """The packets of at least the last ``seconds``, as far as ``max_bytes`` allow. Safe from any thread.
+
+    It starts at a keyframe, and loses whole runs, the oldest first: nothing in it is undecodable. A run that alone is
+    larger than ``max_bytes`` is lost too; then the ring is empty until the next keyframe.
+    """
+
+    def __init__(self, seconds: float, max_bytes: int) -> None:
+        self._seconds = seconds
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._runs: deque[_Run] = deque()
+        self._held_bytes = 0
+
+    @property
+    def held_bytes(self) -> int:
+        """What the ring takes of the memory, at most ``max_bytes``."""
+        with self._lock:
+            return self._held_bytes
+
+    def add(self, packet: StreamPacket) -> None:
+        """Keep ``packet``; one that comes before any keyframe is of no use and is not kept."""
+        held = packet.size + _BESIDE_BYTES
+        with self._lock:
+            if packet.keyframe:
+                self._runs.append(_Run())
+            elif not self._runs:
+                return
+            run = self._runs[-1]
+            run.packets.append(packet)
+            run.held_bytes += held
+            self._held_bytes += held
+            while self._runs and self._too_much(packet.pts_s):
+                self._held_bytes -= self._runs.popleft().held_bytes
+
+    def clear(self) -> None:
+        """Forget everything: what comes next belongs to another stream."""
+        with self._lock:
+            self._runs.clear()
+            self._held_bytes = 0
+
+    def from_keyframe_before(self, at_s: float) -> tuple[StreamPacket, ...]:
+        """From the keyframe at or before ``at_s`` (else the oldest) to the newest; empty when the ring is."""
+        with self._lock:
+            return tuple(_packets(self._from(at_s)))
+
+    def between(self, from_s: float, to_s: float) -> tuple[StreamPacket, ...]:
+        """From the keyframe at or before ``from_s`` (else the oldest) to the last packet made by ``to_s``."""
+        with self._lock:
+            return tuple(packet for packet in _packets(self._from(from_s)) if packet.pts_s <= to_s)
+
+    def _too_much(self, newest_s: float) -> bool:
+        if self._held_bytes > self._max_bytes:
+            return True
+        return len(self._runs) > 1 and newest_s - self._runs[1].packets[0].pts_s >= self._seconds
+
+    def _from(self, at_s: float) -> list[_Run]:
+        runs = list(self._runs)
+        start = sum(run.packets[0].pts_s <= at_s for run in runs)
+        return runs[max(0, start - 1) :]
+
+
+def _packets(runs: Iterable[_Run]) -> Iterable[StreamPacket]:
+    return chain.from_iterable(run.packets for run in runs)

@@ -14,12 +14,15 @@ import queue
 import signal
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import av
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from core.contract.ids import CameraId, SubjectKey
 from demo.cast import Cast
@@ -161,26 +164,63 @@ def _render_one(
 
 def encode(film: Film, path: Path, key: str, noise_seed: int, report: Callable[[float], None]) -> None:
     """Write ``film`` to ``path``, marked with ``key``; until it is finished there is nothing at ``path``."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    path.unlink(missing_ok=True)
-    _remove_abandoned(path)
-    try:
-        with av.open(str(partial), "w", format="mp4") as container:
-            container.metadata["comment"] = key
-            stream = container.add_stream("libx264", rate=FPS, options=_ENCODER)
-            stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-            stream.bit_rate = BIT_RATE
-            for number in range(film.frames):
-                planes = sensor_picture(film.frame(number), number, noise_seed)
-                frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
-                frame.pts = number
-                container.mux(stream.encode(frame))
-                if number % _REPORT_EVERY_FRAMES == 0:
-                    report(number / film.frames)
-            container.mux(stream.encode(None))
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with Recorder(path, key) as recorder:
+        for number in range(film.frames):
+            recorder.write(sensor_picture(film.frame(number), number, noise_tile(noise_seed)))
+            if number % _REPORT_EVERY_FRAMES == 0:
+                report(number / film.frames)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """How a camera encodes. bit_rate: on average, per second; None where ``options`` say what limits it."""
+
+    options: Mapping[str, str]
+    bit_rate: int | None = None
+    width: int = WIDTH
+    height: int = HEIGHT
+
+
+DEMO_ENCODING = Encoding(_ENCODER, BIT_RATE)
+
+
+class Recorder:
+    """Writes a clip frame by frame; leaving the block finishes it. Until then, or after an error, there is none."""
+
+    def __init__(self, path: Path, key: str, encoding: Encoding = DEMO_ENCODING) -> None:
+        self._path = path
+        self._partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        path.unlink(missing_ok=True)
+        _remove_abandoned(path)
+        self._container = av.open(str(self._partial), "w", format="mp4")
+        self._container.metadata["comment"] = key
+        self._stream = self._container.add_stream("libx264", rate=FPS, options=dict(encoding.options))
+        self._stream.width, self._stream.height, self._stream.pix_fmt = encoding.width, encoding.height, "yuv420p"
+        if encoding.bit_rate is not None:
+            self._stream.bit_rate = encoding.bit_rate
+        self._frames = 0
+
+    def write(self, planes: Picture) -> None:
+        """The next frame: I420 planes, uint8 (h * 3 / 2, w)."""
+        frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+        frame.pts = self._frames
+        self._frames += 1
+        self._container.mux(self._stream.encode(frame))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self._container.mux(self._stream.encode(None))
+            self._container.close()
+            if error is None:
+                self._partial.replace(self._path)
+        finally:
+            self._partial.unlink(missing_ok=True)
 
 
 def _remove_abandoned(path: Path) -> None:
@@ -190,10 +230,12 @@ def _remove_abandoned(path: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-def sensor_picture(picture: Picture, number: int, noise_seed: int) -> Picture:
-    """``picture`` as a sensor sees it at frame ``number``: I420 planes, uint8 (h * 3 / 2, w), with luma noise."""
+def sensor_picture(picture: Picture, number: int, tile: npt.NDArray[np.int8]) -> Picture:
+    """``picture`` as a sensor sees it at frame ``number``: I420 planes, uint8 (h * 3 / 2, w), with luma noise.
+
+    tile: the sensor's noise, see `scenery.noise_tile`.
+    """
     planes = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420), np.uint8)
-    tile = noise_tile(noise_seed)
     height, width = picture.shape[:2]
     dx, dy = number * 37 % 128, number * 71 % 128
     noise = tile[dy : dy + height, dx : dx + width]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,16 @@ class Key:
     x: float
     depth: float
     ease: float = 1.0
+
+
+def along(keys: Sequence[Key], frame: int) -> tuple[float, float]:
+    """Where a way has come to at ``frame``: x in pixels and depth."""
+    for before, after in itertools.pairwise(keys):
+        if frame <= after.frame:
+            share = (frame - before.frame) / max(1, after.frame - before.frame)
+            share = 1 - (1 - share) ** after.ease if after.ease >= 1 else share ** (1 / after.ease)
+            return before.x + (after.x - before.x) * share, before.depth + (after.depth - before.depth) * share
+    return keys[-1].x, keys[-1].depth
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +83,7 @@ class Walker:
 
     def place(self, frame: int) -> tuple[float, float]:
         """Feet at ``frame``: x in pixels and depth."""
-        for before, after in zip(self.keys, self.keys[1:], strict=False):
-            if frame <= after.frame:
-                share = (frame - before.frame) / max(1, after.frame - before.frame)
-                share = 1 - (1 - share) ** after.ease if after.ease >= 1 else share ** (1 / after.ease)
-                return before.x + (after.x - before.x) * share, before.depth + (after.depth - before.depth) * share
-        return self.keys[-1].x, self.keys[-1].depth
+        return along(self.keys, frame)
 
     def face_centre(self, frame: int) -> Point:
         """Middle of the face in the picture, pixels."""

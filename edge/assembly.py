@@ -6,6 +6,8 @@ KeyFileError, ModelError, UnknownModelError, StoreError, TicketBookError, whose 
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -37,6 +39,9 @@ from models.store import open_face_detector, open_face_embedder, open_plate_dete
 from watchlists.thresholds import Calibration, calibration_of, load_calibration
 
 log = structlog.get_logger()
+
+_MOST_LOOKERS = 4
+"""More threads would mostly wait for one another in Python."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,5 +164,11 @@ def make_gate(
             return MqttRelay(checkpoint.id, hold_s, timeout_s, channel, changed)
 
 
-def make_stream(camera: CameraConfig) -> CameraStream:
-    return CameraStream(camera)
+def make_stream(camera: CameraConfig, bell: threading.Event) -> CameraStream:
+    """The stream of ``camera``, which sets ``bell`` for each picture."""
+    return CameraStream(camera, bell=bell)
+
+
+def lookers(edge: EdgeConfig) -> int:
+    """Threads that look at pictures: as configured, else one a core, at most ``_MOST_LOOKERS``."""
+    return edge.looking_threads or min(_MOST_LOOKERS, os.cpu_count() or 1)

@@ -25,6 +25,7 @@ from edge.assembly import (
     Models,
     core_public_key,
     enrol_tls,
+    lookers,
     make_gate,
     make_stream,
     make_watcher,
@@ -105,14 +106,15 @@ class EdgeWorker:
         self._pictures = Aside("pictures", PICTURES_WAITING, self._counters)
         self._books = Books(self._outbox, self._pictures, models.faces, self._counters)
         self._camera_watch = CameraWatch()
-        self._streams = {camera.id: make_stream(camera) for camera in own_cameras(loaded, edge)}
+        bell = threading.Event()
+        self._streams = {camera.id: make_stream(camera, bell) for camera in own_cameras(loaded, edge)}
         self._notes = {
             one.camera: models.why_no_plates
             for one in checkpoints
             if isinstance(one, PlateLane) and models.plates is None
         }
         self._posts = self._make_posts(checkpoints, models)
-        self._vision = VisionLoop(self._stations(), self._counters)
+        self._vision = VisionLoop(self._stations(), self._counters, lookers=lookers(self._config), bell=bell)
         self._stopping = threading.Event()
         self._housekeeper = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
         log.info("edge.ready", edge=edge, key=keys.fingerprint, cameras=len(self._streams), posts=len(self._posts))

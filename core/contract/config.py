@@ -117,6 +117,9 @@ class EdgeConfig(Message):
     calibration_file: Path | None = None
     """Face thresholds made for this estate by ``anju watchlists calibrate``; without it, those that come with Anju."""
     threads: Annotated[int, Field(ge=1, le=64)] = 1
+    """Threads each model computes on; more cameras gain more from ``looking_threads``."""
+    looking_threads: Annotated[int, Field(ge=1, le=64)] | None = None
+    """Threads that look at pictures, each at another camera; none named: one a core, at most four."""
     outbox_max_rows: Annotated[int, Field(ge=100)] = 200_000
     outbox_max_bytes: Annotated[int, Field(ge=1_000_000)] = 2_000_000_000
     holds: Literal["gate", "site_server"] = "gate"

@@ -59,14 +59,17 @@ class CameraStream:
         timeouts: Timeouts | None = None,
         backoff: Backoff | None = None,
         open_stream: OpenCamera = open_camera,
+        bell: threading.Event | None = None,
         wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """bell: set whenever there is a new picture to take."""
         self.camera = camera
         self._overview = camera.kind == "overview"
         self._sampler = Sampler(0.0 if self._overview else wanted_fps)
         self._timeouts = timeouts or Timeouts()
         self._backoff = backoff or Backoff()
         self._open_stream = open_stream
+        self._bell = bell or threading.Event()
         self._wall_clock = wall_clock
         self._clock = StreamClock()
         self._buffer: FrameBuffer[Picture] = FrameBuffer()
@@ -104,6 +107,10 @@ class CameraStream:
     def set_in_pass(self, in_pass: bool) -> None:
         """Whether somebody is passing now: then frames are dropped last."""
         self._buffer.set_in_pass(in_pass)
+
+    def waiting(self) -> int:
+        """Pictures that wait to be taken."""
+        return len(self._buffer)
 
     def take(self, timeout_s: float) -> Picture | None:
         """The oldest picture not yet taken, waiting up to ``timeout_s``; None when there is none."""
@@ -193,6 +200,7 @@ class CameraStream:
             log.info("camera.online", camera=self.camera.id, width=frame.width, height=frame.height)
         if self._sampler.wants(moment.pts_s):
             self._buffer.put(Picture(moment, frame, now_s))
+            self._bell.set()
 
     def _gone(self, fault: Fault) -> None:
         if self._stopping.is_set():

@@ -1,8 +1,9 @@
-"""Whose picture is looked at next: gates before everything else, and nobody left out."""
+"""The threads that look: whose picture is next is said by `edge.checkpoint.turns`."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,16 +13,22 @@ import structlog
 from core.contract.config import FaceGate
 from edge.capture.picture import Picture
 from edge.checkpoint.post import CheckpointPost
+from edge.checkpoint.turns import Turns
 from edge.health import Counters
 
 log = structlog.get_logger()
 
-_REST_S = 0.004
+_REST_S = 0.1
+"""Without a picture, a thread looks round by itself this often: a bell that was not heard costs no more than that."""
 _STOP_TIMEOUT_S = 2.0
 
 
 class Stream(Protocol):
     """What a round needs of a camera; see `edge.capture.stream.CameraStream`."""
+
+    def waiting(self) -> int:
+        """Pictures that wait to be taken."""
+        ...
 
     def take(self, timeout_s: float) -> Picture | None: ...
 
@@ -42,6 +49,10 @@ class Station:
         """People stand and wait before a face gate; vehicles and pass holders have stopped for longer anyway."""
         return any(isinstance(post.checkpoint, FaceGate) for post in self.posts)
 
+    @property
+    def passing(self) -> bool:
+        return any(post.watcher.in_pass for post in self.posts)
+
     def look(self) -> bool:
         """Look at one picture, if there is one; True when there was."""
         picture = self.stream.take(0.0)
@@ -49,53 +60,65 @@ class Station:
             return False
         for post in self.posts:
             post.look(picture)
-        self.stream.set_in_pass(any(post.watcher.in_pass for post in self.posts))
+        self.stream.set_in_pass(self.passing)
         self.stream.want(max(post.watcher.wanted_fps for post in self.posts))
         return True
 
 
 class VisionLoop:
-    """The one thread that looks: before each lane or door, every gate with a picture is looked at once."""
+    """Looks at the pictures of all stations, with as many threads as it is given."""
 
-    def __init__(self, stations: Sequence[Station], counters: Counters) -> None:
-        self._gates = [station for station in stations if station.comes_first]
-        self._others = [station for station in stations if not station.comes_first]
+    def __init__(
+        self, stations: Sequence[Station], counters: Counters, *, lookers: int = 1, bell: threading.Event | None = None
+    ) -> None:
+        """bell: set by whoever has a new picture (`CameraStream`), so that nobody has to ask all the time."""
+        self._stations = stations
+        self._turns = Turns([station.comes_first for station in stations], lookers)
         self._counters = counters
+        self._bell = bell or threading.Event()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="vision", daemon=True)
+        self._threads = [
+            threading.Thread(target=self._run, name=f"vision-{number}", daemon=True) for number in range(lookers)
+        ]
 
     def start(self) -> None:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
+        """End the threads: each finishes the picture it is at."""
         self._stopping.set()
-        if self._thread.ident is not None:
-            self._thread.join(_STOP_TIMEOUT_S)
+        self._bell.set()
+        deadline_s = time.monotonic() + _STOP_TIMEOUT_S
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(max(0.0, deadline_s - time.monotonic()))
 
-    def round(self) -> bool:
-        """Everybody's turn once, the gates' turn before each of the others; True when there was anything to see."""
-        saw = False
-        for other in self._others:
-            saw |= self._look_at_gates()
-            saw |= self._look(other)
-        return saw if self._others else self._look_at_gates()
+    @property
+    def alive(self) -> bool:
+        """Whether every thread that should look does."""
+        return all(thread.is_alive() for thread in self._threads)
 
-    def _look_at_gates(self) -> bool:
-        return sum(self._look(gate) for gate in self._gates) > 0
-
-    def _look(self, station: Station) -> bool:
-        if self._stopping.is_set():
+    def turn(self) -> bool:
+        """Look at one picture of whoever's turn it is; False when nobody has any."""
+        number = self._turns.take(lambda number: self._stations[number].stream.waiting() > 0)
+        if number is None:
             return False
+        station, started_s = self._stations[number], time.monotonic()
         try:
-            return station.look()
+            station.look()
         except Exception:
             # The outermost place of this thread: one checkpoint's trouble must not blind the others.
             self._counters.add("looks_failed")
             places = [post.checkpoint.id for post in station.posts]
             log.exception("vision.look_failed", checkpoints=places, advice="the picture is skipped; report this")
-            return True
+        finally:
+            self._turns.give_back(number, time.monotonic() - started_s, passing=station.passing)
+        return True
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            if not self.round():
-                self._stopping.wait(_REST_S)
+            # Cleared before looking round: a picture that comes in between rings again.
+            self._bell.clear()
+            if not self.turn():
+                self._bell.wait(_REST_S)

@@ -24,6 +24,7 @@ class Task(StrEnum):
     FACE_EMBEDDING = "face_embedding"
     PLATE_DETECTION = "plate_detection"
     PLATE_READING = "plate_reading"
+    BODY_DETECTION = "body_detection"
 
 
 class Rewrite(StrEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from models.types import Faces, Float, Image, PlateRead, Plates
+from models.types import Bodies, Faces, Float, Image, PlateRead, Plates
 
 
 class FaceDetecting(Protocol):
@@ -48,6 +48,17 @@ class PlateDetecting(Protocol):
         """Plates of each image, in pixels of that image.
 
         max_side: the longer side is scaled to it, up or down (32..1920). Raises ModelInputError.
+        """
+        ...
+
+
+class BodyDetecting(Protocol):
+    """Finds people, vehicles and two-wheelers. Thread-safe."""
+
+    def detect(self, images: Sequence[Image], *, max_side: int = 416, min_score: float = 0.4) -> list[Bodies]:
+        """Bodies of each image, in pixels of that image.
+
+        max_side: the longer side is scaled to it, up or down (32..1280). Raises ModelInputError.
         """
         ...
 

@@ -6,13 +6,14 @@ say which `anju models fetch` puts it right.
 
 from __future__ import annotations
 
+from models.body_detector import BodyDetector
 from models.directory import ModelDirectory
 from models.face_detector import FaceDetector
 from models.face_embedder import FaceEmbedder
 from models.manifest import Task, load_manifest
 from models.plate_detector import PlateDetector
 from models.plate_reader import PlateReader
-from models.protocols import FaceDetecting, FaceEmbedding, PlateDetecting, PlateReading
+from models.protocols import BodyDetecting, FaceDetecting, FaceEmbedding, PlateDetecting, PlateReading
 
 _INSIGHTFACE = frozenset({"buffalo_l", "antelopev2"})
 
@@ -47,3 +48,8 @@ def open_plate_detector(name: str, threads: int = 1, store: ModelDirectory | Non
 def open_plate_reader(name: str, threads: int = 1, store: ModelDirectory | None = None) -> PlateReading:
     """The plate reader called ``name``, computing on ``threads`` threads."""
     return PlateReader((store or ModelDirectory()).ready(load_manifest().model(name), Task.PLATE_READING), threads)
+
+
+def open_body_detector(name: str, threads: int = 1, store: ModelDirectory | None = None) -> BodyDetecting:
+    """The body detector called ``name``, computing on ``threads`` threads."""
+    return BodyDetector((store or ModelDirectory()).ready(load_manifest().model(name), Task.BODY_DETECTION), threads)

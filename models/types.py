@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -78,3 +79,36 @@ class PlateRead:
     def __post_init__(self) -> None:
         if len(self.text) != len(self.confidences):
             raise ValueError(f"{len(self.text)} characters, {len(self.confidences)} confidences")
+
+
+class BodyKind(IntEnum):
+    """What moves about on an estate; nothing finer is told apart."""
+
+    PERSON = 0
+    VEHICLE = 1
+    TWO_WHEELER = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Bodies:
+    """People, vehicles and two-wheelers found in one picture, best score first.
+
+    boxes: float32 (n, 4), x1 y1 x2 y2, pixels of the picture given; kinds: uint8 (n,), values of ``BodyKind``;
+    scores: float32 (n,), detector confidence in [0, 1].
+    """
+
+    boxes: Float
+    kinds: npt.NDArray[np.uint8]
+    scores: Float
+
+    def __post_init__(self) -> None:
+        n = len(self.scores)
+        if self.boxes.shape != (n, 4) or self.kinds.shape != (n,) or self.scores.shape != (n,):
+            raise ValueError(f"bodies don't fit: {self.boxes.shape} {self.kinds.shape} {self.scores.shape}")
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    @classmethod
+    def none(cls) -> Bodies:
+        return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.uint8), np.zeros(0, np.float32))

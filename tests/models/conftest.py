@@ -10,8 +10,14 @@ from skimage import data as pictures
 
 from models.directory import ModelDirectory
 from models.manifest import load_manifest
-from models.protocols import FaceDetecting, FaceEmbedding, PlateDetecting, PlateReading
-from models.store import open_face_detector, open_face_embedder, open_plate_detector, open_plate_reader
+from models.protocols import BodyDetecting, FaceDetecting, FaceEmbedding, PlateDetecting, PlateReading
+from models.store import (
+    open_body_detector,
+    open_face_detector,
+    open_face_embedder,
+    open_plate_detector,
+    open_plate_reader,
+)
 from models.types import Image
 
 
@@ -39,6 +45,12 @@ def plate_detector(store: ModelDirectory) -> PlateDetecting:
 @pytest.fixture(scope="session")
 def plate_reader(store: ModelDirectory) -> PlateReading:
     return open_plate_reader("clp-rec", store=store)
+
+
+@pytest.fixture(scope="session")
+def body_detector() -> BodyDetecting:
+    """It comes with Anju: needs no store."""
+    return open_body_detector("nanodet-g")
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,7 @@ from edge.checkpoint.watcher import Watcher
 from edge.enrol.server import TlsFiles
 from edge.keys import EdgeKeys, KeyFileError
 from edge.lists.mirror import ListMirror
-from edge.ports import Resealing
+from edge.ports import EdgeLists, Resealing
 from models.errors import ModelError
 from models.protocols import FaceDetecting, FaceEmbedding, PlateDetecting, PlateReading
 from models.store import open_face_detector, open_face_embedder, open_plate_detector, open_plate_reader
@@ -139,7 +139,7 @@ def face_thresholds(loaded: LoadedConfig, edge: EdgeConfig, model: ModelId) -> C
     return load_calibration(loaded.file(edge.calibration_file), model)
 
 
-def make_watcher(checkpoint: FaceGate | Door | PlateLane, models: Models, lists: ListMirror) -> Watcher | None:
+def make_watcher(checkpoint: FaceGate | Door | PlateLane, models: Models, lists: EdgeLists) -> Watcher | None:
     """The watcher of ``checkpoint``; None for a lane without plate models."""
     match checkpoint:
         case FaceGate():

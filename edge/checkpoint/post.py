@@ -87,7 +87,10 @@ class CheckpointPost:
         *,
         cases: CaseView,
         wall_clock: Callable[[], datetime],
+        clock: Callable[[], float] = time.monotonic,
+        doer: Aside | None = None,
     ) -> None:
+        """clock: the one of the pictures' ``received_s``; doer: what opens the gate and writes, else a thread."""
         self.checkpoint = checkpoint
         self.watcher = watcher
         self.gate = gate
@@ -98,8 +101,9 @@ class CheckpointPost:
         self._cases = cases
         self._books = books
         self._wall_clock = wall_clock
+        self._clock = clock
         self._openings = Openings()
-        self._doer = Aside(f"gate-{checkpoint.id}", MAX_WAITING, books.counters)
+        self._doer = doer or Aside(f"gate-{checkpoint.id}", MAX_WAITING, books.counters)
 
     def start(self) -> None:
         self._doer.start()
@@ -172,7 +176,7 @@ class CheckpointPost:
     def _carry_out(self, observation: Observation, decision: Decision) -> None:
         opened, decision_ms = False, None
         if decision.verdict is Verdict.ADMIT:
-            age_s = time.monotonic() - observation.deciding.received_s
+            age_s = self._clock() - observation.deciding.received_s
             if age_s > COMMAND_LIFETIME_S:
                 # Behind a gate that did not answer, or a machine that slept: whoever stood there may be gone.
                 self._books.counters.add("gates_too_late")

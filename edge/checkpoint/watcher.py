@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from core.contract.events import MAX_STEP_MS, CheckpointStateV1, StepTimes
 from edge.capture.picture import Picture
 from edge.checkpoint.gate_counts import GateCounts
+from edge.checkpoint.trace import UNHEARD, Trace
 from edge.evidence import Observation
 from edge.vision.quality import Refusal
 
@@ -54,9 +55,11 @@ class WatchCounts:
     refusals: Counter[Refusal] = field(default_factory=Counter)
     """Shots below the quality gate, by reason."""
     gates: GateCounts = field(default_factory=GateCounts)
+    trace: Trace = UNHEARD
+    """Who is told of each step, track by track."""
 
     def flat(self) -> dict[str, int]:
-        """For the edge's state: name to count, refusals as ``refused.<reason>``, zeros left out; and `GateCounts.flat`."""
+        """For the edge's state: name to count, refusals as ``refused.<reason>``, zeros left out; and the gates'."""
         plain = {
             name: getattr(self, name)
             for name in (

@@ -8,6 +8,7 @@ from datetime import datetime
 from core.contract.events import PlateReading, StepTimes
 from core.contract.ids import CameraId, CheckpointId, SubjectKey, TemplateId
 from core.contract.signed import QrPass
+from core.contract.vocabulary import Presentation
 from models.types import Float, Image
 from watchlists.faces.change import Likeness
 
@@ -32,12 +33,14 @@ class FaceEvidence:
     """A person in a one-person zone who asked to be recognised by standing in it.
 
     match: None for somebody unknown here, or not compared; good_shots: shots above the quality gate; others_in_zone:
-    further people in the zone while it was looked at.
+    further people in the zone while it was looked at; presentation: whether it looked like a face or like a picture
+    of one, over the shots of the pass.
     """
 
     match: FaceMatch | None
     good_shots: int
     others_in_zone: int
+    presentation: Presentation = Presentation.NOT_CHECKED
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,7 @@ class PassEvidence:
 
     qr: None when the code was no valid pass of this estate; likeness: of the shots to the holder's templates, None when
     they were not compared; threshold: the cosine from which 1:1 accepts; enrolled: False when the holder has no
-    template, and so nothing was made of the face.
+    template, and so nothing was made of the face; presentation: as of `FaceEvidence`.
     """
 
     qr: QrPass | None
@@ -55,6 +58,7 @@ class PassEvidence:
     good_shots: int
     others_in_zone: int
     enrolled: bool = True
+    presentation: Presentation = Presentation.NOT_CHECKED
 
 
 @dataclass(frozen=True, slots=True)

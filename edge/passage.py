@@ -48,6 +48,7 @@ def decided_passage(
         plate=seen.reading if isinstance(seen, PlateEvidence) else None,
         picture=_picture_id(observation),
         gate_opened=opened,
+        presentation=seen.presentation if isinstance(seen, FaceEvidence | PassEvidence) else None,
         times=StepTimes(**{**observation.times.model_dump(), "decision": decision_ms}),
     )
 

@@ -95,6 +95,8 @@ class ModelChoice(Message):
     face_embedder: str = "sface"
     plate_detector: str = "clp-det"
     plate_reader: str = "clp-rec"
+    presentation_check: str | None = None
+    """Looks whether a face is one or a picture of one (docs/presentation.md); None: nothing is looked at."""
 
 
 class EdgeConfig(Message):
@@ -212,11 +214,16 @@ class _Checkpoint(Message):
     controller: SimulatedGate | MqttRelay = Field(default=SimulatedGate(), discriminator="kind")
 
 
+PresentationPolicy = Literal["required", "if_available"]
+"""What follows where nothing could say whether a face was a picture of one: ``required`` opens to nobody then."""
+
+
 class FaceGate(_Checkpoint):
     """A one-person zone whose walkers are compared with the consenting people (1:N, opt-in per gate)."""
 
     kind: Literal["face_gate"] = "face_gate"
     min_face_px: Annotated[int, Field(ge=24, le=1000)] = 60
+    presentation: PresentationPolicy = "if_available"
 
 
 class Door(_Checkpoint):
@@ -224,6 +231,7 @@ class Door(_Checkpoint):
 
     kind: Literal["door"] = "door"
     min_face_px: Annotated[int, Field(ge=24, le=1000)] = 60
+    presentation: PresentationPolicy = "if_available"
     threshold_line: tuple[UnitPoint, UnitPoint]
     """Going from the line's left side to its right side (seen from first to second point) is going through."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from core.contract.config import Door, EstateConfig
+from core.contract.config import Door, EstateConfig, FaceGate
 from core.contract.config_complaints import Place, did_you_mean
 
 Found = tuple[Place, str]
@@ -89,6 +89,11 @@ def _checkpoints(config: EstateConfig) -> Iterator[Found]:
             yield place, f"{checkpoint.camera!r} is an overview camera: faces are never recognised there"
         elif found != wanted:
             yield place, f"a {checkpoint.kind} needs a camera of kind {wanted!r}; {checkpoint.camera!r} is {found!r}"
+        if isinstance(checkpoint, FaceGate | Door) and _checks_in_vain(config, checkpoint):
+            yield (
+                ("checkpoints", index, "presentation"),
+                "is 'required', but the edge of its camera has no models.presentation_check: it would open to nobody",
+            )
         if isinstance(checkpoint, Door) and checkpoint.threshold_line[0] == checkpoint.threshold_line[1]:
             yield ("checkpoints", index, "threshold_line"), "needs two different points"
     for index, earlier in _repeated(one.camera for one in config.checkpoints):
@@ -96,6 +101,14 @@ def _checkpoints(config: EstateConfig) -> Iterator[Found]:
             ("checkpoints", index, "camera"),
             f"{config.checkpoints[index].camera!r} serves checkpoints[{earlier}] already: one checkpoint a camera",
         )
+
+
+def _checks_in_vain(config: EstateConfig, checkpoint: FaceGate | Door) -> bool:
+    """Whether a checkpoint requires what its edge has no model for; one that hangs in the air is told of elsewhere."""
+    edges = {one.id: one for one in config.edges}
+    camera = next((one for one in config.cameras if one.id == checkpoint.camera), None)
+    edge = edges.get(camera.edge) if camera is not None else None
+    return checkpoint.presentation == "required" and edge is not None and edge.models.presentation_check is None
 
 
 def _rules(config: EstateConfig) -> Iterator[Found]:

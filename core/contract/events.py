@@ -28,6 +28,7 @@ from core.contract.vocabulary import (
     Direction,
     GateState,
     PlateColour,
+    Presentation,
     Reason,
     Verdict,
 )
@@ -89,6 +90,8 @@ class PassageV1(Message):
     plate: PlateReading | None = None
     picture: PictureId | None = None
     gate_opened: bool = False
+    presentation: Presentation | None = None
+    """Whether the face shown was looked at for being a picture of one, and the answer; None where none was shown."""
     times: StepTimes = StepTimes()
 
 

@@ -61,6 +61,19 @@ class Reason(StrEnum):
     PASS_REVOKED = "pass_revoked"  # noqa: S105 - taken back by its issuer
     FOLLOWED = "followed"  # went through on somebody else's opening
     LIST_STALE = "list_stale"  # the edge's lists are too old to recognise faces with
+    PRESENTATION_ATTACK = "presentation_attack"  # looks like a picture of a face: nothing compared, nobody accused
+    PRESENTATION_UNCHECKED = "presentation_unchecked"  # the gate wants that looked at, and it could not be
+
+
+class Presentation(StrEnum):
+    """What presentation attack detection (ISO/IEC 30107-1) says of the face before the camera.
+
+    ``NOT_CHECKED`` is a state of its own (no model, it failed, or the face was too small for it), and never a pass.
+    """
+
+    BONA_FIDE = "bona_fide"
+    ATTACK = "attack"
+    NOT_CHECKED = "not_checked"
 
 
 class SubjectKind(StrEnum):

@@ -2,8 +2,9 @@
 
 Pure. A score never opens anything by itself: it has to reach its threshold, beat the runner-up, come from a good shot
 of somebody who was alone, belong to somebody the lists let through here and now, and the lists have to be fresh. The
-first of these that fails is the reason. Faces and passes are never turned away to nowhere: they are told to use another
-way in (PIPL art. 24); plates that don't open the barrier are for the guard.
+first of these that fails is the reason. What looked like a picture of a face is not compared; what nothing could look
+at that way was not checked, which is never the same as passed. Faces and passes are never turned away to nowhere: they
+are told to use another way in (PIPL art. 24); plates that don't open the barrier are for the guard.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from core.contract.config import Door, FaceGate, PlateLane
+from core.contract.config import Door, FaceGate, PlateLane, PresentationPolicy
 from core.contract.ids import PassId, SubjectKey, VehicleKey
 from core.contract.signed import QrPass
-from core.contract.vocabulary import Credential, Reason, Verdict
+from core.contract.vocabulary import Credential, Presentation, Reason, Verdict
 from edge.evidence import Evidence, FaceEvidence, FaceMatch, PassEvidence, PlateEvidence
 from edge.ports import ListView
 
@@ -53,7 +54,7 @@ def decide(checkpoint: FaceGate | Door | PlateLane, evidence: Evidence, lists: L
 def _on_face(checkpoint: FaceGate, seen: FaceEvidence, lists: ListView, now: datetime) -> Decision:
     if not lists.recogniser_may_run(now):
         return Decision(Verdict.USE_OTHER_METHOD, Reason.LIST_STALE, Credential.FACE)
-    reason = _objection_to_shots(seen) or objection_to_match(seen.match)
+    reason = _objection_to_shots(seen, checkpoint.presentation) or objection_to_match(seen.match)
     if seen.match is None or reason is not None:
         return Decision(Verdict.USE_OTHER_METHOD, reason or Reason.NO_MATCH, Credential.FACE)
     subject = seen.match.subject
@@ -66,10 +67,17 @@ def _on_face(checkpoint: FaceGate, seen: FaceEvidence, lists: ListView, now: dat
     return Decision(Verdict.USE_OTHER_METHOD, standing, Credential.FACE, subject)
 
 
-def _objection_to_shots(seen: FaceEvidence | PassEvidence) -> Reason | None:
+def _objection_to_shots(seen: FaceEvidence | PassEvidence, policy: PresentationPolicy) -> Reason | None:
     if seen.others_in_zone > 0:
         return Reason.CROWDED
-    return Reason.LOW_QUALITY if seen.good_shots < 1 else None
+    if seen.presentation is Presentation.ATTACK:
+        # Before the number of shots: of what looked like a picture none was taken.
+        return Reason.PRESENTATION_ATTACK
+    if seen.good_shots < 1:
+        return Reason.LOW_QUALITY
+    if policy == "required" and seen.presentation is not Presentation.BONA_FIDE:
+        return Reason.PRESENTATION_UNCHECKED
+    return None
 
 
 def objection_to_match(match: FaceMatch | None) -> Reason | None:
@@ -92,7 +100,7 @@ def _on_pass(checkpoint: Door, seen: PassEvidence, lists: ListView, now: datetim
     credential = Credential.QR
     if objection is None:
         credential = Credential.QR_FACE
-        objection = _objection_to_holder(seen, lists, now)
+        objection = _objection_to_holder(seen, checkpoint.presentation, lists, now)
     return Decision(
         verdict=Verdict.ADMIT if objection is None else Verdict.USE_OTHER_METHOD,
         reason=objection or Reason.VERIFIED,
@@ -111,13 +119,15 @@ def _objection_to_pass(qr: QrPass, checkpoint: Door, lists: ListView, now: datet
     return None if standing is Reason.LISTED else standing
 
 
-def _objection_to_holder(seen: PassEvidence, lists: ListView, now: datetime) -> Reason | None:
+def _objection_to_holder(
+    seen: PassEvidence, policy: PresentationPolicy, lists: ListView, now: datetime
+) -> Reason | None:
     if not lists.recogniser_may_run(now):
         # Before anything else: who has a template, only lists that are not too old can say.
         return Reason.LIST_STALE
     if not seen.enrolled:
         return Reason.NO_TEMPLATE
-    objection = _objection_to_shots(seen)
+    objection = _objection_to_shots(seen, policy)
     if objection is not None:
         return objection
     if seen.likeness is None:

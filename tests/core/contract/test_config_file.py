@@ -76,6 +76,12 @@ def test_the_published_schema_is_the_codes_and_takes_the_example(example: dict[s
             "'yard-cam' is an overview camera: faces are never recognised there",
         ),
         (
+            "    camera: door-3-cam",
+            "    presentation: required\n    camera: door-3-cam",
+            "checkpoints[2].presentation",
+            "is 'required', but the edge of its camera has no models.presentation_check: it would open to nobody",
+        ),
+        (
             "    camera: lane-cam",
             "    camera: yard-cam",
             "checkpoints[1].camera",

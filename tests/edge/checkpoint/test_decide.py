@@ -16,7 +16,7 @@ from core.contract.config import Door, FaceGate, Name, PlateLane
 from core.contract.events import PlateReading
 from core.contract.ids import CameraId, CheckpointId, PassId, SubjectKey, TemplateId, VehicleKey
 from core.contract.signed import QrPass
-from core.contract.vocabulary import Credential, PlateColour, Reason, Ring, Verdict
+from core.contract.vocabulary import Credential, PlateColour, Presentation, Reason, Ring, Verdict
 from edge.checkpoint.decide import MIN_MARGIN, Decision, decide
 from edge.evidence import Evidence, FaceEvidence, FaceMatch, PassEvidence, PlateEvidence
 from watchlists.faces.change import Likeness
@@ -38,6 +38,8 @@ DOOR = Door(
     zone=ZONE,
     threshold_line=((0.0, 0.5), (1.0, 0.5)),
 )
+STRICT_GATE = GATE.model_copy(update={"presentation": "required"})
+STRICT_DOOR = DOOR.model_copy(update={"presentation": "required"})
 LANE = PlateLane(id=CheckpointId("lane"), name=NAME, camera=CameraId("cam"), ring=Ring.PERIMETER, zone=ZONE)
 STANDINGS = (Reason.LISTED, Reason.UNLISTED, Reason.OUTSIDE_WINDOW, Reason.OUTSIDE_SCOPE)
 MOMENTS = {
@@ -84,7 +86,9 @@ MARGINS = {"close": MIN_MARGIN - 0.001, "enough": MIN_MARGIN, "nan": float("nan"
 FACE_TABLE: list[Row] = [
     (lambda c: not c["fresh"], Reason.LIST_STALE),
     (lambda c: c["others"] == 1, Reason.CROWDED),
+    (lambda c: c["presentation"] is Presentation.ATTACK, Reason.PRESENTATION_ATTACK),
     (lambda c: c["shots"] == 0, Reason.LOW_QUALITY),
+    (lambda c: c["strict"] and c["presentation"] is Presentation.NOT_CHECKED, Reason.PRESENTATION_UNCHECKED),
     (lambda c: c["score"] != "at", Reason.NO_MATCH),
     (lambda c: c["margin"] != "enough", Reason.AMBIGUOUS),
     (lambda c: c["standing"] is Reason.UNLISTED, Reason.NO_MATCH),
@@ -92,16 +96,18 @@ FACE_TABLE: list[Row] = [
     (lambda c: c["standing"] is Reason.OUTSIDE_SCOPE, Reason.OUTSIDE_SCOPE),
 ]
 FACE_CASES: list[Case] = [
-    dict(zip(("fresh", "others", "shots", "score", "margin", "standing"), values, strict=True))
-    for values in product((True, False), (0, 1), (0, 2), SCORES, MARGINS, STANDINGS)
+    dict(
+        zip(("fresh", "others", "shots", "score", "margin", "standing", "presentation", "strict"), values, strict=True)
+    )
+    for values in product((True, False), (0, 1), (0, 2), SCORES, MARGINS, STANDINGS, Presentation, (True, False))
 ]
 
 
 def face_case(case: Case) -> Decision:
     score = SCORES[case["score"]]
     match = None if score is None else FaceMatch(ANNA, score, MARGINS[case["margin"]], 0.40, TEMPLATE)
-    seen = FaceEvidence(match, case["shots"], case["others"])
-    return decide(GATE, seen, Lists(case["standing"], fresh=case["fresh"]), NOW)
+    seen = FaceEvidence(match, case["shots"], case["others"], case["presentation"])
+    return decide(STRICT_GATE if case["strict"] else GATE, seen, Lists(case["standing"], fresh=case["fresh"]), NOW)
 
 
 def test_every_combination_at_a_face_gate_gives_the_reason_of_the_table() -> None:
@@ -118,6 +124,19 @@ def test_a_face_that_was_not_recognised_names_nobody() -> None:
     for case in FACE_CASES:
         decision = face_case(case)
         assert decision.subject == (ANNA if decision.reason in recognised else None), case
+
+
+def test_a_face_that_looked_like_a_picture_of_one_never_opens_whatever_the_gate_was_told_to_do() -> None:
+    for case in FACE_CASES:
+        if case["presentation"] is Presentation.ATTACK:
+            assert face_case(case).verdict is Verdict.USE_OTHER_METHOD, case
+            assert face_case(case).subject is None, case
+
+
+def test_a_strict_gate_opens_only_to_a_face_that_was_checked_and_found_to_be_one() -> None:
+    for case in FACE_CASES:
+        if case["strict"] and face_case(case).verdict is Verdict.ADMIT:
+            assert case["presentation"] is Presentation.BONA_FIDE, case
 
 
 # -- a pass at a door ----------------------------------------------------------------------------------------------
@@ -138,24 +157,35 @@ PASS_TABLE: list[Row] = [
     (lambda c: not c["fresh"], Reason.LIST_STALE),
     (lambda c: not c["enrolled"], Reason.NO_TEMPLATE),
     (lambda c: c["others"] == 1, Reason.CROWDED),
+    (lambda c: c["presentation"] is Presentation.ATTACK, Reason.PRESENTATION_ATTACK),
     (lambda c: c["shots"] == 0, Reason.LOW_QUALITY),
+    (lambda c: c["strict"] and c["presentation"] is Presentation.NOT_CHECKED, Reason.PRESENTATION_UNCHECKED),
     (lambda c: c["score"] == "none", Reason.NO_TEMPLATE),
     (lambda c: c["score"] != "at", Reason.NOT_HOLDER),
 ]
-_PASS_FIELDS = ("ours", "revoked", "moment", "standing", "fresh", "others", "shots", "score", "enrolled")
-PASS_CASES: list[Case] = [
-    dict(zip(_PASS_FIELDS, values, strict=True))
-    for values in product(
-        (True, False), (True, False), MOMENTS, STANDINGS, (True, False), (0, 1), (0, 2), LIKE_THE_HOLDER, (True, False)
-    )
-]
+_YES_NO = (True, False)
+_PASS_FIELDS: dict[str, Sequence[Any]] = {
+    "ours": _YES_NO,
+    "revoked": _YES_NO,
+    "moment": tuple(MOMENTS),
+    "standing": STANDINGS,
+    "fresh": _YES_NO,
+    "others": (0, 1),
+    "shots": (0, 2),
+    "score": tuple(LIKE_THE_HOLDER),
+    "enrolled": _YES_NO,
+    "presentation": tuple(Presentation),
+    "strict": _YES_NO,
+}
+PASS_CASES: list[Case] = [dict(zip(_PASS_FIELDS, values, strict=True)) for values in product(*_PASS_FIELDS.values())]
 
 
 def pass_case(case: Case) -> Decision:
     qr = QrPass(PASS, ANNA, NOW, NOW + timedelta(minutes=10)) if case["ours"] else None
-    seen = PassEvidence(qr, LIKE_THE_HOLDER[case["score"]], 0.30, case["shots"], case["others"], case["enrolled"])
+    likeness = LIKE_THE_HOLDER[case["score"]]
+    seen = PassEvidence(qr, likeness, 0.30, case["shots"], case["others"], case["enrolled"], case["presentation"])
     lists = Lists(case["standing"], case["revoked"], case["fresh"])
-    return decide(DOOR, seen, lists, MOMENTS[case["moment"]])
+    return decide(STRICT_DOOR if case["strict"] else DOOR, seen, lists, MOMENTS[case["moment"]])
 
 
 def test_every_combination_at_a_door_gives_the_reason_of_the_table() -> None:
@@ -234,6 +264,7 @@ def test_evidence_of_another_kind_than_the_checkpoint_was_set_up_for_is_refused(
         decide(checkpoint, SEEN[home], Lists(), NOW)
 
 
+any_presentation = st.sampled_from(Presentation)
 any_number = st.floats(allow_nan=True, allow_infinity=True)
 any_match = st.none() | st.builds(FaceMatch, st.just(ANNA), any_number, any_number, st.floats(-1, 1), st.just(TEMPLATE))
 any_likeness = st.none() | st.builds(Likeness, any_number, st.just(TEMPLATE))
@@ -242,8 +273,13 @@ any_pass = st.none() | st.builds(
 )
 small = st.integers(0, 3)
 any_seen: st.SearchStrategy[tuple[FaceGate | Door | PlateLane, Evidence]] = st.one_of(
-    st.tuples(st.just(GATE), st.builds(FaceEvidence, any_match, small, small)),
-    st.tuples(st.just(DOOR), st.builds(PassEvidence, any_pass, any_likeness, st.floats(-1, 1), small, small)),
+    st.tuples(st.sampled_from([GATE, STRICT_GATE]), st.builds(FaceEvidence, any_match, small, small, any_presentation)),
+    st.tuples(
+        st.sampled_from([DOOR, STRICT_DOOR]),
+        st.builds(
+            PassEvidence, any_pass, any_likeness, st.floats(-1, 1), small, small, st.booleans(), any_presentation
+        ),
+    ),
     st.tuples(st.just(LANE), st.builds(PlateEvidence, st.none() | st.just(READING))),
 )
 any_lists = st.builds(Lists, st.sampled_from([*STANDINGS, Reason.LOOKS_LIKE]), st.booleans(), st.booleans())

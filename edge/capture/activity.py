@@ -1,0 +1,149 @@
+"""Whether something moves in front of a camera, told from how large its packets are, without decoding one.
+
+An encoder spends bytes on what changed. How many a quiet scene takes depends on camera, light, noise and the encoder's
+own habits, so nothing is assumed but that each place in a run of frames has its usual size: what leaves it for more
+than a moment, in either direction, is news. (An encoder that holds a bit rate makes what follows a surprise smaller.)
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, insort
+from collections import deque
+from dataclasses import dataclass, field
+
+LEARNING_S = 60.0
+"""Until so much of a stream was seen, and a few of its keyframes, its packets tell nothing."""
+_KEYFRAMES_TO_LEARN = 3
+
+_PLAIN_BYTES = 200.0
+"""What an empty frame takes, roughly: differences of a few bytes between such are none."""
+_REMEMBERED = 256
+_ENOUGH = 12
+_FILLING = 48
+_QUIET_EVERY_S = 2.0
+_BUSY_EVERY_S = 16.0
+"""A busy hour must not become what is usual, a tree that moves all day may: it is learned eight times slower."""
+
+_SIGMAS_PER_IQR = 1 / 1.349
+_LEAST_SIGMA = 0.06
+"""Of log2 bytes: 4 %. Encoders that vary less than that still vary by that now and then."""
+_LARGEST_SURPRISE = 6.0
+"""Of one packet: one alone, however large, is a stray; two of them are movement."""
+_EXPECTED = 1.25
+_ALARM = 8.0
+_CALM = 1.0
+_CALM_S = 1.0
+
+
+@dataclass(slots=True)
+class _Usual:
+    """Sizes at one place of the runs, as log2 of bytes: the latest ``_REMEMBERED``, also in order."""
+
+    recent: deque[float] = field(default_factory=deque)
+    ordered: list[float] = field(default_factory=list)
+    taken_s: float = float("-inf")
+
+    def surprise(self, value: float) -> float:
+        """How many (robust) standard deviations ``value`` is above the median; 0 while too little is known."""
+        known = len(self.ordered)
+        if known < _ENOUGH:
+            return 0.0
+        spread = (self.ordered[known * 3 // 4] - self.ordered[known // 4]) * _SIGMAS_PER_IQR
+        surprise = (value - self.ordered[known // 2]) / max(spread, _LEAST_SIGMA)
+        return min(_LARGEST_SURPRISE, max(-_LARGEST_SURPRISE, surprise))
+
+    def take(self, value: float, at_s: float, *, busy: bool) -> None:
+        every_s = _BUSY_EVERY_S if busy else _QUIET_EVERY_S
+        filling = len(self.recent) < _FILLING and not busy
+        if not filling and 0 <= at_s - self.taken_s < every_s:
+            return
+        self.taken_s = at_s
+        if len(self.recent) >= _REMEMBERED:
+            del self.ordered[bisect_left(self.ordered, self.recent.popleft())]
+        self.recent.append(value)
+        insort(self.ordered, value)
+
+
+@dataclass(slots=True)
+class ActivityMeter:
+    """The measure of one stream; survives reconnects, for the scene and the encoder are the same afterwards."""
+
+    learning_s: float = LEARNING_S
+    _usual: dict[tuple[bool, int], _Usual] = field(default_factory=dict)
+    _since_keyframe: int | None = None
+    _keyframes: int = 0
+    _seen_s: float = 0.0
+    _last_s: float | None = None
+    _above: float = 0.0
+    _below: float = 0.0
+    _rising_s: float | None = None
+    _calm_s: float | None = None
+    _active: bool = False
+
+    @property
+    def active(self) -> bool:
+        """True from the moment sizes left the usual until they have been back for ``_CALM_S``."""
+        return self._active
+
+    @property
+    def since_s(self) -> float | None:
+        """Stream time of the first packet of what is, or may become, the present activity."""
+        return self._rising_s
+
+    @property
+    def learned(self) -> bool:
+        """False at first, when nothing is usual yet."""
+        return self._seen_s >= self.learning_s and self._keyframes >= _KEYFRAMES_TO_LEARN
+
+    def begin(self) -> None:
+        """The stream starts (over): what comes next follows nothing."""
+        self._since_keyframe = None
+        self._last_s = None
+
+    def see(self, size: int, at_s: float, *, keyframe: bool, disposable: bool = False) -> bool:
+        """Take a packet of ``size`` bytes made at stream time ``at_s``; whether something moves.
+
+        disposable: no other frame is predicted from it, which makes it smaller.
+        """
+        self._count(at_s, keyframe=keyframe)
+        if self._since_keyframe is None:
+            return self._active
+        value = math.log2(size + _PLAIN_BYTES)
+        usual = self._usual.setdefault((disposable, place_in_run(self._since_keyframe)), _Usual())
+        surprise = usual.surprise(value)
+        usual.take(value, at_s, busy=self._active)
+        if self.learned:
+            self._judge(surprise, at_s)
+        return self._active
+
+    def _count(self, at_s: float, *, keyframe: bool) -> None:
+        if keyframe:
+            self._since_keyframe = 0
+            self._keyframes += 1
+        elif self._since_keyframe is not None:
+            self._since_keyframe += 1
+        if self._last_s is not None:
+            self._seen_s += min(1.0, max(0.0, at_s - self._last_s))
+        self._last_s = at_s
+
+    def _judge(self, surprise: float, at_s: float) -> None:
+        self._above = min(2 * _ALARM, max(0.0, self._above + surprise - _EXPECTED))
+        self._below = min(2 * _ALARM, max(0.0, self._below - surprise - _EXPECTED))
+        highest = max(self._above, self._below)
+        if highest <= _CALM:
+            self._calm_s = at_s if self._calm_s is None else self._calm_s
+            if not self._active or at_s - self._calm_s >= _CALM_S:
+                self._active, self._rising_s = False, None
+            return
+        self._calm_s = None
+        self._rising_s = at_s if self._rising_s is None else self._rising_s
+        self._active = self._active or highest > _ALARM
+
+
+def place_in_run(since_keyframe: int) -> int:
+    """0 for a keyframe, then two classes for each doubling of the distance to it.
+
+    Encoders make the frames after a keyframe smaller or larger than the later ones, and settle as they go on.
+    """
+    return 0 if since_keyframe == 0 else 1 + min(16, int(2 * math.log2(since_keyframe)))

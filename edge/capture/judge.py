@@ -1,0 +1,172 @@
+"""Whether a stream's packets can be trusted to tell of movement: what they said, beside what decoded pictures showed.
+
+Some encoders send as many bytes for an empty yard as for a crowd. Such a stream is decoded as a whole, until its
+packets would have told everything for a while.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Doubt(StrEnum):
+    """Why a stream's packets are not relied on. Also the name of a counter, ``doubt.<value>``."""
+
+    LEARNING = "learning"
+    MISSES = "misses"
+    CRIES_WOLF = "cries_wolf"
+    KEYFRAMES_ONLY = "keyframes_only"
+    KEYFRAMES_TOO_FAR = "keyframes_too_far"
+
+
+DOUBTS: dict[Doubt, str] = {
+    Doubt.LEARNING: "",
+    Doubt.MISSES: (
+        "every picture is decoded: this stream's packets don't grow when something moves; set the camera's encoder to "
+        "variable bit rate to save processor time"
+    ),
+    Doubt.CRIES_WOLF: (
+        "every picture is decoded: this stream's packets change all the time although nothing moves in the zones; "
+        "less noise (more light, noise reduction) or a zone without trees and street saves processor time"
+    ),
+    Doubt.KEYFRAMES_ONLY: (
+        "every picture is decoded: this stream is all keyframes; a keyframe every 1 to 2 seconds saves processor time"
+    ),
+    Doubt.KEYFRAMES_TOO_FAR: (
+        "every picture is decoded: this stream's keyframes are too far apart to catch up from; set the camera to one "
+        "every 1 to 2 seconds"
+    ),
+}
+"""What people are told; nothing while a stream is new."""
+
+_STILL_S = 2.0
+"""Movement after so long a stillness is a new one."""
+_TELL_S = 1.0
+"""By then the packets must have told of a movement that pictures showed."""
+_REMEMBERED = 40
+_MISSES = 2
+_MISSED_SHARE = 0.1
+_PROOF = 5
+_WOLF_AFTER_S = 300.0
+_WOLF_SHARE = 0.4
+_MEMORY_S = 900.0
+_FIRST_RETRY_S = 600.0
+_LONGEST_RETRY_S = 4 * 3600.0
+_KEYFRAME_SHARE = 0.4
+_KEYFRAME_SHARE_OF = 200
+FARTHEST_KEYFRAME = 150
+"""Packets between keyframes: to decode more of them takes longer than somebody at a gate should wait."""
+
+
+@dataclass(slots=True)
+class SignalJudge:
+    """Decides for one stream, from looks in the order of time."""
+
+    doubt: Doubt | None = None
+    _movements: list[bool] = field(default_factory=list)
+    _moved_s: float = float("-inf")
+    _told_s: float = float("-inf")
+    _open_s: float | None = None
+    _still_s: float = 0.0
+    _wolf_s: float = 0.0
+    _last_s: float | None = None
+    _doubted_s: float = 0.0
+    _retry_s: float = _FIRST_RETRY_S
+    _packets: int = 0
+    _keyframes: int = 0
+    _run: int = 0
+    _long_runs: int = 0
+
+    def packet(self, *, keyframe: bool) -> None:
+        """Take the kind of each packet: streams without runs, or with endless ones, need no further proof."""
+        if self._packets >= _KEYFRAME_SHARE_OF:
+            self._packets, self._keyframes = self._packets // 2, self._keyframes // 2
+        self._packets += 1
+        self._keyframes += keyframe
+        self._run = 0 if keyframe else self._run + 1
+        if keyframe:
+            self._long_runs = 0
+        elif self._run == FARTHEST_KEYFRAME:
+            self._long_runs += 1
+
+    @property
+    def form(self) -> Doubt | None:
+        """What is wrong with the stream's form, whatever it shows."""
+        if self._packets >= _KEYFRAME_SHARE_OF // 2 and self._keyframes > _KEYFRAME_SHARE * self._packets:
+            return Doubt.KEYFRAMES_ONLY
+        return Doubt.KEYFRAMES_TOO_FAR if self._long_runs else None
+
+    def look(self, at_s: float, *, moved: bool, busy: bool) -> None:
+        """Take what the picture made at ``at_s`` showed since the last one, and what the packets said meanwhile.
+
+        Looks half a second apart or closer while the stream is decoded, at keyframes otherwise.
+        """
+        passed_s = 0.0 if self._last_s is None else min(_STILL_S, max(0.0, at_s - self._last_s))
+        self._last_s = at_s
+        self._told_s = at_s if busy else self._told_s
+        self._weigh_wolf(passed_s, at_s, busy=busy)
+        self._close(at_s)
+        if moved:
+            if self._open_s is None and at_s - self._moved_s > _STILL_S:
+                self._open_s = at_s
+            self._moved_s = at_s
+        if self._open_s is not None and self._told_s >= self._open_s - _STILL_S:
+            self._count(caught=True)
+        self._decide(at_s)
+
+    def missed(self, at_s: float) -> None:
+        """A keyframe showed a movement that the packets before it had not told of."""
+        self._last_s = self._moved_s = at_s
+        self._open_s = at_s
+        self._count(caught=False)
+        self._decide(at_s)
+
+    def _weigh_wolf(self, passed_s: float, at_s: float, *, busy: bool) -> None:
+        if at_s - self._moved_s <= _STILL_S:
+            return
+        if self._still_s > _MEMORY_S:
+            self._still_s, self._wolf_s = self._still_s / 2, self._wolf_s / 2
+        self._still_s += passed_s
+        self._wolf_s += passed_s if busy else 0.0
+
+    def _close(self, at_s: float) -> None:
+        """A movement that was not told of in time is missed."""
+        if self._open_s is not None and at_s - self._open_s > _TELL_S:
+            self._count(caught=False)
+
+    def _count(self, *, caught: bool) -> None:
+        self._open_s = None
+        self._movements = [*self._movements, caught][-_REMEMBERED:]
+
+    def _decide(self, at_s: float) -> None:
+        missed = self._movements.count(False)
+        found: Doubt | None = None
+        if missed >= _MISSES and missed > _MISSED_SHARE * len(self._movements):
+            found = Doubt.MISSES
+        elif self._still_s >= _WOLF_AFTER_S and self._wolf_s > _WOLF_SHARE * self._still_s:
+            found = Doubt.CRIES_WOLF
+        if self.doubt is None:
+            if found is not None:
+                self._doubt(found, at_s)
+        elif at_s - self._doubted_s >= self._retry_s:
+            self._try_again(found, at_s)
+
+    def _doubt(self, found: Doubt, at_s: float) -> None:
+        self.doubt, self._doubted_s = found, at_s
+        self._forget()
+
+    def _try_again(self, found: Doubt | None, at_s: float) -> None:
+        """Everything was decoded meanwhile: what the packets would have told is known."""
+        proved = self.doubt is Doubt.CRIES_WOLF or len(self._movements) >= _PROOF
+        self._retry_s = min(_LONGEST_RETRY_S, self._retry_s * 2)
+        if found is None and proved:
+            self.doubt = None
+        elif found is not None:
+            self.doubt = found
+        self._doubted_s = at_s
+        self._forget()
+
+    def _forget(self) -> None:
+        self._movements = []
+        self._still_s = self._wolf_s = 0.0

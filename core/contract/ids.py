@@ -22,6 +22,8 @@ EdgeId = NewType("EdgeId", Slug)
 CameraId = NewType("CameraId", Slug)
 CheckpointId = NewType("CheckpointId", Slug)
 SensorId = NewType("SensorId", Slug)
+PlaceId = NewType("PlaceId", Slug)
+"""A line, lane or zone in a camera's picture."""
 RuleId = NewType("RuleId", Slug)
 ModelId = NewType("ModelId", str)
 """Name and weights of an embedding model, ``name@first-12-hex-of-sha256``: templates of two ids never meet."""
@@ -38,6 +40,9 @@ CommandId = NewType("CommandId", UuidText)
 AlertId = NewType("AlertId", UuidText)
 SnapshotId = NewType("SnapshotId", UuidText)
 SightingId = NewType("SightingId", UuidText)
+HappeningId = NewType("HappeningId", UuidText)
+ClipId = NewType("ClipId", UuidText)
+"""A clip's id is that of the passage or event it shows: born at the edge, with its time in it."""
 
 
 def new_id() -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse
 from starlette.datastructures import UploadFile
@@ -46,13 +46,22 @@ class _Queue:
     waiting: int = 0
 
 
-def make_app(enroller: Enroller, page_url: str | None = None) -> FastAPI:
-    """The endpoint. page_url: where the pages that post here are served from (for CORS); None when on no browser."""
-    app = FastAPI(title="Anju edge enrolment", openapi_url=None)
+def make_app(enroller: Enroller, page_url: str | None = None, video: APIRouter | None = None) -> FastAPI:
+    """The endpoint. page_url: where the pages that ask here are served from (for CORS); None when on no browser.
+
+    video: what is shown here (`edge.video.endpoint`).
+    """
+    app = FastAPI(title="Anju edge", openapi_url=None)
+    if video is not None:
+        app.include_router(video)
     if page_url is not None:
         parts = urlsplit(page_url)
         app.add_middleware(
-            CORSMiddleware, allow_origins=[f"{parts.scheme}://{parts.netloc}"], allow_methods=["POST"], max_age=600
+            CORSMiddleware,
+            allow_origins=[f"{parts.scheme}://{parts.netloc}"],
+            allow_methods=["GET", "POST"],
+            allow_headers=["authorization"],
+            max_age=600,
         )
     queue = _Queue(asyncio.Lock())
 

@@ -17,7 +17,7 @@ log = structlog.get_logger()
 
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 10.0
-_MAX_CONNECTIONS = 16
+_MAX_CONNECTIONS = 32
 
 
 class EnrolServerError(RuntimeError):

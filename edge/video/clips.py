@@ -1,0 +1,163 @@
+"""Clips on the edge's disk: encrypted under its site key, bounded in bytes and days, the oldest gone first.
+
+A clip shows people as the camera saw them. It never leaves the site as a file: signed-in people watch it with a reason.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import threading
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import structlog
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import BaseModel, ConfigDict
+
+from core.contract.ids import CameraId, ClipId
+
+log = structlog.get_logger()
+
+_MAGIC = b"AJC1"
+_NONCE_BYTES = 12
+_SUFFIX = ".clip"
+MAX_CLIP_BYTES = 200_000_000
+LEAVE_FREE_BYTES = 500_000_000
+"""What clips leave of the disk: events and lists need it more."""
+
+
+class ClipError(Exception):
+    """A clip can't be kept or shown; the text says why and names nobody."""
+
+
+class NoSuchClipError(ClipError):
+    """There is no such clip, or its time is over."""
+
+
+class _Head(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    camera: CameraId
+    mime: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """mp4: the whole file; mime: with its codecs, for the player."""
+
+    camera: CameraId
+    mime: str
+    mp4: bytes
+
+
+class ClipStore:
+    """The clips of one edge. Thread-safe."""
+
+    def __init__(self, folder: Path, key: bytes, *, max_bytes: int, keep: timedelta) -> None:
+        """key: 32 bytes. Leftovers of a clip that was being written when the power failed are removed.
+
+        Raises ClipError.
+        """
+        self._folder = folder
+        self._cipher = AESGCM(key)
+        self._max_bytes = max_bytes
+        self._keep = keep
+        self._lock = threading.Lock()
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for leftover in folder.glob("*.part"):
+                leftover.unlink()
+        except OSError as error:
+            raise ClipError(f"{folder}: {error.strerror}; the user that runs the edge must own it") from None
+
+    def put(self, clip: ClipId, shown: Clip) -> None:
+        """Keep ``shown`` whole or not at all; makes room by forgetting the oldest. Raises ClipError."""
+        if len(shown.mp4) > min(MAX_CLIP_BYTES, self._max_bytes):
+            raise ClipError(f"the clip has {len(shown.mp4)} bytes, more than is kept of one")
+        head = _Head(camera=shown.camera, mime=shown.mime).model_dump_json().encode()
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        sealed = self._cipher.encrypt(nonce, shown.mp4, _bound(clip, head))
+        content = b"".join([_MAGIC, len(head).to_bytes(2), head, nonce, sealed])
+        with self._lock:
+            try:
+                self._make_room(len(content))
+                self._write(self._path(clip), content)
+            except OSError as error:
+                raise ClipError(f"{self._folder}: {error.strerror}; the clip is not kept") from None
+
+    def get(self, clip: ClipId, now: datetime) -> Clip:
+        """Raises NoSuchClipError, ClipError for one that is damaged or of another site key."""
+        if now - _taken_at(self._path(clip)) >= self._keep:
+            raise NoSuchClipError("there is no such clip here, or its time is over")
+        try:
+            content = self._path(clip).read_bytes()
+        except FileNotFoundError:
+            raise NoSuchClipError("there is no such clip here, or its time is over") from None
+        except OSError as error:
+            raise ClipError(f"{self._folder}: {error.strerror}") from None
+        start = len(_MAGIC) + 2 + int.from_bytes(content[len(_MAGIC) : len(_MAGIC) + 2])
+        head, sealed = content[len(_MAGIC) + 2 : start], content[start + _NONCE_BYTES :]
+        try:
+            mp4 = self._cipher.decrypt(content[start : start + _NONCE_BYTES], sealed, _bound(clip, head))
+            told = _Head.model_validate_json(head)
+        except (ValueError, InvalidTag):
+            raise ClipError(
+                f"{self._path(clip).name} is damaged or was made under another site key: it can't be shown"
+            ) from None
+        return Clip(told.camera, told.mime, mp4)
+
+    def tidy(self, now: datetime) -> int:
+        """Remove what was kept for long enough; how many were. Raises ClipError."""
+        with self._lock:
+            try:
+                over = [path for path in self._all() if now - _taken_at(path) >= self._keep]
+                for path in over:
+                    path.unlink()
+            except OSError as error:
+                raise ClipError(f"{self._folder}: {error.strerror}; clips can't be removed") from None
+        return len(over)
+
+    def _path(self, clip: ClipId) -> Path:
+        return self._folder / f"{uuid.UUID(clip)}{_SUFFIX}"
+
+    def _all(self) -> list[Path]:
+        """Oldest first: an id of UUIDv7 begins with its time."""
+        return sorted(self._folder.glob(f"*{_SUFFIX}"))
+
+    def _make_room(self, wanted: int) -> None:
+        kept = self._all()
+        sizes = {path: path.stat().st_size for path in kept}
+        over = sum(sizes.values()) + wanted - self._max_bytes
+        short = wanted + LEAVE_FREE_BYTES - shutil.disk_usage(self._folder).free
+        for path in kept:
+            if max(over, short) <= 0:
+                return
+            path.unlink()
+            over, short = over - sizes[path], short - sizes[path]
+        if short > 0:
+            raise ClipError(f"{self._folder}: the disk is nearly full; clips are kept again when there is room")
+
+    def _write(self, path: Path, content: bytes) -> None:
+        part = path.with_suffix(".part")
+        try:
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _bound(clip: ClipId, head: bytes) -> bytes:
+    """What a clip is authenticated with: no file can stand for another."""
+    return _MAGIC + clip.encode() + b"\0" + head
+
+
+def _taken_at(path: Path) -> datetime:
+    return datetime.fromtimestamp((uuid.UUID(path.stem).int >> 80) / 1000, UTC)

@@ -1,0 +1,183 @@
+"""The edge's HTTP endpoint for video: from here straight to the browser of whoever was let watch.
+
+``GET /v1/cameras/{camera}/live``: MP4 that goes on until the ticket's end, for Media Source Extensions.
+``GET /v1/clips/{clip}``: one MP4. Both want ``Authorization: Bearer TICKET``, answer with the codecs in their content
+type, are kept by no cache, or say why not as RFC 9457 problem+json with ``reason``, ``detail`` and ``detail_zh``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Annotated
+
+import structlog
+from fastapi import APIRouter, Header, Path
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from core.contract.ids import SLUG_PATTERN, UUID_PATTERN, CameraId, ClipId
+from edge.capture.packets import PacketRing, StreamPacket
+from edge.video.desk import NotShown, NotShownError, VideoDesk
+from edge.video.footage import Footage
+from edge.video.remux import Remuxer, RemuxError
+
+log = structlog.get_logger()
+
+Bearer = Annotated[str, Header(alias="authorization", max_length=4000)]
+_PROBLEM = "application/problem+json"
+_PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+_POLL_S = 0.08
+_SILENT_S = 10.0
+"""A stream that sends nothing for so long has ended; the page asks for another."""
+_BEHIND_S = 5.0
+"""A viewer who is farther behind goes on at the newest keyframe: live is now."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Advice:
+    status: int
+    en: str
+    zh: str
+
+
+ADVICE: dict[NotShown, _Advice] = {
+    NotShown.NO_TICKET: _Advice(
+        401, "Not a ticket for this. Open the view again from the page.", "观看凭证无效，请从页面重新打开。"
+    ),
+    NotShown.EXPIRED: _Advice(
+        401, "The ticket is too old. Open the view again from the page.", "观看凭证已过期，请从页面重新打开。"
+    ),
+    NotShown.USED: _Advice(
+        401, "The ticket was used already. Open the view again from the page.", "观看凭证已使用过，请从页面重新打开。"
+    ),
+    NotShown.CAMERA_AWAY: _Advice(
+        409, "The camera sends no picture now. See its state for why.", "该摄像机目前没有画面，原因请查看摄像机状态。"
+    ),
+    NotShown.NO_SUCH_CLIP: _Advice(
+        404, "There is no such clip here, or its time is over.", "没有该录像片段，或已过保存期限。"
+    ),
+    NotShown.CLIP_UNREADABLE: _Advice(
+        500, "The clip is damaged and can't be shown.", "录像片段已损坏，无法播放。"
+    ),
+    NotShown.TOO_MANY_VIEWERS: _Advice(
+        503, "Too many are watching through this edge: close a view first.", "观看人数已满，请关闭其他画面后重试。"
+    ),
+    NotShown.UNAVAILABLE: _Advice(
+        503, "This edge can't check tickets now. See its log.", "边缘节点暂时无法核验凭证，请查看其日志。"
+    ),
+}  # fmt: skip
+
+
+def make_router(desk: VideoDesk) -> APIRouter:
+    """The two addresses."""
+    router = APIRouter()
+
+    @router.get("/v1/cameras/{camera}/live", response_model=None)
+    async def live(camera: Annotated[str, Path(pattern=SLUG_PATTERN)], authorization: Bearer = "") -> Response:
+        if not desk.sit():
+            return _problem(NotShown.TOO_MANY_VIEWERS)
+        shown: Response | None = None
+        try:
+            footage, until = await run_in_threadpool(desk.live, _ticket(authorization), CameraId(camera))
+            view = LiveView(footage, lambda: desk.goes_on(until))
+            shown = _Live(view.parts(), view.begin(), desk.leave)
+        except NotShownError as error:
+            return _problem(error.why)
+        except RemuxError as error:
+            log.warning("video.not_shown", camera=camera, problem=str(error))
+            return _problem(NotShown.CAMERA_AWAY)
+        finally:
+            if shown is None:
+                desk.leave()
+        return shown
+
+    @router.get("/v1/clips/{clip}", response_model=None)
+    async def clip(clip: Annotated[str, Path(pattern=UUID_PATTERN)], authorization: Bearer = "") -> Response:
+        try:
+            found = await run_in_threadpool(desk.clip, _ticket(authorization), ClipId(clip))
+        except NotShownError as error:
+            return _problem(error.why)
+        return Response(found.mp4, 200, _PRIVATE, found.mime)
+
+    return router
+
+
+class _Live(StreamingResponse):
+    """A view that gives its seat back however it ends, also when nobody was left to see it begin."""
+
+    def __init__(self, parts: AsyncIterator[bytes], mime: str, leave: Callable[[], None]) -> None:
+        super().__init__(parts, 200, _PRIVATE, mime)
+        self._leave = leave
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._leave()
+
+
+class LiveView:
+    """One viewer's live picture: what the ring has, as it comes."""
+
+    def __init__(self, footage: Footage, goes_on: Callable[[], bool]) -> None:
+        self._footage = footage
+        self._goes_on = goes_on
+        self._remuxer: Remuxer | None = None
+        self._shown_s = float("-inf")
+
+    def begin(self) -> str:
+        """The content type. Raises RemuxError while there is no keyframe."""
+        packets = self._footage.ring.from_keyframe_before(float("inf"))
+        if not packets:
+            raise RemuxError("no keyframe yet")
+        self._remuxer = Remuxer(self._footage.head, packets[0])
+        return self._remuxer.mime
+
+    async def parts(self) -> AsyncIterator[bytes]:
+        """MP4 as it is made, until the view's end, the stream's end, or trouble with either."""
+        assert self._remuxer is not None
+        silent_s = 0.0
+        while self._goes_on() and silent_s < _SILENT_S:
+            fresh = newer(self._footage.ring, self._shown_s)
+            silent_s = 0.0 if fresh else silent_s + _POLL_S
+            for packet in fresh:
+                self._shown_s = packet.pts_s
+                try:
+                    part = self._remuxer.add(packet)
+                except RemuxError as error:
+                    log.info("video.view_ended", problem=str(error))
+                    return
+                if part:
+                    yield part
+            await asyncio.sleep(_POLL_S)
+
+
+def newer(ring: PacketRing, shown_s: float) -> tuple[StreamPacket, ...]:
+    """The packets after stream time ``shown_s``; for who is far behind, or new, those from the newest keyframe on."""
+    newest = ring.from_keyframe_before(float("inf"))
+    if not newest or newest[0].pts_s - shown_s > _BEHIND_S:
+        return newest
+    run = newest if newest[0].pts_s <= shown_s else ring.from_keyframe_before(shown_s)
+    return tuple(packet for packet in run if packet.pts_s > shown_s)
+
+
+def _ticket(authorization: str) -> str:
+    kind, _, ticket = authorization.partition(" ")
+    return ticket.strip() if kind.lower() == "bearer" else ""
+
+
+def _problem(why: NotShown) -> JSONResponse:
+    advice = ADVICE[why]
+    body = {
+        "type": f"urn:anju:problem:video:{why.value}",
+        "title": "Not shown",
+        "status": advice.status,
+        "detail": advice.en,
+        "detail_zh": advice.zh,
+        "reason": why.value,
+    }
+    headers = _PRIVATE | ({"retry-after": "5"} if advice.status == 503 else {})
+    return JSONResponse(body, advice.status, headers, _PROBLEM)

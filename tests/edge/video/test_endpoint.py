@@ -1,0 +1,225 @@
+"""Whoever has a ticket watches, once, just that, until its end; everybody else is told why not."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import av
+import httpx
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from fastapi import FastAPI
+
+from core.contract.ids import CameraId, ClipId, EdgeId, id_born_at, new_id
+from core.contract.viewing import ViewTicket, sign_view
+from edge.capture.packets import StreamPacket
+from edge.enrol.server import EnrolServer
+from edge.enrol.tickets import TicketBook
+from edge.video.clips import Clip, ClipStore
+from edge.video.desk import MAX_VIEWERS, VideoDesk
+from edge.video.endpoint import make_router, newer
+from edge.video.footage import Footage, Which
+from edge.video.remux import StreamHead
+from tests.edge.link.parts import until
+from tests.edge.video.packets import BORN, START_S, camera_packets, ring_of
+
+EDGE, CAMERA = EdgeId("edge-1"), CameraId("cam-1")
+CLIP = ClipId(id_born_at(round(BORN.timestamp() * 1000)))
+KEY = Ed25519PrivateKey.from_private_bytes(b"c" * 32)
+NOW = BORN + timedelta(hours=1)
+
+
+class Video:
+    """An edge's video desk, served, with one camera that has sent four seconds."""
+
+    def __init__(self, folder: Path) -> None:
+        self.packets = camera_packets(folder, seconds=4.0)
+        self.ring = ring_of(self.packets)
+        self.there = True
+        self.now = NOW
+        self.store = ClipStore(folder / "clips", b"k" * 32, max_bytes=1_000_000, keep=timedelta(days=7))
+        self.tickets = TicketBook(folder / "tickets.db")
+        self.desk = VideoDesk(EDGE, KEY.public_key(), self.tickets, self.store, self.find, wall_clock=lambda: self.now)
+        app = FastAPI()
+        app.include_router(make_router(self.desk))
+        self.server = EnrolServer(app, "127.0.0.1", 0)
+        self.server.start()
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.server.port}", timeout=10.0)
+
+    def find(self, camera: CameraId, which: Which) -> Footage | None:
+        return Footage(StreamHead("h264"), self.ring) if self.there and camera == CAMERA else None
+
+    def ticket(self, *, camera: CameraId | None = CAMERA, clip: ClipId | None = None, edge: EdgeId = EDGE) -> str:
+        end = None if camera is None else NOW + timedelta(minutes=5)
+        claim = ViewTicket(
+            ticket_id=new_id(), edge=edge, camera=camera, clip=clip, expires_at=NOW + timedelta(minutes=1), until=end
+        )
+        return sign_view(claim, KEY)
+
+    def ask(self, path: str, ticket: str) -> httpx.Response:
+        return self.client.get(path, headers={"authorization": f"Bearer {ticket}"})
+
+    def close(self) -> None:
+        self.desk.close()
+        self.client.close()
+        self.server.stop()
+        self.tickets.close()
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Iterator[Video]:
+    made = Video(tmp_path)
+    yield made
+    made.close()
+
+
+def live(camera: CameraId = CAMERA) -> str:
+    return f"/v1/cameras/{camera}/live"
+
+
+def watch(video: Video, ticket: str, *, frames: int) -> tuple[str, list[float]]:
+    """Content type, and the times of the frames seen until there are ``frames``; then the view is closed."""
+    seen, mp4 = 0, b""
+    with video.client.stream("GET", live(), headers={"authorization": f"Bearer {ticket}"}) as answer:
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == "no-store"
+        for part in answer.iter_bytes():
+            mp4 += part
+            seen = mp4.count(b"moof") * 5
+            if seen >= frames:
+                break
+    with av.open(io.BytesIO(mp4), "r") as container:
+        return answer.headers["content-type"], [frame.time for frame in container.decode(video=0)]
+
+
+def test_a_live_view_begins_at_the_newest_keyframe_and_goes_on_as_packets_come(video: Video) -> None:
+    def go_on() -> None:
+        later = camera_packets(folder, seconds=8.0)
+        for packet in later[100:]:
+            video.ring.add(packet)
+
+    folder = video.store._folder
+    sending = threading.Timer(0.3, go_on)
+    sending.start()
+    mime, times = watch(video, video.ticket(), frames=60)
+    sending.join()
+    assert mime.startswith('video/mp4; codecs="avc1.')
+    assert times[0] == 0
+    assert times[-1] >= 2.0, "one second was there, the rest came later"
+
+
+def test_a_clip_is_shown_whole(video: Video) -> None:
+    video.store.put(CLIP, Clip(CAMERA, 'video/mp4; codecs="avc1.640028"', b"the whole clip"))
+    answer = video.ask(f"/v1/clips/{CLIP}", video.ticket(camera=None, clip=CLIP))
+    assert (answer.status_code, answer.content) == (200, b"the whole clip")
+    assert answer.headers["content-type"] == 'video/mp4; codecs="avc1.640028"'
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def refused(answer: httpx.Response, status: int, reason: str) -> None:
+    assert (answer.status_code, answer.json()["reason"]) == (status, reason)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"]
+    assert answer.json()["detail_zh"]
+
+
+def test_a_ticket_is_good_once(video: Video) -> None:
+    video.store.put(CLIP, Clip(CAMERA, "video/mp4", b"clip"))
+    ticket = video.ticket(camera=None, clip=CLIP)
+    assert video.ask(f"/v1/clips/{CLIP}", ticket).status_code == 200
+    refused(video.ask(f"/v1/clips/{CLIP}", ticket), 401, "used")
+
+
+def test_a_ticket_is_good_for_a_minute(video: Video) -> None:
+    ticket = video.ticket()
+    video.now = NOW + timedelta(minutes=1)
+    refused(video.ask(live(), ticket), 401, "expired")
+
+
+def test_a_ticket_for_something_else_is_none(video: Video) -> None:
+    other = CameraId("cam-2")
+    stranger = Ed25519PrivateKey.from_private_bytes(b"x" * 32)
+    forged = sign_view(
+        ViewTicket(ticket_id=new_id(), edge=EDGE, camera=CAMERA, expires_at=NOW + timedelta(minutes=1), until=NOW),
+        stranger,
+    )
+    for ticket in (
+        video.ticket(camera=other),
+        video.ticket(camera=None, clip=CLIP),
+        video.ticket(edge=EdgeId("edge-2")),
+        forged,
+        "nonsense",
+        "a.b",
+        "x" * 3000 + ".y",
+    ):
+        refused(video.ask(live(), ticket), 401, "no_ticket")
+    refused(video.ask(f"/v1/clips/{CLIP}", video.ticket()), 401, "no_ticket")
+    refused(video.client.get(live()), 401, "no_ticket")
+
+
+def test_a_camera_that_is_away_or_has_sent_nothing_yet_shows_nothing_and_keeps_its_seats(video: Video) -> None:
+    video.there = False
+    for _ in range(MAX_VIEWERS + 1):
+        refused(video.ask(live(), video.ticket()), 409, "camera_away")
+    video.there = True
+    video.ring.clear()
+    for _ in range(MAX_VIEWERS + 1):
+        refused(video.ask(live(), video.ticket()), 409, "camera_away")
+
+
+def test_a_clip_that_is_not_there_or_damaged_is_told(video: Video) -> None:
+    refused(video.ask(f"/v1/clips/{CLIP}", video.ticket(camera=None, clip=CLIP)), 404, "no_such_clip")
+    (video.store._folder / f"{CLIP}.clip").write_bytes(b"damaged")
+    refused(video.ask(f"/v1/clips/{CLIP}", video.ticket(camera=None, clip=CLIP)), 500, "clip_unreadable")
+
+
+def test_seats_are_bounded_and_free_again_when_viewers_leave(video: Video) -> None:
+    taken = [video.desk.sit() for _ in range(MAX_VIEWERS)]
+    assert all(taken)
+    refused(video.ask(live(), video.ticket()), 503, "too_many_viewers")
+    for _ in taken:
+        video.desk.leave()
+    watch(video, video.ticket(), frames=5)
+    until(lambda: video.desk._viewers == 0, "the seat is free again")
+
+
+def test_a_view_ends_when_its_time_is_over(video: Video) -> None:
+    with video.client.stream("GET", live(), headers={"authorization": f"Bearer {video.ticket()}"}) as answer:
+        parts = answer.iter_bytes()
+        assert next(parts)
+        video.now = NOW + timedelta(minutes=5)
+        for _ in parts:
+            continue  # ends by itself: the client's timeout would raise
+
+
+def test_a_viewer_far_behind_goes_on_at_the_newest_keyframe(tmp_path: Path) -> None:
+    packets = camera_packets(tmp_path, seconds=10.0)
+    ring = ring_of(packets)
+    assert newer(ring, float("-inf"))[0].pts_s == START_S + 9
+    assert newer(ring, START_S + 2)[0].pts_s == START_S + 9
+    assert newer(ring, START_S + 8)[0].pts_s == pytest.approx(START_S + 8.04)
+    assert newer(ring, START_S + 10) == ()
+
+
+def test_the_newest_packet_is_sent_once(tmp_path: Path) -> None:
+    packets = camera_packets(tmp_path, seconds=2.0)
+    ring = ring_of(packets)
+    shown = newer(ring, START_S + 1.5)
+    assert [packet.pts_s for packet in shown] == sorted(
+        {packet.pts_s for packet in packets if packet.pts_s > START_S + 1.5}
+    )
+    last: StreamPacket = shown[-1]
+    ring.add(dataclasses.replace(last, pts_s=last.pts_s + 0.04, keyframe=False))
+    assert len(newer(ring, last.pts_s)) == 1
+
+
+def test_a_ticket_is_for_one_thing_and_a_live_view_has_an_end() -> None:
+    with pytest.raises(ValueError, match="end"):
+        ViewTicket(ticket_id=new_id(), edge=EDGE, camera=CAMERA, expires_at=datetime.now(UTC))
+    with pytest.raises(ValueError, match="camera or for a clip"):
+        ViewTicket(ticket_id=new_id(), edge=EDGE, expires_at=datetime.now(UTC))

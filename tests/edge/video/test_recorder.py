@@ -1,0 +1,137 @@
+"""Around an event there is a clip: ten seconds before, ten after, or as much as there was."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import av
+import pytest
+from structlog.testing import capture_logs
+
+from core.contract.ids import CameraId, ClipId, id_born_at
+from edge.capture.packets import StreamPacket
+from edge.health import Counters
+from edge.video import recorder
+from edge.video.clips import ClipStore, NoSuchClipError
+from edge.video.footage import Footage, Which
+from edge.video.recorder import ClipRecorder
+from edge.video.remux import StreamHead
+from tests.edge.link.parts import until
+from tests.edge.video.packets import BORN, START_S, camera_packets, ring_of
+
+CAMERA = CameraId("cam-1")
+CLIP = ClipId(id_born_at(round(BORN.timestamp() * 1000)))
+
+
+class Site:
+    """A camera with a ring, a clock that is set by hand, and the recorder."""
+
+    def __init__(self, folder: Path, packets: list[StreamPacket]) -> None:
+        self.ring = ring_of(packets)
+        self.now_s = START_S
+        self.there = True
+        self.counters = Counters()
+        self.store = ClipStore(folder / "clips", b"k" * 32, max_bytes=50_000_000, keep=timedelta(days=7))
+        self.recorder = ClipRecorder(
+            self.store, self.find, self.counters, clock=lambda: self.now_s, wall_clock=lambda: BORN
+        )
+
+    def find(self, camera: CameraId, which: Which) -> Footage | None:
+        return Footage(StreamHead("h264"), self.ring) if self.there else None
+
+    def at(self, now_s: float) -> None:
+        """It is ``now_s``; the recorder notices."""
+        self.now_s = now_s
+        with self.recorder._changed:
+            self.recorder._changed.notify_all()
+
+    def kept(self, number: int = 1) -> None:
+        until(lambda: self.counters.snapshot().get("clips_kept") == number, "clip kept")
+
+    def seconds(self, clip: ClipId = CLIP) -> tuple[int, float]:
+        """Frames of the clip, and how long it lasts."""
+        with av.open(io.BytesIO(self.store.get(clip, BORN).mp4), "r") as container:
+            times = [frame.time for frame in container.decode(video=0)]
+        return len(times), times[-1]
+
+
+@contextmanager
+def running(site: Site) -> Iterator[Site]:
+    site.recorder.start()
+    try:
+        yield site
+    finally:
+        site.recorder.stop(5.0)
+
+
+def test_a_clip_has_what_was_before_and_what_came_after(tmp_path: Path) -> None:
+    packets = camera_packets(tmp_path, seconds=30.0)
+    site = Site(tmp_path, packets[:375])  # the event is at 15 s
+    with running(site):
+        assert site.recorder.ask(CLIP, CAMERA, START_S + 15)
+        for packet in packets[375:]:
+            site.ring.add(packet)
+        site.at(START_S + 26)
+        site.kept()
+    frames, lasts_s = site.seconds()
+    assert frames == 501
+    assert lasts_s == pytest.approx(20.0, abs=0.05)
+    assert site.store.get(CLIP, BORN).mime.startswith('video/mp4; codecs="avc1.')
+
+
+def test_a_camera_that_goes_away_meanwhile_leaves_what_was_before(tmp_path: Path) -> None:
+    site = Site(tmp_path, camera_packets(tmp_path, seconds=5.0))
+    with running(site):
+        assert site.recorder.ask(CLIP, CAMERA, START_S + 5)
+        site.ring.clear()
+        site.at(START_S + 16)
+        site.kept()
+    assert site.seconds()[0] == 125
+
+
+def test_at_the_end_what_there_is_is_kept_at_once(tmp_path: Path) -> None:
+    site = Site(tmp_path, camera_packets(tmp_path, seconds=2.0))
+    with running(site):
+        assert site.recorder.ask(CLIP, CAMERA, START_S + 2)
+    assert site.seconds()[0] == 50
+
+
+def test_a_camera_that_is_away_has_no_clip(tmp_path: Path) -> None:
+    site = Site(tmp_path, [])
+    site.there = False
+    assert not site.recorder.ask(CLIP, CAMERA, START_S)
+
+
+def test_an_empty_ring_gives_no_clip_and_says_so(tmp_path: Path) -> None:
+    site = Site(tmp_path, [])
+    with capture_logs() as logs, running(site):
+        assert site.recorder.ask(CLIP, CAMERA, START_S)
+    assert [line["event"] for line in logs] == ["clips.not_kept"]
+    with pytest.raises(NoSuchClipError):
+        site.store.get(CLIP, BORN)
+
+
+def test_more_events_at_once_than_can_wait_are_counted(tmp_path: Path) -> None:
+    site = Site(tmp_path, camera_packets(tmp_path, seconds=1.0))
+    asked = [site.recorder.ask(CLIP, CAMERA, START_S) for _ in range(recorder.MAX_WAITING + 3)]
+    assert asked == [True] * recorder.MAX_WAITING + [False] * 3
+    assert site.counters.snapshot()["clips_skipped"] == 3
+
+
+def test_old_clips_are_removed_by_themselves(tmp_path: Path) -> None:
+    site = Site(tmp_path, camera_packets(tmp_path, seconds=1.0))
+    old = ClipId(id_born_at(round((BORN - timedelta(days=8)).timestamp() * 1000)))
+    (tmp_path / "clips" / f"{old}.clip").write_bytes(b"of last week")
+    with running(site):
+        until(lambda: not list((tmp_path / "clips").iterdir()), "the old clip is gone")
+
+
+def test_stopping_before_starting_waits_for_nobody(tmp_path: Path) -> None:
+    before = threading.active_count()
+    Site(tmp_path, []).recorder.stop(0.1)
+    assert threading.active_count() == before

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.logs import log_structured
+from cli.replay import replay
 from core.contract.config_file import load_config
 from core.contract.ids import EdgeId
 from edge.keys import load_or_create
@@ -47,3 +48,6 @@ def key(config: ConfigOption, id_: IdOption) -> None:
     settings = edge_settings(loaded, EdgeId(id_))
     loaded.prepare_state_dir()
     typer.echo(load_or_create(loaded.state_dir, settings.id, settings.site_key).fingerprint)
+
+
+edge_app.command("replay")(replay)

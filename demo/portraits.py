@@ -7,7 +7,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from demo.cast import Resident
+from demo.cast import Resident, Stranger
 from demo.draw.canvas import Picture, lay
 from demo.draw.faces import Mood, draw_head
 from demo.draw.looks import look_of
@@ -21,8 +21,8 @@ _MOOD = Mood(yaw=0.01, pitch=0.008, roll_deg=0.0, lids=0.97, smile=0.02, light=0
 """As for a passport: straight ahead, hardly a smile, light from the front."""
 
 
-def portrait(resident: Resident) -> Picture:
-    """The resident's portrait, uint8 (600, 480, 3)."""
+def portrait(resident: Resident | Stranger) -> Picture:
+    """The portrait of somebody drawn, uint8 (600, 480, 3)."""
     picture = gradient((226, 218, 208), (206, 196, 186), HEIGHT, WIDTH)
     look = look_of(resident.face)
     neck = (WIDTH / 2, 0.76 * HEIGHT)
@@ -32,7 +32,7 @@ def portrait(resident: Resident) -> Picture:
     return np.asarray(np.clip(picture + noise, 0, 255), np.uint8)
 
 
-def portrait_jpeg(resident: Resident) -> bytes:
+def portrait_jpeg(resident: Resident | Stranger) -> bytes:
     """The portrait as a JPEG file."""
     done, encoded = cv2.imencode(".jpg", portrait(resident), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     if not done:

@@ -3,8 +3,8 @@
 One SQLite file (WAL, every commit flushed). Each event gets the next ``sequence`` of this file's ``epoch``, without
 gaps: the core acknowledges the highest number up to which it has everything.
 
-At its limits (rows, bytes) the least important goes first, oldest first: pictures, then camera news, then passages and
-templates; an arriving picture never pushes out a passage. A number can't simply vanish from the middle, or the core
+At its limits (rows, bytes) the least important goes first, oldest first: pictures and counts, then camera news, then
+passages, happenings and templates; an arriving picture never pushes out a passage. A number can't simply vanish from the middle, or the core
 would wait for it for ever: the dropped event's place is taken by a small ``anju.outbox.dropped.v1`` under the same id
 and number (a *mark*; were the original committed already, the core sees a repetition). Only when there are more marks
 than ``max_rows`` do the oldest numbers go for good: ``floor``, which travels with every event, then tells the core not
@@ -38,7 +38,7 @@ log = structlog.get_logger()
 _TYPE_OF = {kind: name for name, kind in EVENT_TYPES.items()}
 _DROPPED = _TYPE_OF[OutboxDroppedV1]
 _MARK_RANK = 3
-_RANKS = {"anju.picture.v1": 0, "anju.camera.changed.v1": 1, _DROPPED: _MARK_RANK}
+_RANKS = {"anju.picture.v1": 0, "anju.counts.v1": 0, "anju.camera.changed.v1": 1, _DROPPED: _MARK_RANK}
 _PRECIOUS_RANK = 2
 """Ranks say what is dropped first. Marks and reports are never exchanged for marks."""
 _ROW_BYTES = 200

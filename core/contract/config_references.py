@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from core.contract.config import Door, EstateConfig, FaceGate
 from core.contract.config_complaints import Place, did_you_mean
+from core.contract.config_scene_references import scene_problems
 
 Found = tuple[Place, str]
 
@@ -29,6 +30,7 @@ def reference_problems(config: EstateConfig) -> list[Found]:
         *_checkpoints(config),
         *_rules(config),
         *_accounts(config),
+        *scene_problems(config),
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from core.contract.base import Instant, Message, UnitInterval
+from core.contract.events_scenes import CountsV1, HappeningV1
 from core.contract.ids import (
     CameraId,
     CheckpointId,
@@ -231,6 +232,8 @@ EVENT_TYPES: dict[str, type[Message]] = {
     "anju.sighting.v1": SightingV1,
     "anju.camera.changed.v1": CameraChangedV1,
     "anju.outbox.dropped.v1": OutboxDroppedV1,
+    "anju.happening.v1": HappeningV1,
+    "anju.counts.v1": CountsV1,
 }
 """CloudEvents ``type`` of everything that leaves an edge's outbox."""
 
@@ -241,4 +244,6 @@ EventType = Literal[
     "anju.sighting.v1",
     "anju.camera.changed.v1",
     "anju.outbox.dropped.v1",
+    "anju.happening.v1",
+    "anju.counts.v1",
 ]

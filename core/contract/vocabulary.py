@@ -105,10 +105,31 @@ class PlateColour(StrEnum):
     UNKNOWN = "unknown"
 
 
+class BodyKind(StrEnum):
+    """What is counted; nothing finer is told apart."""
+
+    PERSON = "person"
+    VEHICLE = "vehicle"
+    TWO_WHEELER = "two_wheeler"
+
+
 class CameraState(StrEnum):
     ONLINE = "online"
     CONNECTING = "connecting"
     OFFLINE = "offline"
+
+
+class CameraCondition(StrEnum):
+    """What can be the matter with a camera."""
+
+    OFFLINE = "offline"
+    FROZEN = "frozen"  # the same picture again and again
+    DARK = "dark"  # where it is light as a rule
+    BLOCKED = "blocked"  # something covers the lens
+    UNFOCUSED = "unfocused"  # less sharp than it was
+    MOVED = "moved"  # turned, knocked aside, or its view taken
+    WRONG_CLOCK = "wrong_clock"
+    BEHIND = "behind"  # pictures come ever later, or are lost
 
 
 class GateState(StrEnum):

@@ -26,11 +26,13 @@ from core.contract.events import (
     SightingV1,
     TemplateSealedV1,
 )
-from core.contract.ids import CheckpointId, EdgeId, EstateId
+from core.contract.events_scenes import CountsV1, HappeningV1
+from core.contract.ids import CheckpointId, EdgeId, EstateId, PlaceId
 from core.ingest import dead_letters
 from core.ingest.arrivals import Read
 from core.ingest.cursors import Life, Progress, advance, lock_cursors
 from core.ingest.rows import UnusableError, alert_raised, alert_row, camera_payload, passage_row, picture_row
+from core.ingest.scenes import SceneNews, edges_of_places
 from core.live import LiveKind
 from core.passages import passage_payload
 from core.people.edges import is_trusted
@@ -50,11 +52,12 @@ class Rulebook:
     rules: tuple[RuleConfig, ...]
     places: dict[CheckpointId, Place]
     edge_of: dict[CheckpointId, EdgeId]
+    edge_of_place: dict[PlaceId, EdgeId]
 
     @classmethod
     def of(cls, config: EstateConfig) -> Rulebook:
         edge_of = {one.id: config.edge_of(one.id) for one in config.checkpoints}
-        return cls(config.estate.id, config.rules, places_of(config), edge_of)
+        return cls(config.estate.id, config.rules, places_of(config), edge_of, edges_of_places(config))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +96,7 @@ class _Batch:
         self._alerts: list[AlertRow] = []
         self._passages: set[str] = set()
         self._pictures: set[str] = set()
+        self._scenes = SceneNews(rulebook.edge_of_place)
         self._handlers: dict[type[Message], Callable[[str, Message], None]] = {
             PassageV1: self._passage,
             PictureV1: self._picture,
@@ -100,6 +104,8 @@ class _Batch:
             SightingV1: self._sighting,
             CameraChangedV1: self._camera,
             OutboxDroppedV1: self._dropped,
+            HappeningV1: self._happening,
+            CountsV1: self._counted,
         }
 
     def commit(self, reads: Sequence[Read]) -> Committed:
@@ -113,6 +119,7 @@ class _Batch:
         lock_people(self._db, [read.message for read, _ in placed if isinstance(read.message, TemplateSealedV1)])
         progress = self._take(placed)
         self._db.flush()
+        self._scenes.write_counts(self._db)
         advance(self._db, cursors, progress)
         live.append_many(self._db, self._told)
         return Committed(_acks(cursors), tuple(alert_raised(row) for row in self._alerts), self._counts)
@@ -239,6 +246,14 @@ class _Batch:
     def _camera(self, edge: str, message: Message) -> None:
         assert isinstance(message, CameraChangedV1)
         self._told.append((LiveKind.CAMERA, camera_payload(edge, message)))
+
+    def _happening(self, edge: str, message: Message) -> None:
+        assert isinstance(message, HappeningV1)
+        self._scenes.happened(self._db, edge, message, self._rulebook.edge_of)
+
+    def _counted(self, edge: str, message: Message) -> None:
+        assert isinstance(message, CountsV1)
+        self._scenes.counted(edge, message)
 
     def _dropped(self, edge: str, message: Message) -> None:  # noqa: ARG002
         assert isinstance(message, OutboxDroppedV1)

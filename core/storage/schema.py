@@ -331,6 +331,45 @@ class SightingRow(Base):
     occurred_at: Mapped[datetime]
 
 
+class HappeningRow(Base):
+    """Something that happened at a door or a place. ``ended_at`` is empty while it lasts, or where it can't last."""
+
+    __tablename__ = "happenings"
+    __table_args__ = (Index("happenings_by_time", "occurred_at"),)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    edge_id: Mapped[str] = mapped_column(String(64))
+    what: Mapped[str] = mapped_column(String(32))
+    camera: Mapped[str] = mapped_column(String(64))
+    checkpoint: Mapped[str | None] = mapped_column(String(64))
+    place: Mapped[str | None] = mapped_column(String(64))
+    body: Mapped[str | None] = mapped_column(String(16))
+    occurred_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class LineCountRow(Base):
+    """Bodies of one kind over one line in one hour (UTC), each direction for itself."""
+
+    __tablename__ = "line_counts"
+    place: Mapped[str] = mapped_column(String(64), primary_key=True)
+    body: Mapped[str] = mapped_column(String(16), primary_key=True)
+    hour: Mapped[datetime] = mapped_column(primary_key=True)
+    forward: Mapped[int] = mapped_column(BigInteger)
+    backward: Mapped[int] = mapped_column(BigInteger)
+
+
+class ZoneCountRow(Base):
+    """Bodies of one kind in one zone in one hour (UTC): seconds of all together, most at once, stays that were long."""
+
+    __tablename__ = "zone_counts"
+    place: Mapped[str] = mapped_column(String(64), primary_key=True)
+    body: Mapped[str] = mapped_column(String(16), primary_key=True)
+    hour: Mapped[datetime] = mapped_column(primary_key=True)
+    body_s: Mapped[int] = mapped_column(BigInteger)
+    most_at_once: Mapped[int] = mapped_column(BigInteger)
+    long_stays: Mapped[int] = mapped_column(BigInteger)
+
+
 class SealedTemplateRow(Base):
     """Ciphertext for one edge. Exists only while its consent is active; the core has no key to it."""
 

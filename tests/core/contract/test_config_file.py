@@ -182,6 +182,54 @@ def test_the_published_schema_is_the_codes_and_takes_the_example(example: dict[s
             "checkpoints[2].controller.timeot_s",
             "'timeot_s' is no setting here; did you mean 'timeout_s'?",
         ),
+        (
+            "    - id: yard-exit",
+            "    - id: garden-path",
+            "scenes.one_way_lines[0].id",
+            "'garden-path' is the id of counting_lines[0] already",
+        ),
+        (
+            "line: [[0.35, 0.55], [0.35, 0.80]]",
+            "line: [[0.35, 0.55], [0.35, 0.55]]",
+            "scenes.counting_lines[0].line",
+            "needs two different points",
+        ),
+        (
+            "      camera: yard-cam\n      line: [[0.70, 0.60]",
+            "      camera: yart-cam\n      line: [[0.70, 0.60]",
+            "scenes.one_way_lines[0].camera",
+            "'yart-cam' is not defined; did you mean 'yard-cam'?",
+        ),
+        (
+            "      line: [[0.70, 0.60]",
+            "      checkpoint: east-lanes\n      line: [[0.70, 0.60]",
+            "scenes.one_way_lines[0].checkpoint",
+            "'east-lanes' is not defined; did you mean 'east-lane'?",
+        ),
+        (
+            "      kinds: [vehicle, two_wheeler]",
+            "      kinds: [vehicle, bicycle]",
+            "scenes.one_way_lines[0].kinds[1]",
+            "'bicycle' is not one of person, vehicle, two_wheeler",
+        ),
+        (
+            "zone: [[0.40, 0.30], [0.65, 0.30], [0.65, 0.50], [0.40, 0.50]]",
+            "zone: [[0.40, 0.30], [0.65, 0.50], [0.65, 0.30], [0.40, 0.50]]",
+            "scenes.zones[0].zone",
+            "its border crosses itself: name the corners in order, around the zone",
+        ),
+        (
+            "zone: [[0.40, 0.30], [0.65, 0.30], [0.65, 0.50], [0.40, 0.50]]",
+            "zone: [[0.40, 0.30], [0.41, 0.30], [0.41, 0.31]]",
+            "scenes.zones[0].zone",
+            "is so small that nobody stands in it",
+        ),
+        (
+            "exit_button: door-3-button",
+            "exit_button: door-3-contact",
+            "checkpoints[2].contact.exit_button",
+            "'door-3-contact' is sensor of 'door-3' already",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_line(written: str, instead: str, place: str, words: str, tmp_path: Path) -> None:

@@ -1,0 +1,96 @@
+"""The reader's network: convolutions, then one question per place: which character stands there?
+
+Every place asks the whole plate (attention), so one row, two rows and loose crops need no separate paths: where place 3
+is to be looked for is learned, not computed.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from models.plate_reader_own import CHARACTERS, COLOURS, HEIGHT_PX, PLACES, WIDTH_PX
+
+CLASSES = len(CHARACTERS) + 1
+"""One for each character, and class 0: no character at this place."""
+_WIDTHS = (16, 48, 64, 96, 128)
+_KEY = 48
+_STRIDE = 8
+
+
+def _block(inputs: int, outputs: int, stride: int | tuple[int, int] = 1) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
+    )
+
+
+class _Residual(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.inner = nn.Sequential(
+            _block(width, width), nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width)
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        return torch.relu(features + self.inner(features))
+
+
+class _Surroundings(nn.Module):
+    """Adds what is to the left and right, above and below, and what the plate is like as a whole."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.near = nn.Conv2d(width, width, (5, 9), 1, (2, 4), groups=width, bias=False)
+        self.norm = nn.BatchNorm2d(width)
+        self.whole = nn.Linear(width, width)
+        self.mix = nn.Conv2d(width, width, 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        near = self.norm(self.near(features))
+        whole = self.whole(features.mean(dim=(2, 3)))[:, :, None, None]
+        return features + self.mix(torch.relu(near + whole))
+
+
+class PlateNetwork(nn.Module):
+    """uint8-valued float pictures (n, 3, 64, 144) BGR to logits: characters (n, 9, classes), colours (n, 7)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        first, second, third, fourth, last = _WIDTHS
+        self.trunk = nn.Sequential(
+            _block(3, first, 2),
+            _block(first, second, 2),
+            _Residual(second),
+            _block(second, third, 1),
+            _block(third, fourth, 2),
+            _Residual(fourth),
+            _block(fourth, last, 1),
+            _Residual(last),
+        )
+        self.surroundings = _Surroundings(last)
+        cells = (HEIGHT_PX // _STRIDE) * (WIDTH_PX // _STRIDE)
+        self.where = nn.Parameter(torch.zeros(PLACES, cells))
+        self.question = nn.Parameter(torch.randn(PLACES, _KEY) * _KEY**-0.5)
+        self.key = nn.Conv2d(last, _KEY, 1)
+        self.neighbours = nn.Linear(PLACES, PLACES, bias=False)
+        nn.init.zeros_(self.neighbours.weight)
+        self.hidden = nn.Linear(last, last)
+        self.of_place = nn.Parameter(torch.zeros(PLACES, last))
+        self.drop = nn.Dropout(0.1)
+        self.characters = nn.Linear(last, CLASSES)
+        self.colours = nn.Linear(last, len(COLOURS))
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.surroundings(self.trunk(_evened(pictures)))
+        flat = features.flatten(2)
+        weights = (self.question @ self.key(features).flatten(2) + self.where).softmax(dim=2)
+        seen = weights @ flat.transpose(1, 2)
+        context = self.neighbours(seen.transpose(1, 2)).transpose(1, 2)
+        answer = seen + self.drop(torch.relu(self.hidden(seen + context + self.of_place)))
+        return self.characters(answer), self.colours(flat.mean(dim=2))
+
+
+def _evened(pictures: Tensor) -> Tensor:
+    """Each picture to mean 0 and deviation 1 over all its channels: exposure goes, colour stays."""
+    centred = pictures - pictures.mean(dim=(1, 2, 3), keepdim=True)
+    return centred / ((centred * centred).mean(dim=(1, 2, 3), keepdim=True).sqrt() + 4.0)

@@ -115,6 +115,9 @@ class EdgeConfig(Message):
     calibration_file: Path | None = None
     """Face thresholds made for this estate by ``anju watchlists calibrate``; without it, those that come with Anju."""
     threads: Annotated[int, Field(ge=1, le=64)] = 1
+    providers: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=8)] = ()
+    """ONNX Runtime execution providers to compute models with, first choice first; those not there are passed over,
+    the processor comes last. Without any: CUDA or OpenVINO where installed, else the processor."""
     """Threads each model computes on; more cameras gain more from ``looking_threads``."""
     looking_threads: Annotated[int, Field(ge=1, le=64)] | None = None
     """Threads that look at pictures, each at another camera; none named: one a core, at most four."""
@@ -170,12 +173,18 @@ class CameraConfig(Message):
     name: Name
     kind: Literal["gate", "plate", "overview"]
     url: Annotated[str, Field(max_length=500)]
+    sub_url: Annotated[str, Field(max_length=500)] | None = None
+    """The camera's second, small stream (640x360 or so) of the same view: with it far less has to be decoded."""
     user: Annotated[str, Field(max_length=64)] | None = None
     password_file: Path | None = None
+    decoder: Literal["cpu", "vaapi", "cuda", "auto"] = "cpu"
+    """What decodes its streams; the processor where that is not to be had, which the edge then says."""
 
-    @field_validator("url")
+    @field_validator("url", "sub_url")
     @classmethod
-    def _plain_rtsp(cls, url: str) -> str:
+    def _plain_rtsp(cls, url: str | None) -> str | None:
+        if url is None:
+            return None
         parts = urlsplit(url)
         if parts.scheme not in {"rtsp", "rtsps"} or not parts.hostname:
             raise ValueError("a camera's url is rtsp://host[:port]/path")

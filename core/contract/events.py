@@ -183,6 +183,8 @@ class CameraHealth(Message):
     missed_passes: Annotated[int, Field(ge=0)] = 0
     corrupt_packets: Annotated[int, Field(ge=0)] = 0
     reconnects: Annotated[int, Field(ge=0)] = 0
+    watching: Literal["packets", "pictures"] | None = None
+    """By what the edge finds movement: the sizes of packets, or, dearer, decoded pictures; why is in ``detail``."""
     detail: Annotated[str, Field(max_length=300)] = ""
 
 

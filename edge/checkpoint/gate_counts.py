@@ -26,8 +26,11 @@ class Gate(StrEnum):
     THRESHOLD = "threshold"
     MARGIN = "margin"
     PLATE_SIZE = "plate_size"
+    PLATE_BLUR = "plate_blur"
     PLATE_GRAMMAR = "plate_grammar"
+    PLATE_COLOUR = "plate_colour"
     PLATE_CONFIDENCE = "plate_confidence"
+    PLATE_AGREEMENT = "plate_agreement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,11 @@ ENOUGH: Mapping[Gate, Enough] = {
     Gate.THRESHOLD: _PER_PASS,
     Gate.MARGIN: _PER_PASS,
     Gate.PLATE_SIZE: _PER_LOOK,
+    Gate.PLATE_BLUR: _PER_LOOK,
     Gate.PLATE_GRAMMAR: _PER_LOOK,
+    Gate.PLATE_COLOUR: _PER_LOOK,
     Gate.PLATE_CONFIDENCE: _PER_LOOK,
+    Gate.PLATE_AGREEMENT: _PER_LOOK,
 }
 
 

@@ -17,8 +17,10 @@ from core.contract.ids import SubjectKey
 from core.contract.signed import PASS_PREFIX, QrPass
 from edge.capture.picture import Picture
 from edge.checkpoint.decide import holder_may_be_compared
+from edge.checkpoint.gate_counts import Gate
 from edge.checkpoint.shooting import Shooting
-from edge.checkpoint.watcher import StepSums, WatchCounts
+from edge.checkpoint.trace import What
+from edge.checkpoint.watcher import StepSums, WatchCounts, large_enough
 from edge.evidence import Crossing, Moment, Observation, PassEvidence
 from edge.ports import Gallery, ListView, PassReader
 from edge.vision.crossing import Point, ThresholdLine
@@ -110,7 +112,7 @@ class DoorWatcher:
         look = self._people.look(picture)
         self._counts.looks += look.detect_ms > 0
         self._counts.faces += len(look.seen)
-        near = [face for face in look.seen if face.width_px >= self._checkpoint.min_face_px]
+        near = large_enough(look.seen, self._checkpoint.min_face_px, self._counts, picture.moment.pts_s)
         told: list[Observation] = []
         if near and self._showing is None:
             told += self._scan(picture, look.detect_ms)
@@ -168,25 +170,35 @@ class DoorWatcher:
         at_s = picture.moment.pts_s
         if not self._may_look_closer(showing, showing.qr, picture.moment):
             return True
+        patient = at_s - showing.first.pts_s < PATIENCE_S
         if not near:
-            return at_s - showing.first.pts_s >= PATIENCE_S or not self._people.anybody
+            return not (patient and self._people.anybody)
         showing.others = max(showing.others, len(near) - 1)
-        if len(near) == 1:
-            showing.shooting.shoot(near[0], picture)
-            if showing.shooting.probe(at_s):
-                started_s = time.perf_counter()
-                probes = showing.shooting.probes()
-                found = showing.likeness = self._gallery.compare(showing.qr.subject, probes)
-                probes.fill(0)
-                showing.sums.since("match", started_s)
-                if found is None or found.score >= self._gallery.verify_threshold or showing.shooting.full:
-                    return True
-        return at_s - showing.first.pts_s >= PATIENCE_S
+        track = near[0].track.id
+        if self._counts.ask(Gate.CROWD, len(near) > 1, at_s=at_s, track=track, value=len(near) - 1, limit=0):
+            return not patient
+        showing.shooting.shoot(near[0], picture)
+        if not showing.shooting.probe(at_s, hurry=not patient):
+            return not patient
+        started_s = time.perf_counter()
+        probes = showing.shooting.probes()
+        found = showing.likeness = self._gallery.compare(showing.qr.subject, probes)
+        probes.fill(0)
+        showing.sums.since("match", started_s)
+        if found is None:
+            return True
+        threshold = self._gallery.verify_threshold
+        self._counts.trace.note(at_s, track, What.COMPARED, value=found.score, limit=threshold)
+        return showing.shooting.complete or showing.shooting.clear(found.score, threshold) or not patient
 
     def _tell(self, showing: _Showing, picture: Picture) -> Observation:
         """The one observation of this showing. Shots and probes are gone when it is returned."""
         good_shots = showing.shooting.good_shots
         showing.shooting.wipe()
+        found, threshold, at_s = showing.likeness, self._gallery.verify_threshold, picture.moment.pts_s
+        if found is not None:
+            below = not found.score >= threshold
+            self._counts.ask(Gate.THRESHOLD, below, at_s=at_s, track=None, value=found.score, limit=threshold)
         # Held up on and on while the face was looked at: it is still the same showing.
         self._codes_seen_s = dict.fromkeys(self._codes_seen_s, picture.moment.pts_s)
         self._counts.passes += 1

@@ -3,6 +3,9 @@
 Nothing is cut out or embedded before somebody has stood in the zone for ``INTENT_FRAMES`` looks: walking past is no
 request. While more than one person stands there nobody is compared, and while the lists are too old to recognise
 anybody with nothing is cut out either. Whoever is outside is black before detection.
+
+A pass is decided as soon as the best shots so far say clearly who it is, else when three good ones are there, and at
+the latest when the person leaves or has stood there for ``PATIENCE_S``.
 """
 
 from __future__ import annotations
@@ -15,19 +18,21 @@ import numpy as np
 from core.contract.config import FaceGate
 from core.contract.events import CheckpointStateV1
 from edge.capture.picture import Picture
-from edge.checkpoint.decide import objection_to_match
+from edge.checkpoint.decide import MIN_MARGIN, objection_to_match
+from edge.checkpoint.gate_counts import Gate
 from edge.checkpoint.shooting import Shooting
-from edge.checkpoint.watcher import StepSums, WatchCounts
+from edge.checkpoint.trace import What
+from edge.checkpoint.watcher import StepSums, WatchCounts, large_enough
 from edge.evidence import FaceEvidence, FaceMatch, Moment, Observation
 from edge.ports import Gallery, ListView
-from edge.vision.people import SeenFace, ZonePeople
+from edge.vision.people import Look, SeenFace, ZonePeople
 from edge.vision.quality import QualityLimits
 from edge.vision.zone import Zone
 from models.protocols import FaceDetecting, FaceEmbedding
 
 INTENT_FRAMES = 3
 PATIENCE_S = 5.0
-"""Somebody who stands there that long without one good shot is told to use another way in, while still there."""
+"""Somebody who is not recognised by then is told to use another way in, while still there."""
 _IDLE_FPS, _BUSY_FPS = 10.0, 12.0
 
 
@@ -35,6 +40,7 @@ _IDLE_FPS, _BUSY_FPS = 10.0, 12.0
 class _Pass:
     """One track in the zone. others: most further people seen in the zone with it."""
 
+    track: int
     first: Moment
     shooting: Shooting
     sums: StepSums = field(default_factory=StepSums)
@@ -82,7 +88,7 @@ class FaceGateWatcher:
         look = self._people.look(picture)
         self._counts.looks += look.detect_ms > 0
         self._counts.faces += len(look.seen)
-        near = [face for face in look.seen if face.width_px >= self._checkpoint.min_face_px]
+        near = large_enough(look.seen, self._checkpoint.min_face_px, self._counts, picture.moment.pts_s)
         told: list[Observation] = []
         for face in near:
             one = self._pass_of(face, picture.moment)
@@ -90,49 +96,77 @@ class FaceGateWatcher:
             one.sums.add("detect", look.detect_ms)
             if not one.decided and one.looks >= INTENT_FRAMES and self._seen_enough(one, face, picture, len(near) - 1):
                 told.append(self._tell(one, picture, still_there=True))
+        told += [self._tell(over, picture, still_there=False) for over in self._over(look, picture, near)]
+        return told
+
+    def _over(self, look: Look, picture: Picture, near: list[SeenFace]) -> list[_Pass]:
+        """Passes that end with this look and were not told, compared once more where that harms nobody."""
+        found: list[_Pass] = []
         for track in look.ended:
             over = self._passes.pop(track.id, None)
-            if over is not None and not over.decided and over.looks >= INTENT_FRAMES:
-                # Not with somebody else in the zone: the gate would open before them.
-                alone = not near and self._lists.recogniser_may_run(picture.moment.received_at)
-                if alone and over.shooting.probe(picture.moment.pts_s, hurry=True):
-                    self._identify(over, picture.moment)
-                told.append(self._tell(over, picture, still_there=False))
-        return told
+            if over is None or over.decided:
+                continue
+            if over.looks < INTENT_FRAMES:
+                self._counts.trace.note(
+                    picture.moment.pts_s, track.id, What.TOO_BRIEF, value=over.looks, limit=INTENT_FRAMES
+                )
+                continue
+            # Not with somebody else in the zone: the gate would open before them.
+            if not near and self._lists.recogniser_may_run(picture.moment.received_at):
+                self._compare(over, picture.moment, hurry=True)
+            found.append(over)
+        return found
 
     def _pass_of(self, face: SeenFace, moment: Moment) -> _Pass:
         known = self._passes.get(face.track.id)
         if known is None:
             sums = StepSums()
-            known = _Pass(moment, Shooting(self._embedder, self._limits, self._counts, sums), sums)
-            self._passes[face.track.id] = known
+            shooting = Shooting(self._embedder, self._limits, self._counts, sums)
+            known = self._passes[face.track.id] = _Pass(face.track.id, moment, shooting, sums)
         return known
 
     def _seen_enough(self, one: _Pass, face: SeenFace, picture: Picture, others: int) -> bool:
         """Look closer at somebody who is there on purpose; True when it is time to decide."""
         one.others = max(one.others, others)
-        if not self._lists.recogniser_may_run(picture.moment.received_at):
+        moment = picture.moment
+        if not self._lists.recogniser_may_run(moment.received_at):
+            self._counts.trace.note(moment.pts_s, one.track, What.LISTS_OLD)
             return True
-        if others == 0:
+        patient = moment.pts_s - one.first.pts_s < PATIENCE_S
+        crowded = self._counts.ask(Gate.CROWD, others > 0, at_s=moment.pts_s, track=one.track, value=others, limit=0)
+        if not crowded:
             one.shooting.shoot(face, picture)
-            if one.shooting.probe(picture.moment.pts_s):
-                self._identify(one, picture.moment)
-                if one.shooting.full or objection_to_match(one.match) is None:
-                    return True
-        return picture.moment.pts_s - one.first.pts_s >= PATIENCE_S
+            if self._compare(one, moment, hurry=not patient):
+                return one.shooting.complete or self._is_clear(one) or not patient
+        return not patient
 
-    def _identify(self, one: _Pass, moment: Moment) -> None:
+    def _is_clear(self, one: _Pass) -> bool:
+        match = one.match
+        if match is None or objection_to_match(match) is not None:
+            return False
+        return one.shooting.clear(match.score, match.threshold)
+
+    def _compare(self, one: _Pass, moment: Moment, *, hurry: bool) -> bool:
+        """Ask who it is if there is something new to ask with; True when there was."""
+        if not one.shooting.probe(moment.pts_s, hurry=hurry):
+            return False
         started_s = time.perf_counter()
         probes = one.shooting.probes()
         one.match = self._gallery.identify(probes, self._checkpoint.id, moment.received_at)
         probes.fill(np.float32(0))
         one.sums.since("match", started_s)
+        if one.match is not None:
+            self._counts.trace.note(
+                moment.pts_s, one.track, What.COMPARED, value=one.match.score, limit=one.match.threshold
+            )
+        return True
 
     def _tell(self, one: _Pass, picture: Picture, *, still_there: bool) -> Observation:
         """The one observation of this pass. Shots are gone when it is returned, probes once it is forgotten."""
         good_shots = one.shooting.good_shots
         probes = one.shooting.probes() if good_shots else None
         one.decided = True
+        self._count_match(one, picture.moment.pts_s)
         one.shooting.wipe()
         self._counts.passes += 1
         # Somebody who was compared was alone in the picture compared.
@@ -147,3 +181,24 @@ class FaceGateWatcher:
             picture=picture.bgr() if still_there else None,
             probes=probes,
         )
+
+    def _count_match(self, one: _Pass, at_s: float) -> None:
+        """What the last two gates said of the pass; they are asked only of who was compared."""
+        self._counts.trace.note(at_s, one.track, What.DECIDED)
+        if one.shooting.good_shots == 0:
+            return
+        match = one.match
+        score, threshold = (None, None) if match is None else (match.score, match.threshold)
+        below = match is None or not match.score >= match.threshold
+        if (
+            not self._counts.ask(Gate.THRESHOLD, below, at_s=at_s, track=one.track, value=score, limit=threshold)
+            and match is not None
+        ):
+            self._counts.ask(
+                Gate.MARGIN,
+                not match.margin >= MIN_MARGIN,
+                at_s=at_s,
+                track=one.track,
+                value=match.margin,
+                limit=MIN_MARGIN,
+            )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from core.contract.events import MAX_STEP_MS, CheckpointStateV1, StepTimes
 from edge.capture.picture import Picture
-from edge.checkpoint.gate_counts import GateCounts
-from edge.checkpoint.trace import UNHEARD, Trace
+from edge.checkpoint.gate_counts import Gate, GateCounts
+from edge.checkpoint.trace import UNHEARD, Trace, What
 from edge.evidence import Observation
+from edge.vision.people import SeenFace
 from edge.vision.quality import Refusal
 
 Step = Literal["detect", "embed", "match", "read"]
@@ -58,6 +60,22 @@ class WatchCounts:
     trace: Trace = UNHEARD
     """Who is told of each step, track by track."""
 
+    def ask(
+        self,
+        gate: Gate,
+        refused: bool,
+        *,
+        at_s: float,
+        track: int | None,
+        value: float | None = None,
+        limit: float | None = None,
+    ) -> bool:
+        """Count a gate's answer and, where it refused, tell the observer of it; ``refused`` again."""
+        self.gates.ask(gate, refused)
+        if refused:
+            self.trace.note(at_s, track, gate, value=value, limit=limit)
+        return refused
+
     def flat(self) -> dict[str, int]:
         """For the edge's state: name to count, refusals as ``refused.<reason>``, zeros left out; and the gates'."""
         plain = {
@@ -98,6 +116,17 @@ class StepSums:
         A guard may stand in a door's zone for hours, a process may be stopped for longer: no passage is lost for that.
         """
         return StepTimes(capture=step_ms(capture_ms), **{step: step_ms(ms) for step, ms in self.spent.items()})
+
+
+def large_enough(seen: Sequence[SeenFace], min_face_px: int, counts: WatchCounts, at_s: float) -> list[SeenFace]:
+    """The faces of ``seen`` near enough to be somebody at this checkpoint; the gate of size, asked of each."""
+    near: list[SeenFace] = []
+    for face in seen:
+        small = face.width_px < min_face_px
+        if not counts.ask(Gate.SIZE, small, at_s=at_s, track=face.track.id, value=face.width_px, limit=min_face_px):
+            near.append(face)
+            counts.trace.note(at_s, face.track.id, What.FACE, value=face.width_px)
+    return near
 
 
 def step_ms(measured_ms: float) -> float:

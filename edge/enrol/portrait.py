@@ -13,7 +13,9 @@ from models.alignment import align
 from models.protocols import FaceDetecting, FaceEmbedding
 from models.types import Faces, Float, Image
 
-ENROLMENT_LIMITS = QualityLimits(min_face_px=80, max_yaw=0.25, min_pitch=0.3, max_pitch=0.8, max_roll_deg=25.0)
+ENROLMENT_LIMITS = QualityLimits(
+    min_face_px=80, max_yaw=0.25, min_pitch=0.3, max_pitch=0.8, max_roll_deg=25.0, min_value=0.6
+)
 MIN_EYES_TO_MOUTH = 0.75
 """See ``eyes_to_mouth``: 99 of 100 faces whose nose is in the middle are above 0.8, one tilted by 50 degrees below."""
 _LOOKS_PX = (640, 320)

@@ -1,48 +1,92 @@
-"""The best few shots of one track: bounded, and wiped when the pass is decided."""
+"""The best few shots of one pass, apart in time, and how they become one probe: bounded, and wiped once decided."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from edge.evidence import Moment
-from models.types import Image
+from models.types import Float, Image
+
+APART_S = 0.2
+"""Pictures closer together than this show the same face in the same light: a second shot would add nothing."""
+_LEAST_WEIGHT = 1e-3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Shot:
-    """crop: aligned face, uint8 (112, 112, 3) BGR; quality in [0, 1]."""
+    """crop: aligned face, uint8 (112, 112, 3) BGR; quality in [0, 1]; vector: once embedded, float32 (d,).
+
+    surroundings, box: the picture around the face, and the face's box in it, for what looks at more than the face.
+    """
 
     crop: Image
     quality: float
     moment: Moment
+    surroundings: Image | None = None
+    box: Float | None = None
+    vector: Float | None = None
+
+    def wipe_pixels(self) -> None:
+        self.crop.fill(0)
+        if self.surroundings is not None:
+            self.surroundings.fill(0)
+
+    def wipe(self) -> None:
+        self.wipe_pixels()
+        if self.vector is not None:
+            self.vector.fill(0)
 
 
 @dataclass(slots=True)
 class BestShots:
-    """Keeps the ``keep`` best shots offered, best first; earlier ones win ties."""
+    """Keeps the ``keep`` best shots offered that lie ``apart_s`` or more apart, best first; earlier ones win ties."""
 
     keep: int = 3
+    apart_s: float = APART_S
     shots: list[Shot] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.shots)
 
     def offer(self, shot: Shot) -> bool:
-        """Take ``shot`` if it is among the best so far; whatever it displaces is wiped."""
-        self.shots.append(shot)
-        self.shots.sort(key=lambda one: -one.quality)
-        dropped = self.shots[self.keep :]
-        del self.shots[self.keep :]
-        for one in dropped:
-            one.crop.fill(0)
-        return all(one is not shot for one in dropped)
+        """Take ``shot`` if it is among the best so far; whatever it displaces is wiped, and so is it when refused.
 
-    def take_best(self) -> Shot | None:
-        """The best shot, which the caller now owns (and wipes)."""
-        return self.shots.pop(0) if self.shots else None
+        A shot that was embedded keeps its place in time: one right beside it would only cost another embedding.
+        """
+        beside = [one for one in self.shots if abs(one.moment.pts_s - shot.moment.pts_s) < self.apart_s]
+        if any(one.vector is not None or one.quality >= shot.quality for one in beside):
+            shot.wipe()
+            return False
+        self.shots = sorted([one for one in self.shots if one not in beside] + [shot], key=lambda one: -one.quality)
+        for one in beside + self.shots[self.keep :]:
+            one.wipe()
+        del self.shots[self.keep :]
+        return any(one is shot for one in self.shots)
+
+    def drop(self, shot: Shot) -> None:
+        """Wipe and forget ``shot``."""
+        self.shots = [one for one in self.shots if one is not shot]
+        shot.wipe()
 
     def wipe(self) -> None:
-        """Overwrite every crop and forget it."""
+        """Overwrite every shot and forget it."""
         for shot in self.shots:
-            shot.crop.fill(0)
+            shot.wipe()
         self.shots.clear()
+
+
+def fused(vectors: Float, qualities: Float) -> Float:
+    """One probe of several shots: the mean of their unit vectors weighted by quality squared, float32 (d,), length 1.
+
+    vectors: float32 (n, d), unit length, n at least 1; qualities: float32 (n,) in [0, 1]. At one threshold it lets in
+    no more strangers than a single shot may, and misses fewer people than the best of three does (`benchmarks`).
+    Vectors that cancel each other out can't be of one face: then the best one alone.
+    """
+    weights = np.maximum(qualities, _LEAST_WEIGHT) ** 2
+    total = weights @ vectors
+    length = float(np.linalg.norm(total))
+    if length < 1e-3 * float(weights.sum()):
+        return np.array(vectors[int(np.argmax(qualities))], np.float32)
+    return np.asarray(total / length, np.float32)

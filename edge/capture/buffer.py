@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class FrameBuffer(Generic[T]):
-    """A queue of at most ``limit`` frames, or ``pass_limit`` while somebody is passing.
+    """A queue of at most ``limit`` frames, or ``pass_limit`` while somebody is passing or the decoder catches up.
 
     When it is full the oldest frame is dropped. One that is dropped during a pass may have been the one that mattered:
     that pass is counted as missed, once.
@@ -22,6 +22,7 @@ class FrameBuffer(Generic[T]):
         self._frames: deque[T] = deque()
         self._changed = threading.Condition()
         self._in_pass = False
+        self._catching_up = False
         self._pass_missed = False
         self._closed = False
         self._dropped = 0
@@ -33,7 +34,8 @@ class FrameBuffer(Generic[T]):
             if self._closed:
                 return
             self._frames.append(frame)
-            while len(self._frames) > (self._pass_limit if self._in_pass else self._limit):
+            roomy = self._in_pass or self._catching_up
+            while len(self._frames) > (self._pass_limit if roomy else self._limit):
                 self._frames.popleft()
                 self._dropped += 1
                 if self._in_pass and not self._pass_missed:
@@ -54,6 +56,11 @@ class FrameBuffer(Generic[T]):
             if not in_pass:
                 self._pass_missed = False
             self._in_pass = in_pass
+
+    def set_catching_up(self, catching_up: bool) -> None:
+        """Whether frames come faster than they were made, so that whoever looks at them can't keep up for a moment."""
+        with self._changed:
+            self._catching_up = catching_up
 
     def close(self) -> None:
         """Forget all frames, take no more, wake whoever waits."""

@@ -55,6 +55,8 @@ _FIRST_RETRY_S = 600.0
 _LONGEST_RETRY_S = 4 * 3600.0
 _KEYFRAME_SHARE = 0.4
 _KEYFRAME_SHARE_OF = 200
+_SHORT_RUNS = 5
+"""So many in a row, and the keyframes are taken to be close together again."""
 FARTHEST_KEYFRAME = 150
 """Packets between keyframes: to decode more of them takes longer than somebody at a gate should wait."""
 
@@ -76,7 +78,7 @@ class SignalJudge:
     _packets: int = 0
     _keyframes: int = 0
     _run: int = 0
-    _long_runs: int = 0
+    _far: int = 0
 
     def packet(self, *, keyframe: bool) -> None:
         """Take the kind of each packet: streams without runs, or with endless ones, need no further proof."""
@@ -84,18 +86,18 @@ class SignalJudge:
             self._packets, self._keyframes = self._packets // 2, self._keyframes // 2
         self._packets += 1
         self._keyframes += keyframe
-        self._run = 0 if keyframe else self._run + 1
         if keyframe:
-            self._long_runs = 0
-        elif self._run == FARTHEST_KEYFRAME:
-            self._long_runs += 1
+            self._far = max(0, self._far - (self._run < FARTHEST_KEYFRAME))
+        self._run = 0 if keyframe else self._run + 1
+        if self._run == FARTHEST_KEYFRAME:
+            self._far = _SHORT_RUNS
 
     @property
     def form(self) -> Doubt | None:
         """What is wrong with the stream's form, whatever it shows."""
         if self._packets >= _KEYFRAME_SHARE_OF // 2 and self._keyframes > _KEYFRAME_SHARE * self._packets:
             return Doubt.KEYFRAMES_ONLY
-        return Doubt.KEYFRAMES_TOO_FAR if self._long_runs else None
+        return Doubt.KEYFRAMES_TOO_FAR if self._far else None
 
     def look(self, at_s: float, *, moved: bool, busy: bool) -> None:
         """Take what the picture made at ``at_s`` showed since the last one, and what the packets said meanwhile.

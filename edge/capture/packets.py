@@ -60,6 +60,12 @@ class PacketRing:
         with self._lock:
             return self._held_bytes
 
+    @property
+    def newest_s(self) -> float | None:
+        """Stream time of the newest packet; None when there is none."""
+        with self._lock:
+            return self._runs[-1].packets[-1].pts_s if self._runs else None
+
     def add(self, packet: StreamPacket) -> None:
         """Keep ``packet``; one that comes before any keyframe is of no use and is not kept."""
         held = packet.size + _BESIDE_BYTES

@@ -1,9 +1,8 @@
-"""The thin layer on PyAV: open a camera's stream, read packets, decode them, with faults in our words."""
+"""The thin layer on PyAV: open a camera's stream, read packets, with faults in our words."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -12,9 +11,10 @@ import av
 import av.error
 
 from core.contract.config import CameraConfig
+from edge.capture.decoder import StreamForm
+from edge.capture.decoder import usable as usable  # noqa: PLC0414 - belongs to reading a file, too
 from edge.capture.faults import CameraError, Fault, fault_of
 
-MAX_SIDE_PX = 8192
 _CODECS = frozenset({"h264", "hevc"})
 _OPTIONS = {"rtsp_transport": "tcp", "fpsprobesize": "0"}
 """Without the second, FFmpeg holds back the first second of every stream to guess its frame rate."""
@@ -34,32 +34,32 @@ class Source:
     """An open stream; close it."""
 
     container: Any
-    stream: Any
+    demuxer: Any
+    form: StreamForm
     read_timeout_s: float
 
-    def packets(self) -> Iterator[av.Packet[Any]]:
-        """Video packets until the stream goes away, which raises CameraError."""
-        demuxer = self.container.demux(self.stream)
-        while True:
-            asked_s = time.monotonic()
-            try:
-                packet = next(demuxer, None)
-            except av.error.FFmpegError as error:
-                took_s = time.monotonic() - asked_s
-                fault = fault_of(error, took_s=took_s, timeout_s=self.read_timeout_s)
-                # Garbage in an open stream is a stream that broke off: it was video before.
-                raise CameraError(Fault.ENDED if fault is Fault.NOT_VIDEO else fault) from None
-            if packet is None or packet.size == 0:
-                raise CameraError(Fault.ENDED)
-            yield packet
+    def read(self) -> av.Packet[Any]:
+        """The next video packet; waits for it. Raises CameraError when the stream goes away."""
+        asked_s = time.monotonic()
+        try:
+            packet = next(self.demuxer, None)
+        except av.error.FFmpegError as error:
+            took_s = time.monotonic() - asked_s
+            fault = fault_of(error, took_s=took_s, timeout_s=self.read_timeout_s)
+            # Garbage in an open stream is a stream that broke off: it was video before.
+            raise CameraError(Fault.ENDED if fault is Fault.NOT_VIDEO else fault) from None
+        if packet is None or packet.size == 0:
+            raise CameraError(Fault.ENDED)
+        found: av.Packet[Any] = packet
+        return found
 
     def close(self) -> None:
         self.container.close()
 
 
-def open_camera(camera: CameraConfig, timeouts: Timeouts, *, keyframes_only: bool) -> Source:
-    """Open ``camera`` over RTSP/TCP for decoding in the calling thread. Raises CameraError."""
-    address = _address(camera)
+def open_camera(camera: CameraConfig, url: str, timeouts: Timeouts) -> Source:
+    """Open ``url``, one of ``camera``'s streams, over RTSP/TCP. Raises CameraError."""
+    address = _address(camera, url)
     asked_s = time.monotonic()
     try:
         container = av.open(address, mode="r", options=dict(_OPTIONS), timeout=(timeouts.open_s, timeouts.read_s))
@@ -67,54 +67,45 @@ def open_camera(camera: CameraConfig, timeouts: Timeouts, *, keyframes_only: boo
         took_s = time.monotonic() - asked_s
         raise CameraError(fault_of(error, took_s=took_s, timeout_s=timeouts.open_s)) from None
     try:
-        return Source(container, _video_of(container, keyframes_only=keyframes_only), timeouts.read_s)
+        stream, form = _video_of(container)
+        return Source(container, container.demux(stream), form, timeouts.read_s)
     except CameraError:
         container.close()
         raise
 
 
-def decode(packet: av.Packet[Any]) -> list[av.VideoFrame] | None:
-    """Frames that ``packet`` completes; None when the packet is damaged, the stream goes on."""
-    if packet.is_corrupt:
-        return None
-    try:
-        frames = [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
-    except av.error.FFmpegError:
-        return None
-    # A frame the decoder had to patch up shows things that weren't there: nothing is decided on it.
-    return None if any(frame.is_corrupt for frame in frames) else frames
-
-
-def usable(frame: av.VideoFrame) -> bool:
-    """False for pictures without area, and for ones so large that a few of them would fill the memory."""
-    return 0 < frame.width <= MAX_SIDE_PX and 0 < frame.height <= MAX_SIDE_PX
-
-
-def _address(camera: CameraConfig) -> str:
-    """The camera's URL with its login. FFmpeg takes it nowhere else; it is never shown or kept."""
+def _address(camera: CameraConfig, url: str) -> str:
+    """The URL with the camera's login. FFmpeg takes it nowhere else; it is never shown or kept."""
     if camera.user is None:
-        return camera.url
+        return url
     password = ""
     if camera.password_file is not None:
         try:
             password = camera.password_file.read_text(encoding="utf-8").rstrip("\r\n")
         except (OSError, UnicodeDecodeError):
             raise CameraError(Fault.NO_PASSWORD_FILE) from None
-    parts = urlsplit(camera.url)
+    parts = urlsplit(url)
     login = f"{quote(camera.user, safe='')}:{quote(password, safe='')}@{parts.netloc}"
     return urlunsplit(parts._replace(netloc=login))
 
 
-def _video_of(container: Any, *, keyframes_only: bool) -> Any:
-    """The first video stream, its decoder set to one thread: more of them only cost more (measured)."""
+def _video_of(container: Any) -> tuple[Any, StreamForm]:
+    """The first video stream, and what it is made of."""
     if not container.streams.video:
         raise CameraError(Fault.NOT_VIDEO)
     stream = container.streams.video[0]
     context = stream.codec_context
     if context is None or context.name not in _CODECS:
         raise CameraError(Fault.UNSUPPORTED_CODEC)
-    stream.thread_type = "NONE"
-    context.thread_count = 1
-    if keyframes_only:
-        context.skip_frame = "NONKEY"
-    return stream
+    return stream, StreamForm(context.name, context.extradata, int(context.width or 0), int(context.height or 0))
+
+
+def decode(packet: av.Packet[Any]) -> list[av.VideoFrame] | None:
+    """Frames that ``packet`` of an open file completes; None when it is damaged, the file goes on."""
+    if packet.is_corrupt:
+        return None
+    try:
+        frames = [frame for frame in packet.decode() if isinstance(frame, av.VideoFrame)]
+    except av.error.FFmpegError:
+        return None
+    return None if any(frame.is_corrupt for frame in frames) else frames

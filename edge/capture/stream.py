@@ -1,54 +1,83 @@
-"""One camera: a thread that connects, decodes and reconnects, and can say how it is."""
+"""One camera: its streams, what is handed out of them, and how it is."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Literal, Self
 
 import av
-import structlog
 
-from core.contract.config import CameraConfig
+from core.contract.config import CameraConfig, Polygon
 from core.contract.events import CameraHealth
 from core.contract.vocabulary import CameraState
 from edge.capture.buffer import FrameBuffer
-from edge.capture.faults import DETAILS, CameraError, Fault
-from edge.capture.pace import Backoff, Sampler, StreamClock
+from edge.capture.decoder import StreamForm
+from edge.capture.faults import DETAILS
+from edge.capture.glance import Glance
+from edge.capture.judge import DOUBTS
+from edge.capture.main_frames import MainFrames
+from edge.capture.pace import Backoff
+from edge.capture.packets import PacketRing, StreamPacket
 from edge.capture.picture import Picture
-from edge.capture.source import Source, Timeouts, decode, open_camera, usable
+from edge.capture.reader import OpenStream, PacketTaker, ReaderParts, StreamReader
+from edge.capture.source import Timeouts, open_camera
+from edge.capture.status import StreamHealth, StreamStatus
+from edge.capture.watch import Viewers, Watch, WatchRules
+from edge.evidence import Moment
 
-log = structlog.get_logger()
+RING_S = 15.0
+"""A clip of what happened begins ten seconds before it, at a keyframe."""
+RING_BYTES = 16_000_000
+_OVERVIEW_REST_S = 0.2
+_SADDEST_FIRST = (CameraState.OFFLINE, CameraState.CONNECTING, CameraState.ONLINE)
+_MAX_DETAIL = 300
 
-_RATE_WINDOW_S = 5.0
-_PACKETS_IN_DECODER = 64
+Which = Literal["main", "sub"]
 
 
-class OpenCamera(Protocol):
-    def __call__(self, camera: CameraConfig, timeouts: Timeouts, /, *, keyframes_only: bool) -> Source: ...
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What one stream of a camera sends. ring: its last seconds; form: None until it was opened once."""
+
+    ring: PacketRing
+    form: StreamForm | None
 
 
 @dataclass(slots=True)
-class _Status:
-    """Written by the camera's thread, read by anybody, under ``lock``."""
+class _Stream:
+    """One URL of the camera."""
 
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    state: CameraState = CameraState.CONNECTING
-    fault: Fault | None = None
-    last_frame_s: float | None = None
-    frame_times: deque[float] = field(default_factory=lambda: deque(maxlen=512))
-    counts: Counter[str] = field(default_factory=Counter)
+    ring: PacketRing
+    status: StreamStatus
+    taker: Watch | MainFrames
+    reader: StreamReader
+
+
+@dataclass(frozen=True, slots=True)
+class _Connecting:
+    """How every stream of this camera is opened and read."""
+
+    camera: CameraConfig
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    backoff: Backoff = field(default_factory=Backoff)
+    open_stream: OpenStream = open_camera
+    wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def reader(self, url: str, name: Which, ring: PacketRing, status: StreamStatus, taker: PacketTaker) -> StreamReader:
+        parts = ReaderParts(self.timeouts, self.backoff, self.open_stream, self.wall_clock, ring, status)
+        return StreamReader(self.camera, url, name, parts, taker)
 
 
 class CameraStream:
-    """Pictures of one camera, at the rate somebody wants them.
+    """Pictures of one camera, at the rate somebody wants them, while something moves in front of it.
 
-    An overview camera is decoded at its keyframes only, and nothing of it is handed out: no recogniser can run on it.
+    Of an overview camera nothing is handed out until somebody wants it; its keyframes are glanced at. A camera with
+    a second, small stream (``sub_url``) is watched there, and its main stream decoded only for what needs the detail.
     """
 
     def __init__(
@@ -56,39 +85,44 @@ class CameraStream:
         camera: CameraConfig,
         *,
         wanted_fps: float = 10.0,
+        zones: Sequence[Polygon] = (),
+        on_glance: Callable[[Glance], None] | None = None,
+        bell: threading.Event | None = None,
         timeouts: Timeouts | None = None,
         backoff: Backoff | None = None,
-        open_stream: OpenCamera = open_camera,
-        bell: threading.Event | None = None,
+        rules: WatchRules | None = None,
+        open_stream: OpenStream = open_camera,
         wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """bell: set whenever there is a new picture to take."""
+        """zones: where movement matters, the whole picture without any; on_glance: called from the camera's thread;
+        bell: set whenever there is a new picture to take.
+        """
         self.camera = camera
-        self._overview = camera.kind == "overview"
-        self._sampler = Sampler(0.0 if self._overview else wanted_fps)
-        self._timeouts = timeouts or Timeouts()
-        self._backoff = backoff or Backoff()
-        self._open_stream = open_stream
+        overview = camera.kind == "overview"
+        self._fps = 0.0 if overview else wanted_fps
+        self._zones = zones
+        self._rules = rules or (WatchRules(rest_s=_OVERVIEW_REST_S) if overview else WatchRules())
+        self._on_glance = on_glance
         self._bell = bell or threading.Event()
-        self._wall_clock = wall_clock
-        self._clock = StreamClock()
         self._buffer: FrameBuffer[Picture] = FrameBuffer()
-        self._status = _Status()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"camera-{camera.id}", daemon=True)
+        self._stopping = False
+        self._main_frames: MainFrames | None = None
+        connecting = _Connecting(camera, timeouts or Timeouts(), backoff or Backoff(), open_stream, wall_clock)
+        self._streams = self._make_streams(connecting)
+        self._watch = next(one.taker for one in self._streams.values() if isinstance(one.taker, Watch))
 
     def start(self) -> None:
-        self._thread.start()
+        for stream in self._streams.values():
+            stream.reader.start()
 
     def stop(self) -> None:
-        """End the thread. Waits for it as long as one opening or reading may take; raises TimeoutError after that."""
-        self._stopping.set()
+        """End the threads. Waits as long as one opening or reading may take; raises TimeoutError after that."""
+        self._stopping = True
         self._buffer.close()
-        if self._thread.ident is None:
-            return
-        self._thread.join(self._timeouts.open_s + self._timeouts.read_s + 2.0)
-        if self._thread.is_alive():
-            raise TimeoutError(f"camera {self.camera.id} could not be stopped: its address is still being looked up")
+        for stream in self._streams.values():
+            stream.reader.ask_to_stop()
+        for stream in self._streams.values():
+            stream.reader.join()
 
     def __enter__(self) -> Self:
         self.start()
@@ -100,118 +134,103 @@ class CameraStream:
         self.stop()
 
     def want(self, fps: float) -> None:
-        """Hand out so many pictures per second of the stream from now on; an overview camera hands out none."""
-        if not self._overview:
-            self._sampler.fps = fps
+        """Hand out so many pictures per second of the stream from now on while something moves; 0: none."""
+        self._watch.sampler.fps = fps
 
     def set_in_pass(self, in_pass: bool) -> None:
-        """Whether somebody is passing now: then frames are dropped last."""
+        """Whether somebody is passing now: then frames are dropped last, and the stream is not left alone."""
         self._buffer.set_in_pass(in_pass)
-
-    def waiting(self) -> int:
-        """Pictures that wait to be taken."""
-        return len(self._buffer)
+        self._watch.in_pass = in_pass
 
     def take(self, timeout_s: float) -> Picture | None:
         """The oldest picture not yet taken, waiting up to ``timeout_s``; None when there is none."""
         return self._buffer.take(timeout_s)
 
+    def sent(self, which: Which = "main") -> Sent:
+        """The packets of a stream; ``sub`` of a camera without one are those of its main stream."""
+        stream = self._streams.get(which, self._streams["main"])
+        return Sent(stream.ring, stream.taker.form)
+
     def health(self) -> CameraHealth:
         dropped, missed = self._buffer.losses()
         now_s = time.monotonic()
-        status = self._status
-        with status.lock:
-            recent = sum(now_s - at_s < _RATE_WINDOW_S for at_s in status.frame_times)
-            age_s = None if status.last_frame_s is None else max(0.0, now_s - status.last_frame_s)
-            return CameraHealth(
-                camera=self.camera.id,
-                state=status.state,
-                frames_per_s=round(recent / _RATE_WINDOW_S, 2),
-                last_frame_age_s=age_s,
-                dropped_frames=dropped,
-                missed_passes=missed,
-                corrupt_packets=status.counts["corrupt_packets"],
-                reconnects=max(0, status.counts["connections"] - 1),
-                detail="" if status.fault is None else DETAILS[status.fault],
-            )
+        healths = {name: stream.status.health(now_s) for name, stream in self._streams.items()}
+        worst = min(healths.values(), key=lambda health: _SADDEST_FIRST.index(health.state))
+        ages = [one.last_frame_age_s for one in healths.values()]
+        return CameraHealth(
+            camera=self.camera.id,
+            state=worst.state,
+            frames_per_s=healths["main"].frames_per_s,
+            last_frame_age_s=None if None in ages else max(age for age in ages if age is not None),
+            dropped_frames=dropped,
+            missed_passes=missed,
+            corrupt_packets=sum(one.counts.get("corrupt_packets", 0) for one in healths.values()),
+            reconnects=max(max(0, one.counts.get("connections", 0) - 1) for one in healths.values()),
+            watching=self._watch.watching,
+            detail=self._detail(healths),
+        )
 
     def counters(self) -> dict[str, int]:
-        """Everything counted so far: ``frames``, ``connections``, ``corrupt_packets``, ``fault.<fault>``."""
-        with self._status.lock:
-            return dict(self._status.counts)
+        """Everything counted so far, of a sub stream as ``sub.<name>``.
 
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            try:
-                self._watch()
-            except CameraError as error:
-                self._gone(error.fault)
-            except Exception as error:  # noqa: BLE001 - the thread's outermost loop: counted, told, and on it goes
-                # The text may hold the address with its password: only the kind of error is told.
-                log.error("camera.unexpected_error", camera=self.camera.id, error=type(error).__name__)  # noqa: TRY400
-                self._gone(Fault.UNEXPECTED)
-            self._stopping.wait(self._backoff.wait_s())
-
-    def _watch(self) -> None:
-        """Open the camera and decode until it is told to stop, or CameraError."""
-        source = self._open_stream(self.camera, self._timeouts, keyframes_only=self._overview)
-        try:
-            self._count("connections")
-            self._decode(source)
-        finally:
-            source.close()
-
-    def _decode(self, source: Source) -> None:
-        received: OrderedDict[int | None, float] = OrderedDict()
-        last_good_s = time.monotonic()
-        trouble = Fault.UNDECODABLE
-        for packet in source.packets():
-            received_s = time.monotonic()
-            if self._stopping.is_set():
-                return
-            received[packet.pts] = received_s
-            while len(received) > _PACKETS_IN_DECODER:
-                received.popitem(last=False)
-            frames = decode(packet)
-            if frames is None:
-                self._count("corrupt_packets")
-            for frame in frames or ():
-                if usable(frame):
-                    self._accept(frame, received.get(frame.pts, received_s))
-                    last_good_s, trouble = received_s, Fault.UNDECODABLE
-                else:
-                    self._count("empty_pictures")
-                    trouble = Fault.EMPTY_PICTURE
-            if received_s - last_good_s > self._timeouts.picture_s:
-                raise CameraError(trouble)
-
-    def _accept(self, frame: av.VideoFrame, received_s: float) -> None:
+        ``connections``, ``corrupt_packets``, ``frames`` decoded, ``fault.<fault>``, ``caught_up``, ``left_alone``,
+        ``unheard`` (movements that only a keyframe showed), ``doubt.<doubt>``, ``full_frames_missed``.
+        """
         now_s = time.monotonic()
-        pts_s = None if frame.pts is None or frame.time_base is None else float(frame.pts * frame.time_base)
-        moment = self._clock.moment(pts_s, received_s, now_s, self._wall_clock())
-        status = self._status
-        with status.lock:
-            came_back = status.state is not CameraState.ONLINE
-            status.state, status.fault, status.last_frame_s = CameraState.ONLINE, None, now_s
-            status.frame_times.append(now_s)
-            status.counts["frames"] += 1
-        if came_back:
-            self._backoff.reset()
-            log.info("camera.online", camera=self.camera.id, width=frame.width, height=frame.height)
-        if self._sampler.wants(moment.pts_s):
-            self._buffer.put(Picture(moment, frame, now_s))
-            self._bell.set()
+        told: dict[str, int] = {}
+        for name, stream in self._streams.items():
+            prefix = "" if name == "main" else f"{name}."
+            told |= {f"{prefix}{what}": count for what, count in stream.status.health(now_s).counts.items()}
+        return told
 
-    def _gone(self, fault: Fault) -> None:
-        if self._stopping.is_set():
-            return
-        with self._status.lock:
-            news = self._status.fault is not fault
-            self._status.state, self._status.fault = CameraState.OFFLINE, fault
-            self._status.counts[f"fault.{fault}"] += 1
-        if news:
-            log.warning("camera.offline", camera=self.camera.id, fault=fault.value, detail=DETAILS[fault])
+    def _make_streams(self, connecting: _Connecting) -> dict[Which, _Stream]:
+        """The main stream, watched; or, with a small one, that watched and the main one beside it."""
+        camera, status, ring = self.camera, StreamStatus(), PacketRing(RING_S, RING_BYTES)
+        if camera.sub_url is None:
+            watch = self._make_watch(ring, status)
+            reader = connecting.reader(camera.url, "main", ring, status, watch)
+            return {"main": _Stream(ring, status, watch, reader)}
+        self._main_frames = MainFrames(ring, status, camera.decoder, lambda: self._watch.decoding)
+        reader = connecting.reader(camera.url, "main", ring, status, self._main_frames)
+        main = _Stream(ring, status, self._main_frames, reader)
+        status, ring = StreamStatus(), PacketRing(RING_S, RING_BYTES)
+        watch = self._make_watch(ring, status)
+        reader = connecting.reader(camera.sub_url, "sub", ring, status, watch)
+        return {"main": main, "sub": _Stream(ring, status, watch, reader)}
 
-    def _count(self, what: str) -> None:
-        with self._status.lock:
-            self._status.counts[what] += 1
+    def _make_watch(self, ring: PacketRing, status: StreamStatus) -> Watch:
+        viewers = Viewers(self._hand_out, self._buffer.set_catching_up, self._glanced, lambda: self._stopping)
+        return Watch(
+            self.camera.id,
+            ring,
+            status,
+            viewers,
+            fps=self._fps,
+            decoder=self.camera.decoder,
+            zones=self._zones,
+            rules=self._rules,
+        )
+
+    def _hand_out(self, packet: StreamPacket, frame: av.VideoFrame) -> None:
+        main = self._main_frames
+        if main is not None and 0 in main.size:
+            return  # Nobody can say where in the full picture something is while its size is unknown.
+        moment = Moment(packet.pts_s, packet.received_at, packet.received_s)
+        self._buffer.put(Picture(moment, frame, time.monotonic(), main))
+        self._bell.set()
+
+    def _glanced(self, glance: Glance) -> None:
+        if self._on_glance is not None:
+            self._on_glance(glance)
+
+    def _detail(self, healths: dict[Which, StreamHealth]) -> str:
+        """What is wrong, of which stream where there are two; else what people should know."""
+        told = [
+            f"{'sub stream: ' if name == 'sub' else ''}{DETAILS[health.fault]}"
+            for name, health in healths.items()
+            if health.fault is not None
+        ]
+        if not told:
+            doubt = self._watch.doubt
+            told = list(dict.fromkeys([*(one.note for one in healths.values()), DOUBTS[doubt] if doubt else ""]))
+        return "; ".join(filter(None, told))[:_MAX_DETAIL]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
+from core.contract.config import Polygon
+from edge.vision.zone import Zone
 from models.types import Image
 
 _GRID = (48, 27)
+_EVERYTHING: Polygon = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 _CHANGED_GREY_LEVELS = 8
 """A cell averages hundreds of pixels: sensor noise and compression stay below 3 grey levels there."""
 
@@ -37,3 +42,31 @@ class MotionGate:
             return False
         self._thumbnail, self._looked_s = thumbnail, at_s
         return True
+
+
+class SceneChange:
+    """Whether the zones that matter look different from the last time somebody asked; light on all of one is none."""
+
+    def __init__(self, zones: Sequence[Polygon] = ()) -> None:
+        """``zones``: of the picture; without any, all of it matters."""
+        self._zones = [Zone(polygon) for polygon in zones] or [Zone(_EVERYTHING)]
+        self._seen: list[Image] | None = None
+
+    def since_last(self, luma: Image) -> bool:
+        """True when ``luma`` (uint8 (h, w), the whole picture, any size) differs from the one given before it."""
+        before = self._seen
+        self._seen = [
+            np.asarray(cv2.resize(zone.box_of(luma), _GRID, interpolation=cv2.INTER_AREA), np.uint8)
+            for zone in self._zones
+        ]
+        return before is not None and any(map(_differs, self._seen, before))
+
+    def forget(self) -> None:
+        """The next picture follows nothing."""
+        self._seen = None
+
+
+def _differs(now: Image, before: Image) -> bool:
+    change = now.astype(np.int16) - before
+    # A cloud or the camera's own exposure shifts everything alike.
+    return int(np.abs(change - int(np.median(change))).max()) >= _CHANGED_GREY_LEVELS

@@ -6,11 +6,13 @@ import socket
 from pathlib import Path
 from typing import Any, cast
 
+import av
 import pytest
 from structlog.testing import capture_logs
 
 from core.contract.config import CameraConfig
 from core.contract.vocabulary import CameraState
+from edge.capture.decoder import Decoder, StreamForm
 from edge.capture.faults import DETAILS, CameraError, Fault
 from edge.capture.source import Source, Timeouts, open_camera
 from edge.capture.stream import CameraStream
@@ -56,20 +58,22 @@ def test_nobody_listening_is_unreachable() -> None:
         unused.bind(("127.0.0.1", 0))
         config = camera(f"rtsp://127.0.0.1:{unused.getsockname()[1]}/stream")
         with pytest.raises(CameraError) as raised:
-            open_camera(config, QUICK, keyframes_only=False)
+            open_camera(config, config.url, QUICK)
     assert raised.value.fault is Fault.UNREACHABLE
 
 
 def test_a_missing_password_file_is_named_before_the_camera_is_asked(tmp_path: Path) -> None:
     config = camera("rtsp://127.0.0.1:9/stream", user="viewer", password_file=tmp_path / "none")
     with pytest.raises(CameraError, match="password_file") as raised:
-        open_camera(config, QUICK, keyframes_only=False)
+        open_camera(config, config.url, QUICK)
     assert raised.value.fault is Fault.NO_PASSWORD_FILE
 
 
 def test_an_error_carries_neither_address_nor_password_in_any_of_its_parts(login: dict[str, Any]) -> None:
-    with FaultyCamera("unauthorized") as faulty, pytest.raises(CameraError) as raised:
-        open_camera(camera(f"rtsp://127.0.0.1:{faulty.port}/stream", **login), QUICK, keyframes_only=False)
+    with FaultyCamera("unauthorized") as faulty:
+        config = camera(f"rtsp://127.0.0.1:{faulty.port}/stream", **login)
+        with pytest.raises(CameraError) as raised:
+            open_camera(config, config.url, QUICK)
     assert raised.value.__cause__ is None
     assert raised.value.__suppress_context__
     assert "rtsp://" not in str(raised.value)
@@ -77,29 +81,25 @@ def test_an_error_carries_neither_address_nor_password_in_any_of_its_parts(login
 
 class _EmptyFrame:
     width = height = 0
-    is_corrupt = False
-
-
-class _Packet:
-    is_corrupt = False
-    size = 1
-    pts = 0
 
 
 def test_pictures_without_area_are_counted_and_end_in_a_clear_state(monkeypatch: pytest.MonkeyPatch) -> None:
     """No encoder makes such a stream, some cameras do while they start: the frames are made up here."""
 
     class Endless:
-        def packets(self) -> Any:
-            while True:
-                yield _Packet()
+        form = StreamForm("h264", None, 0, 0)
+
+        def read(self) -> av.Packet[Any]:
+            packet: av.Packet[Any] = av.Packet(b"nothing")
+            packet.is_keyframe = True
+            return packet
 
         def close(self) -> None:
             """Nothing to close."""
 
-    monkeypatch.setattr("edge.capture.stream.decode", lambda _packet: [_EmptyFrame()])
+    monkeypatch.setattr(Decoder, "step", lambda _self, packet: [(packet, _EmptyFrame())])
 
-    def opened(_camera: CameraConfig, _timeouts: Timeouts, *, keyframes_only: bool) -> Source:
+    def opened(_camera: CameraConfig, _url: str, _timeouts: Timeouts) -> Source:
         return cast(Source, Endless())
 
     config = camera("rtsp://127.0.0.1:9/stream")
@@ -112,7 +112,7 @@ def test_pictures_without_area_are_counted_and_end_in_a_clear_state(monkeypatch:
 
 
 def test_an_unforeseen_error_is_counted_and_the_thread_lives_on() -> None:
-    def broken(_camera: CameraConfig, _timeouts: Timeouts, *, keyframes_only: bool) -> Source:
+    def broken(_camera: CameraConfig, _url: str, _timeouts: Timeouts) -> Source:
         raise ZeroDivisionError(f"rtsp://viewer:{SECRET}@camera/")
 
     stream = CameraStream(camera("rtsp://127.0.0.1:9/stream"), backoff=impatient(), open_stream=broken)

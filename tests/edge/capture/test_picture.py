@@ -71,8 +71,8 @@ def test_a_part_is_the_same_as_cutting_and_shrinking_the_whole(
         assert part.shape == whole.shape
     else:
         assert max(part.shape[:2]) == max_side
-        whole = cv2.resize(whole, part.shape[1::-1], interpolation=cv2.INTER_AREA)
-        whole = whole.reshape(part.shape)
+        shrunk = cv2.resize(whole, part.shape[1::-1], interpolation=cv2.INTER_AREA)
+        whole = np.asarray(shrunk, np.uint8).reshape(part.shape)
     assert np.abs(part.astype(int) - whole).max() <= 12
 
 
@@ -107,7 +107,7 @@ class MainStream:
 
 
 def small_picture(main: MainStream) -> Picture:
-    small = cv2.resize(scene(1920, 1080), (640, 360), interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(scene(1920, 1080), (640, 360), interpolation=cv2.INTER_AREA), np.uint8)
     frame = av.VideoFrame.from_ndarray(small, format="bgr24").reformat(format="yuv420p")
     return Picture(MOMENT, frame, 1.0, full=main)
 

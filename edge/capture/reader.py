@@ -1,0 +1,138 @@
+"""One stream of a camera: a thread that connects, reads packets into a ring, and reconnects."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from core.contract.config import CameraConfig
+from edge.capture.decoder import StreamForm
+from edge.capture.faults import DETAILS, CameraError, Fault
+from edge.capture.pace import Backoff, StreamClock
+from edge.capture.packets import PacketRing, StreamPacket
+from edge.capture.source import Source, Timeouts
+from edge.capture.status import StreamStatus
+
+log = structlog.get_logger()
+
+_WAITED_S = 0.002
+"""A packet that took longer was waited for: there is nothing more to be read just now."""
+
+
+class OpenStream(Protocol):
+    def __call__(self, camera: CameraConfig, url: str, timeouts: Timeouts, /) -> Source: ...
+
+
+class PacketTaker(Protocol):
+    """Whom a reader gives its packets, in its own thread. ``ring`` has each of them by then."""
+
+    def opened(self, form: StreamForm) -> None:
+        """A stream begins, maybe another one than before."""
+        ...
+
+    def packet(self, packet: StreamPacket) -> None: ...
+
+    @property
+    def rest_s(self) -> float:
+        """How long packets may wait to be read together: each time a thread wakes costs as much as a few packets."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderParts:
+    """What a reader needs beside its camera."""
+
+    timeouts: Timeouts
+    backoff: Backoff
+    open_stream: OpenStream
+    wall_clock: Callable[[], datetime]
+    ring: PacketRing
+    status: StreamStatus = field(default_factory=StreamStatus)
+
+
+class StreamReader:
+    """Reads one URL of a camera until it is told to stop, whatever happens to the stream."""
+
+    def __init__(self, camera: CameraConfig, url: str, name: str, parts: ReaderParts, taker: PacketTaker) -> None:
+        """name: of the stream, for threads and logs: ``main`` or ``sub``."""
+        self._camera = camera
+        self._url = url
+        self._name = name
+        self._parts = parts
+        self._taker = taker
+        self._clock = StreamClock()
+        self._stopping = threading.Event()
+        suffix = "" if name == "main" else f"-{name}"
+        self._thread = threading.Thread(target=self._run, name=f"camera-{camera.id}{suffix}", daemon=True)
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping.is_set()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def ask_to_stop(self) -> None:
+        self._stopping.set()
+
+    def join(self) -> None:
+        """Wait as long as one opening or reading may take; raises TimeoutError after that."""
+        if self._thread.ident is None:
+            return
+        self._thread.join(self._parts.timeouts.open_s + self._parts.timeouts.read_s + 2.0)
+        if self._thread.is_alive():
+            raise TimeoutError(f"camera {self._camera.id} could not be stopped: its address is still being looked up")
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._watch()
+            except CameraError as error:
+                self._gone(error.fault)
+            except Exception as error:  # noqa: BLE001 - the thread's outermost loop: counted, told, and on it goes
+                # The text may hold the address with its password: only the kind of error is told.
+                log.error("camera.unexpected_error", camera=self._camera.id, error=type(error).__name__)  # noqa: TRY400
+                self._gone(Fault.UNEXPECTED)
+            self._stopping.wait(self._parts.backoff.wait_s())
+
+    def _watch(self) -> None:
+        """Open the stream and read it until it is told to stop, or CameraError."""
+        source = self._parts.open_stream(self._camera, self._url, self._parts.timeouts)
+        try:
+            self._parts.status.connected(time.monotonic())
+            self._parts.ring.clear()
+            self._taker.opened(source.form)
+            self._read(source)
+        finally:
+            source.close()
+
+    def _read(self, source: Source) -> None:
+        status, timeouts = self._parts.status, self._parts.timeouts
+        while not self._stopping.is_set():
+            asked_s = time.monotonic()
+            data = source.read()
+            received_s = time.monotonic()
+            if self._stopping.is_set():
+                return
+            at_s = None if data.pts is None or data.time_base is None else float(data.pts * data.time_base)
+            moment = self._clock.moment(at_s, received_s, received_s, self._parts.wall_clock())
+            packet = StreamPacket(data, bool(data.is_keyframe), data.size, moment.pts_s, received_s, moment.received_at)
+            status.received(received_s)
+            self._parts.ring.add(packet)
+            self._taker.packet(packet)
+            fault = status.overdue(received_s, timeouts.picture_s)
+            if fault is not None:
+                raise CameraError(fault)
+            if received_s - asked_s > _WAITED_S and self._taker.rest_s > 0:
+                self._stopping.wait(self._taker.rest_s)
+
+    def _gone(self, fault: Fault) -> None:
+        if not self._stopping.is_set() and self._parts.status.gone(fault):
+            detail = DETAILS[fault]
+            log.warning("camera.offline", camera=self._camera.id, stream=self._name, fault=fault.value, detail=detail)

@@ -141,7 +141,9 @@ class ModelDirectory:
         path = self.original(model, file)
         if not path.is_file():
             return _condition(model, path, State.MISSING, bundled=file.bundled)
-        if path.stat().st_size != file.size or sha256_of(path) != file.sha256:
+        found = path.stat().st_size
+        wrong_size = found > file.size if file.size_is_limit else found != file.size
+        if wrong_size or sha256_of(path) != file.sha256:
             return _condition(model, path, State.DAMAGED, bundled=file.bundled)
         return Condition(model.name, path.name, State.READY)
 

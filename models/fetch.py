@@ -218,7 +218,7 @@ def _from_https(run: _Run, file: ModelFile, source: HttpsSource) -> Path:
     if run.folder is not None:
         shutil.copyfile(_in_folder(run.folder, file.file), part)
     else:
-        _download(run, _Remote(source.url, file.sha256, file.size, file.file), part)
+        _download(run, _Remote(source.url, file.sha256, file.size, file.file, exact=not file.size_is_limit), part)
     return part
 
 
@@ -266,12 +266,16 @@ def _take_member(run: _Run, packed: Path, member: str, size: int, part: Path) ->
 
 @dataclass(frozen=True, slots=True)
 class _Remote:
-    """A file at an address and how to know it; ``name``: for the progress display."""
+    """A file at an address and how to know it.
+
+    name: for the progress display; exact: False where ``size`` is only the most it may have.
+    """
 
     url: str
     sha256: str
     size: int
     name: str
+    exact: bool = True
 
 
 def _download(run: _Run, remote: _Remote, part: Path) -> None:
@@ -280,8 +284,10 @@ def _download(run: _Run, remote: _Remote, part: Path) -> None:
     def told(done: int, total: int) -> None:
         run.on_progress(remote.name, done, total)
 
+    if not remote.exact:
+        part.unlink(missing_ok=True)  # what is there can't be told from a whole file
     resumed = part.exists()
-    download(run.client, remote.url, part, remote.size, told)
+    download(run.client, remote.url, part, remote.size, told, exact=remote.exact)
     if resumed and sha256_of(part) != remote.sha256:
         part.unlink()
         download(run.client, remote.url, part, remote.size, told)

@@ -25,6 +25,7 @@ class Task(StrEnum):
     PLATE_DETECTION = "plate_detection"
     PLATE_READING = "plate_reading"
     BODY_DETECTION = "body_detection"
+    PRESENTATION_CHECK = "presentation_check"
 
 
 class Rewrite(StrEnum):
@@ -77,6 +78,8 @@ class ModelFile(_Entry):
     file: FileName
     sha256: Sha256
     size: Bytes
+    size_is_limit: bool = False
+    """True where the authors tell the sha256 and no size: ``size`` is then the most that is read."""
     input: str
     rewrite: Rewrite | None = None
     bundled: bool = False

@@ -8,6 +8,10 @@ from typing import Protocol
 from models.types import Bodies, Faces, Float, Image, PlateRead, Plates
 
 
+PixelBox = tuple[int, int, int, int]
+"""x0 y0 x1 y1 of a part of a picture, whole pixels; x1 and y1 are the first ones outside."""
+
+
 class FaceDetecting(Protocol):
     """Finds faces. Thread-safe."""
 
@@ -68,4 +72,34 @@ class PlateReading(Protocol):
 
     def read(self, crops: Sequence[Image]) -> list[PlateRead]:
         """Text and confidences of each crop; an unreadable one gives an empty text. Raises ModelInputError."""
+        ...
+
+
+class PresentationChecking(Protocol):
+    """Tells a face from a picture of one (ISO/IEC 30107-1 presentation attack detection). Thread-safe."""
+
+    @property
+    def model(self) -> str:
+        """Its name in the manifest."""
+        ...
+
+    @property
+    def threshold(self) -> float:
+        """The score from which on a presentation counts as bona fide, unless the estate measured its own."""
+        ...
+
+    @property
+    def min_face_px(self) -> int:
+        """Width of the narrowest face it can say anything about, pixels of the full-resolution picture."""
+        ...
+
+    def region(self, box: Float, width: int, height: int) -> PixelBox:
+        """What it wants to see of a ``width`` x ``height`` picture with a face at ``box`` (x1 y1 x2 y2).
+
+        Raises ModelInputError.
+        """
+        ...
+
+    def check(self, region: Image) -> float:
+        """Score of what `region` cut out, in [0, 1]; higher is more like a face. Raises ModelInputError."""
         ...

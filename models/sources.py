@@ -44,10 +44,11 @@ def timeouts() -> httpx.Timeout:
     return httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S)
 
 
-def download(client: httpx.Client, url: str, part: Path, size: int, progress: Progress) -> None:
+def download(client: httpx.Client, url: str, part: Path, size: int, progress: Progress, *, exact: bool = True) -> None:
     """Load ``url`` into ``part``, going on after the bytes that are already there.
 
-    size: what the whole file has; more is never written. Raises SourceError; OSError when writing fails.
+    size: what the whole file has, or with ``exact`` False the most it may have; more is never written.
+    Raises SourceError; OSError when writing fails.
     """
     for attempt in range(ATTEMPTS):
         have = part.stat().st_size if part.exists() else 0
@@ -55,7 +56,9 @@ def download(client: httpx.Client, url: str, part: Path, size: int, progress: Pr
             progress(size, size)
             return
         try:
-            _download_rest(client, url, part, size, progress)
+            done = _download_rest(client, url, part, size, progress)
+            if exact and done < size:
+                raise httpx.ReadError(f"{done} of {size} bytes")
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.TooManyRedirects) as error:
             raise UnreachableError(f"{_host(url)}: can't be reached ({type(error).__name__})") from error
         except httpx.HTTPError as error:
@@ -63,7 +66,8 @@ def download(client: httpx.Client, url: str, part: Path, size: int, progress: Pr
                 raise SourceError(f"{_host(url)}: broke off ({type(error).__name__})") from error
 
 
-def _download_rest(client: httpx.Client, url: str, part: Path, size: int, progress: Progress) -> None:
+def _download_rest(client: httpx.Client, url: str, part: Path, size: int, progress: Progress) -> int:
+    """Bytes that are there now."""
     have = part.stat().st_size if part.exists() else 0
     if have > size:
         part.unlink()
@@ -83,8 +87,7 @@ def _download_rest(client: httpx.Client, url: str, part: Path, size: int, progre
                     raise SourceError(f"{_host(url)}: sends more than the {size} bytes of the file")
                 stream.write(block)
                 progress(done, size)
-    if done < size:
-        raise httpx.ReadError(f"{done} of {size} bytes")
+    return done
 
 
 def _host(url: str) -> str:

@@ -13,7 +13,15 @@ from models.face_embedder import FaceEmbedder
 from models.manifest import Task, load_manifest
 from models.plate_detector import PlateDetector
 from models.plate_reader import PlateReader
-from models.protocols import BodyDetecting, FaceDetecting, FaceEmbedding, PlateDetecting, PlateReading
+from models.presentation import PresentationCheck
+from models.protocols import (
+    BodyDetecting,
+    FaceDetecting,
+    FaceEmbedding,
+    PlateDetecting,
+    PlateReading,
+    PresentationChecking,
+)
 
 _INSIGHTFACE = frozenset({"buffalo_l", "antelopev2"})
 
@@ -53,3 +61,9 @@ def open_plate_reader(name: str, threads: int = 1, store: ModelDirectory | None 
 def open_body_detector(name: str, threads: int = 1, store: ModelDirectory | None = None) -> BodyDetecting:
     """The body detector called ``name``, computing on ``threads`` threads."""
     return BodyDetector((store or ModelDirectory()).ready(load_manifest().model(name), Task.BODY_DETECTION), threads)
+
+
+def open_presentation_check(name: str, threads: int = 1, store: ModelDirectory | None = None) -> PresentationChecking:
+    """The presentation check called ``name``, computing on ``threads`` threads."""
+    path = (store or ModelDirectory()).ready(load_manifest().model(name), Task.PRESENTATION_CHECK)
+    return PresentationCheck(path, threads, name)

@@ -151,7 +151,12 @@ def test_an_empty_store_is_listed_and_fails_the_check(run: Run) -> None:
     assert listed.exit_code == 0
     told = json.loads(listed.stdout)
     assert {row["state"] for row in told["models"]} == {"missing"}
-    assert {row["name"] for row in told["models"] if row["needs_acceptance"]} == {"clp-det", "buffalo_l", "antelopev2"}
+    assert {row["name"] for row in told["models"] if row["needs_acceptance"]} == {
+        "clp-det",
+        "minifasnet",
+        "buffalo_l",
+        "antelopev2",
+    }
     assert run("verify").exit_code == 1
 
 

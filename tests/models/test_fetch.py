@@ -247,7 +247,9 @@ def test_an_environment_that_names_no_model_is_told_what_it_should_name(
     said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ANJU_ACCEPT_LICENCE", said)
-    with pytest.raises(UnknownModelError, match=r"ANJU_ACCEPT_LICENCE .* names, .*: clp-det, buffalo_l, antelopev2"):
+    with pytest.raises(
+        UnknownModelError, match=r"ANJU_ACCEPT_LICENCE .* names, .*: clp-det, minifasnet, buffalo_l, antelopev2"
+    ):
         accepted_in_environment()
 
 

@@ -15,7 +15,7 @@ from api.context import ApiContext
 from api.description import describe
 from api.pages.render import STATIC
 from api.pages.routes import router as pages
-from api.routers import alerts, estate, health, live, passages, passes, people, vehicles
+from api.routers import alerts, estate, health, live, passages, passes, people, vehicles, video
 from api.web import AccessLog, Gatekeeper, SecurityHeaders
 
 API = "/api/v1"
@@ -49,7 +49,7 @@ def create_app(context: ApiContext | None = None) -> FastAPI:
     app.openapi = partial(describe, app)  # type: ignore[method-assign]
     app.state.context = context
     problems.install(app)
-    for module in (alerts, passages, estate, people, vehicles, passes, live):
+    for module in (alerts, passages, video, estate, people, vehicles, passes, live):
         app.include_router(module.router, prefix=API)
     app.include_router(health.router)
     app.include_router(pages)

@@ -20,13 +20,16 @@ class Permission(StrEnum):
     PEOPLE_WRITE = "people_write"  # enter and remove people, vehicles and passes; record consent and its withdrawal
     CASES = "cases"  # ask for a missing person or a vehicle to be looked for, approve and close such cases
     DISPUTE = "dispute"  # say that somebody at a gate was not the person recognised
+    VIDEO = "video"  # see live pictures and clips, saying why
     EDGES_APPROVE = "edges_approve"  # trust an edge's key after comparing its fingerprint
     CLOCK_CONFIRM = "clock_confirm"  # say that the core's clock is right where the core doubts it
 
 
 TABLE: Final[dict[Role, frozenset[Permission]]] = {
     Role.ADMINISTRATOR: frozenset(Permission),
-    Role.OPERATOR: frozenset({Permission.WATCH, Permission.ACKNOWLEDGE, Permission.DISPUTE}),
+    Role.OPERATOR: frozenset(
+        {Permission.WATCH, Permission.ACKNOWLEDGE, Permission.DISPUTE, Permission.VIDEO},
+    ),
 }
 
 

@@ -242,6 +242,28 @@ class ConsentBody(Body):
     reopened: bool = False
 
 
+class ViewBody(Body):
+    """``reason``: why; written down with who asked and when, for whoever audits."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class LiveViewBody(ViewBody):
+    """``sub``: the small stream of a camera that has one, for a wall of many; others give their only one."""
+
+    stream: Literal["main", "sub"] = "main"
+
+
+class View(Answer):
+    """Leave to watch: ``GET url`` at the edge with ``Authorization: Bearer ticket``, once, before ``expires_at``. The
+    answer is MP4 whose content type names its codecs; a live one goes on until ``until``."""
+
+    ticket: str
+    url: str
+    expires_at: AwareDatetime
+    until: AwareDatetime | None
+
+
 class TicketBody(Body):
     edge: SlugText
 

@@ -55,6 +55,7 @@ class Requires:
 Watcher = Annotated[SignedIn, Depends(Requires(Permission.WATCH))]
 Acknowledger = Annotated[SignedIn, Depends(Requires(Permission.ACKNOWLEDGE))]
 Disputer = Annotated[SignedIn, Depends(Requires(Permission.DISPUTE))]
+VideoViewer = Annotated[SignedIn, Depends(Requires(Permission.VIDEO))]
 PeopleReader = Annotated[SignedIn, Depends(Requires(Permission.PEOPLE_READ))]
 PeopleWriter = Annotated[SignedIn, Depends(Requires(Permission.PEOPLE_WRITE))]
 EdgeApprover = Annotated[SignedIn, Depends(Requires(Permission.EDGES_APPROVE))]

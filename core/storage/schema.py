@@ -347,6 +347,21 @@ class HappeningRow(Base):
     ended_at: Mapped[datetime | None]
 
 
+class ViewGrantRow(Base):
+    """Leave that somebody was given to watch a camera, or a clip of it, and why. Its id is the ticket's."""
+
+    __tablename__ = "view_grants"
+    __table_args__ = (Index("view_grants_by_time", "at"),)
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    at: Mapped[datetime]
+    by: Mapped[str] = mapped_column(String(64))
+    edge_id: Mapped[str] = mapped_column(String(64))
+    camera: Mapped[str] = mapped_column(String(64))
+    clip: Mapped[str | None] = mapped_column(String(36))
+    """None for a live view."""
+    reason: Mapped[str] = mapped_column(String(200))
+
+
 class LineCountRow(Base):
     """Bodies of one kind over one line in one hour (UTC), each direction for itself."""
 

@@ -43,6 +43,7 @@ class House:
     config: EstateConfig
     state_dir: Path
     edge_key: EdgeKey = field(default_factory=EdgeKey.make)
+    signing_key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     _sequence: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def settle(self) -> None:
@@ -84,7 +85,7 @@ class House:
             config=self.config,
             state_dir=self.state_dir,
             database=self.database,
-            signing_key=Ed25519PrivateKey.generate(),
+            signing_key=self.signing_key,
             plates=PLATES,
             live=live or LiveHub(DatabaseLiveTable(self.database), poll_s=0.02),
         )

@@ -26,8 +26,9 @@ PUBLIC = {
     ("GET", "/api/v1/openapi.json"),
 }
 UUID = "0198c5f0-0000-7000-8000-000000000000"
-FILLED = dict.fromkeys(("alert_id", "picture_id", "passage_id", "key", "consent_id", "pass_id"), UUID) | {
-    "edge_id": "edge-1"
+FILLED = dict.fromkeys(("alert_id", "picture_id", "passage_id", "clip_id", "key", "consent_id", "pass_id"), UUID) | {
+    "camera_id": "cam-1",
+    "edge_id": "edge-1",
 }
 
 

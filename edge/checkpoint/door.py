@@ -28,7 +28,7 @@ from edge.vision.people import Look, SeenFace, ZonePeople
 from edge.vision.qr import read_codes
 from edge.vision.quality import QualityLimits
 from edge.vision.zone import Zone
-from models.protocols import FaceDetecting, FaceEmbedding
+from models.protocols import FaceDetecting, FaceEmbedding, PresentationChecking
 from watchlists.faces.change import Likeness
 
 SHOWN_AGAIN_S = 3.0
@@ -59,6 +59,7 @@ class _Showing:
     shooting: Shooting
     sums: StepSums
     others: int = 0
+    track: int | None = None
     likeness: Likeness | None = None
     enrolled: bool = True
 
@@ -76,9 +77,11 @@ class DoorWatcher:
         *,
         lists: ListView,
         enrolled: Callable[[SubjectKey], bool],
+        presence: PresentationChecking | None = None,
     ) -> None:
         """enrolled: whether somebody has a template in ``gallery``; asked before anything is made of their face."""
         self._checkpoint = checkpoint
+        self._presence = presence
         self._embedder = embedder
         self._gallery = gallery
         self._reader = passes
@@ -141,7 +144,7 @@ class DoorWatcher:
         # Ours first: a phone's case or a poster may carry a code too.
         text = min(fresh, key=lambda code: not code.startswith(PASS_PREFIX))
         qr = self._reader.verify(text)
-        shooting = Shooting(self._embedder, self._limits, self._counts, sums)
+        shooting = Shooting(self._embedder, self._limits, self._counts, sums, self._presence)
         showing = _Showing(qr, picture.moment, shooting, sums)
         if qr is None or not self._may_look_closer(showing, qr, picture.moment):
             return [self._tell(showing, picture)]
@@ -174,31 +177,35 @@ class DoorWatcher:
         if not near:
             return not (patient and self._people.anybody)
         showing.others = max(showing.others, len(near) - 1)
-        track = near[0].track.id
-        if self._counts.ask(Gate.CROWD, len(near) > 1, at_s=at_s, track=track, value=len(near) - 1, limit=0):
-            return not patient
-        showing.shooting.shoot(near[0], picture)
-        if not showing.shooting.probe(at_s, hurry=not patient):
-            return not patient
+        showing.track = near[0].track.id
+        crowd = len(near) - 1
+        if not self._counts.ask(Gate.CROWD, crowd > 0, at_s=at_s, track=showing.track, value=crowd, limit=0):
+            showing.shooting.shoot(near[0], picture)
+            if showing.shooting.probe(at_s, hurry=not patient) and self._compared(showing, showing.qr, at_s):
+                return True
+        return not patient
+
+    def _compared(self, showing: _Showing, qr: QrPass, at_s: float) -> bool:
+        """Compare what there is of the face with the pass's holder; True when more of it would change nothing."""
+        shooting, threshold = showing.shooting, self._gallery.verify_threshold
+        if shooting.good_shots == 0:
+            showing.likeness = None
+            return shooting.complete
         started_s = time.perf_counter()
-        probes = showing.shooting.probes()
-        found = showing.likeness = self._gallery.compare(showing.qr.subject, probes)
+        probes = shooting.probes()
+        found = showing.likeness = self._gallery.compare(qr.subject, probes)
         probes.fill(0)
         showing.sums.since("match", started_s)
         if found is None:
             return True
-        threshold = self._gallery.verify_threshold
-        self._counts.trace.note(at_s, track, What.COMPARED, value=found.score, limit=threshold)
-        return showing.shooting.complete or showing.shooting.clear(found.score, threshold) or not patient
+        self._counts.trace.note(at_s, showing.track, What.COMPARED, value=found.score, limit=threshold)
+        return shooting.complete or shooting.clear(found.score, threshold)
 
     def _tell(self, showing: _Showing, picture: Picture) -> Observation:
         """The one observation of this showing. Shots and probes are gone when it is returned."""
-        good_shots = showing.shooting.good_shots
+        good_shots, presentation = showing.shooting.good_shots, showing.shooting.presentation
         showing.shooting.wipe()
-        found, threshold, at_s = showing.likeness, self._gallery.verify_threshold, picture.moment.pts_s
-        if found is not None:
-            below = not found.score >= threshold
-            self._counts.ask(Gate.THRESHOLD, below, at_s=at_s, track=None, value=found.score, limit=threshold)
+        self._count_match(showing, picture.moment.pts_s)
         # Held up on and on while the face was looked at: it is still the same showing.
         self._codes_seen_s = dict.fromkeys(self._codes_seen_s, picture.moment.pts_s)
         self._counts.passes += 1
@@ -211,11 +218,20 @@ class DoorWatcher:
                 # Somebody who was compared was alone in the picture compared.
                 others_in_zone=showing.others if good_shots == 0 else 0,
                 enrolled=showing.enrolled,
+                presentation=presentation,
             ),
             showing.first,
             showing.sums,
             picture,
         )
+
+    def _count_match(self, showing: _Showing, at_s: float) -> None:
+        """What the last gate said of the showing; it is asked only of who was compared."""
+        if showing.likeness is None:
+            return
+        score, threshold = showing.likeness.score, self._gallery.verify_threshold
+        below = not score >= threshold
+        self._counts.ask(Gate.THRESHOLD, below, at_s=at_s, track=showing.track, value=score, limit=threshold)
 
     def _go_through(self, look: Look, picture: Picture) -> list[Observation]:
         """An observation for each track that is through the door now, once until it comes back."""

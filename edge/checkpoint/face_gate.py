@@ -28,7 +28,7 @@ from edge.ports import Gallery, ListView
 from edge.vision.people import Look, SeenFace, ZonePeople
 from edge.vision.quality import QualityLimits
 from edge.vision.zone import Zone
-from models.protocols import FaceDetecting, FaceEmbedding
+from models.protocols import FaceDetecting, FaceEmbedding, PresentationChecking
 
 INTENT_FRAMES = 3
 PATIENCE_S = 5.0
@@ -60,8 +60,11 @@ class FaceGateWatcher:
         embedder: FaceEmbedding,
         gallery: Gallery,
         lists: ListView,
+        *,
+        presence: PresentationChecking | None = None,
     ) -> None:
         self._checkpoint = checkpoint
+        self._presence = presence
         self._embedder = embedder
         self._gallery = gallery
         self._lists = lists
@@ -121,7 +124,7 @@ class FaceGateWatcher:
         known = self._passes.get(face.track.id)
         if known is None:
             sums = StepSums()
-            shooting = Shooting(self._embedder, self._limits, self._counts, sums)
+            shooting = Shooting(self._embedder, self._limits, self._counts, sums, self._presence)
             known = self._passes[face.track.id] = _Pass(face.track.id, moment, shooting, sums)
         return known
 
@@ -150,6 +153,9 @@ class FaceGateWatcher:
         """Ask who it is if there is something new to ask with; True when there was."""
         if not one.shooting.probe(moment.pts_s, hurry=hurry):
             return False
+        if one.shooting.good_shots == 0:
+            one.match = None
+            return True
         started_s = time.perf_counter()
         probes = one.shooting.probes()
         one.match = self._gallery.identify(probes, self._checkpoint.id, moment.received_at)
@@ -166,6 +172,7 @@ class FaceGateWatcher:
         good_shots = one.shooting.good_shots
         probes = one.shooting.probes() if good_shots else None
         one.decided = True
+        presentation = one.shooting.presentation
         self._count_match(one, picture.moment.pts_s)
         one.shooting.wipe()
         self._counts.passes += 1
@@ -174,7 +181,7 @@ class FaceGateWatcher:
         return Observation(
             checkpoint=self._checkpoint.id,
             camera=self._checkpoint.camera,
-            seen=FaceEvidence(match=one.match, good_shots=good_shots, others_in_zone=others),
+            seen=FaceEvidence(one.match, good_shots, others, presentation),
             first=one.first,
             deciding=picture.moment,
             times=one.sums.times(picture.capture_ms),

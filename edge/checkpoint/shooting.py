@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from core.contract.vocabulary import Presentation
 from edge.capture.picture import Picture
 from edge.checkpoint.gate_counts import Gate
 from edge.checkpoint.trace import What
@@ -19,7 +20,7 @@ from edge.vision.people import SeenFace
 from edge.vision.quality import FaceQuality, QualityLimits, Refusal, assess
 from edge.vision.shots import BestShots, Shot, fused
 from models.alignment import SIDE_PX, align, similarity
-from models.protocols import FaceEmbedding
+from models.protocols import FaceEmbedding, PresentationChecking
 from models.types import Float, Image, ModelInputError
 
 MAX_EMBEDDED = 6
@@ -49,9 +50,13 @@ class Shooting:
     limits: QualityLimits
     counts: WatchCounts
     sums: StepSums
+    presence: PresentationChecking | None = None
+    """Asked before a shot is embedded, where there is one."""
+    _presences: list[float] = field(default_factory=list)
     _shots: BestShots = field(default_factory=BestShots)
     _embedded: int = 0
     _waiting_since_s: float | None = None
+    _track: int | None = None
 
     @property
     def good_shots(self) -> int:
@@ -61,6 +66,8 @@ class Shooting:
     @property
     def complete(self) -> bool:
         """True when more looks would not make the probe better, or it has cost enough."""
+        if self.presentation is Presentation.ATTACK:
+            return len(self._presences) >= self._shots.keep
         inside = self._in_probe()
         full = len(inside) == self._shots.keep
         return self._embedded >= MAX_EMBEDDED or (full and all(one.quality >= GOOD_QUALITY for one in inside))
@@ -68,17 +75,33 @@ class Shooting:
     def clear(self, score: float, threshold: float) -> bool:
         """Whether ``score`` says enough before all shots are there."""
         good = any(one.quality >= CLEAR_QUALITY for one in self._in_probe())
-        return good and score >= threshold + EARLY_ABOVE
+        return good and self.presentation is not Presentation.ATTACK and score >= threshold + EARLY_ABOVE
+
+    @property
+    def presentation(self) -> Presentation:
+        """Of the pass: by the mean over every shot checked, so that one lucky shot of a picture makes it no face.
+
+        Not checked as long as any shot in the probe was not.
+        """
+        if self.presence is None or not self._presences:
+            return Presentation.NOT_CHECKED
+        if sum(self._presences) / len(self._presences) < self.presence.threshold:
+            return Presentation.ATTACK
+        checked = all(one.presence is not None for one in self._in_probe())
+        return Presentation.BONA_FIDE if checked else Presentation.NOT_CHECKED
 
     def shoot(self, face: SeenFace, picture: Picture) -> None:
-        """Take a shot of ``face`` if it is good enough."""
+        """Take a shot of ``face`` if it is good enough and any use."""
+        if self.complete:
+            return
         try:
             crop = _crop(picture, face.landmarks)
         except ModelInputError:
             # Landmarks that fall together: the detector saw a face where there is none to be turned upright.
             return
         quality = assess(crop, face.box, face.landmarks, face.score, self.limits)
-        at_s, track = picture.moment.pts_s, face.track.id
+        at_s = picture.moment.pts_s
+        self._track = track = face.track.id
         self._count(quality, at_s, track)
         if quality.refusal is not None:
             self.counts.refusals[quality.refusal] += 1
@@ -86,27 +109,35 @@ class Shooting:
             return
         self.counts.shots += 1
         self.counts.trace.note(at_s, track, What.SHOT, value=quality.value)
-        if self._shots.offer(Shot(crop, quality.value, picture.moment)) and self._waiting_since_s is None:
+        shot = Shot(crop, quality.value, picture.moment)
+        if not self._shots.offer(shot):
+            return
+        if self.presence is not None and face.width_px >= self.presence.min_face_px:
+            shot.surroundings = _surroundings(picture, face.box, self.presence)
+        if self._waiting_since_s is None:
             self._waiting_since_s = at_s
 
     def probe(self, at_s: float, *, hurry: bool = False) -> bool:
-        """Embed what is worth it by now; True when the probe has changed.
+        """Check and embed what is worth it by now; True when the probe or ``presentation`` has changed.
 
         at_s: stream time; hurry: there will be no better shot, take what is there.
         """
-        waiting = [one for one in self._shots.shots if one.vector is None][: MAX_EMBEDDED - self._embedded]
+        left = MAX_EMBEDDED - max(self._embedded, len(self._presences))
+        waiting = [one for one in self._shots.shots if one.vector is None][: max(0, left)]
         if not waiting or self._waiting_since_s is None:
             return False
         chosen = waiting if hurry else waiting[:1]
         settled = hurry or at_s - self._waiting_since_s >= SETTLE_S
         if not settled and waiting[0].quality < GOOD_QUALITY:
             return False
-        self._embed(chosen)
+        faces = [one for one in chosen if self._is_face(one, at_s)]
+        if faces:
+            self._embed(faces)
         self._waiting_since_s = at_s if len(waiting) > len(chosen) else None
         return True
 
     def probes(self) -> Float:
-        """float32 (1, d) of unit length: all shots fused. The caller wipes it."""
+        """float32 (1, d) of unit length: all ``good_shots`` (at least 1) fused. The caller wipes it."""
         inside = self._in_probe()
         vectors = np.stack([one.vector for one in inside if one.vector is not None])
         probe = fused(vectors, np.array([one.quality for one in inside], np.float32))
@@ -119,6 +150,22 @@ class Shooting:
 
     def _in_probe(self) -> list[Shot]:
         return [one for one in self._shots.shots if one.vector is not None]
+
+    def _is_face(self, shot: Shot, at_s: float) -> bool:
+        """Ask the presentation check; a shot that looks like a picture of a face is gone, one it can't see stays."""
+        if self.presence is None or shot.surroundings is None:
+            return True
+        started_s = time.perf_counter()
+        score = self.presence.check(shot.surroundings)
+        self.sums.since("detect", started_s)
+        shot.surroundings.fill(0)
+        shot.surroundings, shot.presence = None, score
+        self._presences.append(score)
+        limit = self.presence.threshold
+        if self.counts.ask(Gate.PRESENTATION, score < limit, at_s=at_s, track=self._track, value=score, limit=limit):
+            self._shots.drop(shot)
+            return False
+        return True
 
     def _embed(self, shots: list[Shot]) -> None:
         started_s = time.perf_counter()
@@ -138,6 +185,14 @@ class Shooting:
             gate = _GATES.get(check.refusal)
             if gate is not None:
                 self.counts.ask(gate, check.refused, at_s=at_s, track=track, value=check.figure, limit=check.limit)
+
+
+def _surroundings(picture: Picture, box: Float, presence: PresentationChecking) -> Image | None:
+    try:
+        return picture.part(*presence.region(box, picture.width, picture.height))
+    except ModelInputError:
+        # A box at the picture's edge with nothing to see around it: not checked, which is no pass.
+        return None
 
 
 def _crop(picture: Picture, landmarks: Float) -> Image:

@@ -18,14 +18,14 @@ _LEAST_WEIGHT = 1e-3
 class Shot:
     """crop: aligned face, uint8 (112, 112, 3) BGR; quality in [0, 1]; vector: once embedded, float32 (d,).
 
-    surroundings, box: the picture around the face, and the face's box in it, for what looks at more than the face.
+    surroundings: what a presentation check wants to see, uint8 (h, w, 3) BGR; presence: what it said, in [0, 1].
     """
 
     crop: Image
     quality: float
     moment: Moment
     surroundings: Image | None = None
-    box: Float | None = None
+    presence: float | None = None
     vector: Float | None = None
 
     def wipe_pixels(self) -> None:

@@ -89,13 +89,11 @@ class ZoneCount(Message):
 class CountsV1(Message):
     """How many there were at one camera's lines and in its zones during an interval. Nothing where nobody came.
 
-    watched_s: seconds of the interval in which the camera gave pictures or nothing moved before it.
     """
 
     camera: CameraId
     since: Instant
     until: Instant
-    watched_s: Seconds
     lines: Annotated[tuple[LineCount, ...], Field(max_length=MAX_COUNTED_PLACES)] = ()
     zones: Annotated[tuple[ZoneCount, ...], Field(max_length=MAX_COUNTED_PLACES)] = ()
 

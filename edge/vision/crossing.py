@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from core.contract.config import UnitPoint
@@ -28,6 +29,11 @@ class ThresholdLine:
         if not -_BEYOND_ENDS <= self._along(at) <= 1 + _BEYOND_ENDS:
             return 0
         return 1 if sides[1] > 0 else -1
+
+    def distance(self, point: Point) -> float:
+        """How far ``point`` is from the line, however long the line is made; fractions of the picture."""
+        (x0, y0), (x1, y1) = self.start, self.end
+        return abs(self._side(point)) / max(math.hypot(x1 - x0, y1 - y0), 1e-12)
 
     def _side(self, point: Point) -> float:
         """Above 0 on the right. The picture's y grows downwards, which turns the usual sign round."""

@@ -47,7 +47,7 @@ def test_what_makes_no_sense_is_refused(change: dict[str, Any]) -> None:
 
 
 def test_counts_belong_to_an_interval() -> None:
-    plain = {"camera": "cam", "since": NOW, "until": NOW + timedelta(minutes=5), "watched_s": 300}
+    plain = {"camera": "cam", "since": NOW, "until": NOW + timedelta(minutes=5)}
     assert CountsV1.model_validate(plain).lines == ()
     with pytest.raises(ValidationError):
         CountsV1.model_validate({**plain, "until": NOW})

@@ -46,7 +46,6 @@ def counts(minute: int, **line: int) -> CountsV1:
             "camera": "cam-gate",
             "since": since,
             "until": since + timedelta(minutes=5),
-            "watched_s": 300,
             "lines": [{"place": "path", "body": "person", "forward": 0, "backward": 0, **line}],
             "zones": [
                 {"place": "yard", "body": "person", "body_s": 40, "most_at_once": minute % 7, "long_stays": 1},

@@ -1,0 +1,1 @@
+"""What happens at lines, lanes, zones and doors: bodies and contacts, counted and told, nobody recognised."""

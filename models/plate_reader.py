@@ -37,12 +37,19 @@ class PlateReader:
         Crops that were fewer than 40 pixels wide in the picture are misread with confidence: gate on size too.
         Raises ModelInputError.
         """
+        return [decode(steps) for steps in self._steps(crops)]
+
+    def weigh(self, crops: Sequence[Image]) -> list[Float]:
+        """For each crop float32 (characters read, 72): the chances of `CHARACTERS` where each was read.
+
+        Raises ModelInputError.
+        """
+        return [peaks(steps) for steps in self._steps(crops)]
+
+    def _steps(self, crops: Sequence[Image]) -> list[Float]:
         blobs = [_blob(checked_image(crop, f"crops[{index}]")) for index, crop in enumerate(crops)]
-        reads: list[PlateRead] = []
-        for start in range(0, len(blobs), BATCH):
-            steps = self._session.run([_OUTPUT], np.stack(blobs[start : start + BATCH]))[0]
-            reads.extend(decode(step) for step in steps)
-        return reads
+        batches = [np.stack(blobs[start : start + BATCH]) for start in range(0, len(blobs), BATCH)]
+        return [steps for batch in batches for steps in self._session.run([_OUTPUT], batch)[0]]
 
 
 def _blob(crop: Image) -> Float:
@@ -72,3 +79,17 @@ def decode(steps: Float) -> PlateRead:
             confidences.append(min(chance, 1.0))
         previous = symbol
     return PlateRead("".join(text), tuple(confidences))
+
+
+def peaks(steps: Float) -> Float:
+    """Float32 (characters read, 72): the row of (time, 73) probabilities, without blank, where each run is surest."""
+    best, probability = steps.argmax(axis=1), steps.max(axis=1)
+    surest: list[int] = []
+    previous = _BLANK
+    for step, symbol in enumerate(best.tolist()):
+        if symbol not in (_BLANK, previous):
+            surest.append(step)
+        elif symbol == previous and symbol != _BLANK and probability[step] > probability[surest[-1]]:
+            surest[-1] = step
+        previous = symbol
+    return np.asarray(steps[surest, 1:], np.float32)

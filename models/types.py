@@ -71,10 +71,14 @@ class Plates:
 
 @dataclass(frozen=True, slots=True)
 class PlateRead:
-    """One crop as read: ``confidences`` holds one value in [0, 1] per character of ``text``."""
+    """One crop as read: ``confidences`` holds one value in [0, 1] per character of ``text``.
+
+    colour: ground colour the reader saw (`models.plate_forms.COLOURS`), "unknown" where it looks at none.
+    """
 
     text: str
     confidences: tuple[float, ...]
+    colour: str = "unknown"
 
     def __post_init__(self) -> None:
         if len(self.text) != len(self.confidences):

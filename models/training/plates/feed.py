@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from models.plate_reader_own import CHARACTERS, COLOURS, HEIGHT_PX, PLACES, WIDTH_PX
+from models.plate_forms import CHARACTERS, COLOURS
+from models.plate_reader_own import HEIGHT_PX, PLACES, WIDTH_PX
 from models.training.plates.camera import Conditions
 from models.training.plates.fonts import Split
-from models.training.plates.glyphs import GlyphBank
+from models.training.plates.glyphs import GlyphBank, Typefaces
 from models.training.plates.samples import Sample, sample
 from models.types import Image
 
@@ -45,7 +46,7 @@ class Stream:
     size: int
 
 
-def drawn(bank: GlyphBank, stream: Stream, number: int) -> Batch:
+def drawn(bank: Typefaces, stream: Stream, number: int) -> Batch:
     """Batch ``number`` of the stream."""
     started = time.process_time()
     first = number * stream.size

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -34,6 +36,25 @@ class Typeface:
     masks: dict[str, Image]
 
 
+class Typefaces(Protocol):
+    """What plates are lettered with."""
+
+    @property
+    def printed(self) -> Sequence[Typeface]:
+        """Letters and digits of font files."""
+        ...
+
+    @property
+    def drawn(self) -> Sequence[Typeface]:
+        """Letters and digits drawn as lines of one width."""
+        ...
+
+    @property
+    def chinese(self) -> Sequence[Typeface]:
+        """Provinces and marks of font files."""
+        ...
+
+
 class GlyphBank:
     """All typefaces of one split. Drawn on first use, a few seconds."""
 
@@ -49,21 +70,22 @@ class GlyphBank:
     @cached_property
     def printed(self) -> list[Typeface]:
         """Letters and digits of font files."""
-        return [_from_font(path, index, LETTERS + DIGITS) for path, index in self._latin_files]
+        return [from_font(path, index, LETTERS + DIGITS) for path, index in self._latin_files]
 
     @cached_property
     def drawn(self) -> list[Typeface]:
         """Letters and digits drawn as lines of one width."""
         first, count = _HANDS[self._split]
-        return [_from_hand(Hand.drawn(np.random.default_rng(first + index))) for index in range(count)]
+        return [from_hand(Hand.drawn(np.random.default_rng(first + index))) for index in range(count)]
 
     @cached_property
     def chinese(self) -> list[Typeface]:
         """Provinces and marks of font files."""
-        return [_from_font(path, index, PROVINCES + MARKS) for path, index in self._chinese_files]
+        return [from_font(path, index, PROVINCES + MARKS) for path, index in self._chinese_files]
 
 
-def _from_hand(hand: Hand) -> Typeface:
+def from_hand(hand: Hand) -> Typeface:
+    """Letters and digits as ``hand`` draws them."""
     width, height = CELL
     narrow = round(width * (0.46 if hand.flag else 0.3))
     return Typeface(
@@ -76,7 +98,8 @@ def _from_hand(hand: Hand) -> Typeface:
     )
 
 
-def _from_font(path: Path, index: int, characters: str) -> Typeface:
+def from_font(path: Path, index: int, characters: str) -> Typeface:
+    """``characters`` of face ``index`` in the font file ``path``."""
     font = ImageFont.truetype(str(path), _POINT_SIZE, index=index)
     return Typeface({character: _fitted(character, font) for character in characters})
 

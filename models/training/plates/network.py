@@ -9,13 +9,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.plate_reader_own import CHARACTERS, COLOURS, HEIGHT_PX, PLACES, WIDTH_PX
+from models.plate_forms import CHARACTERS, COLOURS
+from models.plate_reader_own import HEIGHT_PX, PLACES, WIDTH_PX
 
 CLASSES = len(CHARACTERS) + 1
 """One for each character, and class 0: no character at this place."""
 _WIDTHS = (16, 48, 64, 96, 128)
 _KEY = 48
 _STRIDE = 8
+_CENTRES = (0.086, 0.216, 0.395, 0.525, 0.654, 0.784, 0.913, 0.96, 0.96)
+"""Of the characters on one-row plates, shares of the width."""
+_SPREAD, _FAR = 1.4, -4.0
 
 
 def _block(inputs: int, outputs: int, stride: int | tuple[int, int] = 1) -> nn.Sequential:
@@ -68,8 +72,7 @@ class PlateNetwork(nn.Module):
             _Residual(last),
         )
         self.surroundings = _Surroundings(last)
-        cells = (HEIGHT_PX // _STRIDE) * (WIDTH_PX // _STRIDE)
-        self.where = nn.Parameter(torch.zeros(PLACES, cells))
+        self.where = nn.Parameter(_first_guess())
         self.question = nn.Parameter(torch.randn(PLACES, _KEY) * _KEY**-0.5)
         self.key = nn.Conv2d(last, _KEY, 1)
         self.neighbours = nn.Linear(PLACES, PLACES, bias=False)
@@ -88,6 +91,14 @@ class PlateNetwork(nn.Module):
         context = self.neighbours(seen.transpose(1, 2)).transpose(1, 2)
         answer = seen + self.drop(torch.relu(self.hidden(seen + context + self.of_place)))
         return self.characters(answer), self.colours(flat.mean(dim=2))
+
+
+def _first_guess() -> Tensor:
+    """Where each place of a one-row plate is, as a start: from knowing nothing, thousands of steps pass unused."""
+    columns = torch.arange(WIDTH_PX // _STRIDE) + 0.5
+    centres = torch.tensor(_CENTRES) * (WIDTH_PX // _STRIDE)
+    near = -0.5 * ((columns[None] - centres[:, None]) / _SPREAD) ** 2
+    return near.clamp(min=_FAR)[:, None].repeat(1, HEIGHT_PX // _STRIDE, 1).flatten(1)
 
 
 def _evened(pictures: Tensor) -> Tensor:

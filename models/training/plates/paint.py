@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from models.training.plates.glyphs import DIGITS, GlyphBank, Typeface
+from models.training.plates.glyphs import DIGITS, Typeface, Typefaces
 from models.training.plates.kinds import Cell, Colour, Kind, Layout
 from models.types import Float, Image
 
@@ -34,7 +34,7 @@ class Drawing:
     quad: Float
 
 
-def paint(kind: Kind, text: str, bank: GlyphBank, rng: np.random.Generator) -> Drawing:
+def paint(kind: Kind, text: str, bank: Typefaces, rng: np.random.Generator) -> Drawing:
     """The plate ``text`` of ``kind`` amid a bit of car."""
     layout = kind.layout(text)
     scale = DRAWN_WIDTH / layout.width
@@ -91,13 +91,13 @@ def _red(rng: np.random.Generator) -> Float:
     return _bgr((int(rng.integers(172, 186)) % 180, int(rng.integers(170, 250)), int(rng.integers(140, 225))))
 
 
-def _faces(bank: GlyphBank, rng: np.random.Generator) -> tuple[Typeface, Typeface]:
+def _faces(bank: Typefaces, rng: np.random.Generator) -> tuple[Typeface, Typeface]:
     latin = bank.drawn if rng.random() < _DRAWN_SHARE else bank.printed
     return latin[int(rng.integers(len(latin)))], bank.chinese[int(rng.integers(len(bank.chinese)))]
 
 
 def _lettering(
-    kind: Kind, text: str, *, layout: Layout, bank: GlyphBank, height: int, rng: np.random.Generator
+    kind: Kind, text: str, *, layout: Layout, bank: Typefaces, height: int, rng: np.random.Generator
 ) -> tuple[Image, Image]:
     """Coverage of the ordinary ink and of red ink, uint8 (h, w) each."""
     latin, chinese = _faces(bank, rng)

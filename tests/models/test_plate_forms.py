@@ -31,10 +31,24 @@ def only(colour: str) -> Float:
 
 @pytest.mark.parametrize(
     "text",
-    (
-        "京A12345 沪AF12345 粤B12345D 鲁B1234警 川A1234学 川A1234挂 粤Z1234港 123456使 使123456 "
-        "沪12345领 沪A1234领 京A1234应急 京A12345应急 WJ京12345 WJ12345 KA12345"
-    ).split(),
+    [
+        "京A12345",
+        "沪AF12345",
+        "粤B12345D",
+        "鲁B1234警",
+        "川A1234学",
+        "川A1234挂",
+        "粤Z1234港",
+        "123456使",
+        "使123456",
+        "沪12345领",
+        "沪A1234领",
+        "京A1234应急",
+        "京A12345应急",
+        "WJ京12345",
+        "WJ12345",
+        "KA12345",
+    ],
 )
 def test_a_plate_is_told_as_it_is_seen(text: str) -> None:
     assert best_text(chances(text), EVEN).text == text

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from models.types import Bodies, Faces, Float, Image, PlateRead, Plates
 
-
 PixelBox = tuple[int, int, int, int]
 """x0 y0 x1 y1 of a part of a picture, whole pixels; x1 and y1 are the first ones outside."""
 
@@ -48,6 +47,11 @@ class FaceEmbedding(Protocol):
 class PlateDetecting(Protocol):
     """Finds number plates and their corners. Thread-safe."""
 
+    @property
+    def sure_px(self) -> int:
+        """How wide a plate has to be, in pixels as the network sees it, to be found nearly always."""
+        ...
+
     def detect(self, images: Sequence[Image], *, max_side: int = 960, min_score: float = 0.6) -> list[Plates]:
         """Plates of each image, in pixels of that image.
 
@@ -68,7 +72,10 @@ class BodyDetecting(Protocol):
 
 
 class PlateReading(Protocol):
-    """Reads upright crops of one plate row each. Thread-safe."""
+    """Reads straightened plates. Thread-safe.
+
+    Readers trained by Anju take the whole plate, whether it has one row or two; `clp-rec` reads one row.
+    """
 
     def read(self, crops: Sequence[Image]) -> list[PlateRead]:
         """Text and confidences of each crop; an unreadable one gives an empty text. Raises ModelInputError."""

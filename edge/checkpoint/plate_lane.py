@@ -1,66 +1,49 @@
 """The watcher of a vehicle lane: one observation per visit, as soon as the reads agree.
 
 A visit is a plate's track through the zone. It is read until enough reads agree on every character, and then left
-alone but for a check now and then: another plate in the same place is another vehicle.
+alone but for a check now and then, or at once where its plate is not where it should be: another plate in the same
+place is another vehicle.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-
-import numpy as np
 
 from core.contract.config import PlateLane
-from core.contract.events import CheckpointStateV1, PlateReading
+from core.contract.events import CheckpointStateV1
+from core.contract.plates import parse_plate
 from edge.capture.picture import Picture
-from edge.checkpoint.watcher import StepSums, WatchCounts
-from edge.evidence import Moment, Observation, PlateEvidence
-from edge.vision.motion import MotionGate
-from edge.vision.plate_colour import plate_colour
-from edge.vision.plate_vote import MAX_READS, SeenPlate, Vote, VoteRules, final, settled
-from edge.vision.tracker import Track, Tracker, TrackRules, centre_distance
-from edge.vision.zone import Zone
-from models.plate_crop import rectify
+from edge.checkpoint.gate_counts import Gate
+from edge.checkpoint.plate_visit import Gone, Visit
+from edge.checkpoint.trace import What
+from edge.checkpoint.watcher import WatchCounts
+from edge.evidence import Observation, PlateEvidence
+from edge.vision.plate_reading import read, straightened
+from edge.vision.plate_vote import (
+    ANOTHER_PLATE,
+    MAX_READS,
+    SeenPlate,
+    Vote,
+    VoteRules,
+    characters_apart,
+    final,
+    of_another,
+    settled,
+)
+from edge.vision.plates import LANE, FoundPlate, PlateLook, ZonePlates
+from edge.vision.tracker import Track
 from models.protocols import PlateDetecting
 from models.protocols import PlateReading as PlateTextReading
-from models.types import Float, Image, ModelInputError, Plates
+from models.types import Image
 
-_NETWORK_PLATE_PX = 80
-"""Narrower plates are missed (95 % found from 80 network pixels on, 65 % at 50)."""
-_NETWORK_SIDES = (480, 1600)
-_MARGINS = (0.04, 0.0, 0.08)
-"""Crop margins taken in turn: reads that differ in nothing but noise agree on the same mistake."""
-MIN_READS_TO_TELL = 3
+MIN_LOOKS_TO_TELL = 3
 """With fewer, something unreadable was a lamp or a sign for a moment, not a vehicle's visit."""
-_CHECK_S = 1.0
 SAME_VISIT_S = 4.0
 """A plate read again so soon after it was last in sight is the same visit, the track had broken."""
+MIN_SHARPNESS = 0.045
+"""Of 400 drawn plates those blurred more by motion were read right in 3 of 100 cases, at a lowest confidence of 0.4."""
+_CHECK_S = 1.0
 _IDLE_FPS, _READING_FPS, _TOLD_FPS = 6.0, 8.0, 4.0
-_LANE = TrackRules(birth_hits=2, death_misses=4, max_distance=3.5, max_tracks=6)
-
-
-@dataclass(slots=True)
-class _Visit:
-    """One vehicle. best: the picture of the surest read so far, for a visit that ends undecided."""
-
-    first: Moment
-    first_box: Float
-    sums: StepSums = field(default_factory=StepSums)
-    reads: list[SeenPlate] = field(default_factory=list)
-    told: PlateReading | None = None
-    checked_s: float = float("-inf")
-    best: Image | None = None
-    best_confidence: float = -1.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Gone:
-    """A told visit out of sight: its text, where and when it was last seen."""
-
-    text: str
-    box: Float
-    seen_s: float
 
 
 class PlateLaneWatcher:
@@ -74,15 +57,12 @@ class PlateLaneWatcher:
         rules: VoteRules | None = None,
     ) -> None:
         self._checkpoint = checkpoint
-        self._detector = detector
         self._reader = reader
         self._rules = rules or VoteRules()
-        self._zone = Zone(checkpoint.zone)
-        self._motion = MotionGate()
-        self._tracker = Tracker(_LANE)
-        self._visits: dict[int, _Visit] = {}
-        self._gone: list[_Gone] = []
         self._counts = WatchCounts()
+        self._plates = ZonePlates(checkpoint.zone, detector, checkpoint.min_plate_px)
+        self._visits: dict[int, Visit] = {}
+        self._gone: list[Gone] = []
 
     @property
     def counts(self) -> WatchCounts:
@@ -90,7 +70,7 @@ class PlateLaneWatcher:
 
     @property
     def in_pass(self) -> bool:
-        return any(visit.told is None for visit in self._visits.values())
+        return any(visit.pressing for visit in self._visits.values())
 
     @property
     def wanted_fps(self) -> float:
@@ -101,103 +81,141 @@ class PlateLaneWatcher:
     def look(self, picture: Picture, gate: CheckpointStateV1) -> list[Observation]:  # noqa: ARG002 - Watcher's form
         """Visits that are decided or over now."""
         self._counts.frames += 1
-        at_s = picture.moment.pts_s
-        moved = self._motion.due(self._zone.box_of(picture.luma()), at_s)
-        if not moved and not self.in_pass:
+        look = self._plates.look(picture, expected=self.in_pass)
+        if look is None:
             return []
-        self._counts.looks += 1
-        started_s = time.perf_counter()
-        plates = self._find(picture)
-        detect_ms = (time.perf_counter() - started_s) * 1000
-        self._counts.plates += len(plates)
-        step = self._tracker.step(plates.boxes, at_s)
-        self._tracker = step.tracker
+        self._count(look, picture.moment.pts_s)
         told: list[Observation] = []
-        for index, track in enumerate(step.matched):
-            if track is not None:
-                told += self._visit(track, plates, index, picture, detect_ms)
-        for ended in step.ended:
+        for plate in look.found:
+            self._counts.trace.note(picture.moment.pts_s, plate.track, What.PLATE, value=plate.width_px)
+            told += self._visit(plate, look, picture)
+        for ended in look.ended:
             told += self._end(ended, picture)
         return told
 
-    def _find(self, picture: Picture) -> Plates:
-        """Plates in the zone, wide enough to be read and not cut off by the zone's edge."""
-        cut = self._zone.cut(picture.bgr())
-        height, width = cut.image.shape[:2]
-        low, high = _NETWORK_SIDES
-        scale = min(1.0, _NETWORK_PLATE_PX / self._checkpoint.min_plate_px)
-        found = self._detector.detect([cut.image], max_side=min(high, max(low, round(max(height, width) * scale))))[0]
-        wide = found.boxes[:, 2] - found.boxes[:, 0] >= self._checkpoint.min_plate_px
-        plates = cut.plates_in_picture(found)
-        inside = [
-            all(self._zone.contains(x, y, width=picture.width, height=picture.height) for x, y in quad)
-            for quad in plates.quads.tolist()
-        ]
-        kept = wide & np.array(inside, bool)
-        return Plates(plates.boxes[kept], plates.quads[kept], plates.scores[kept])
+    def _count(self, look: PlateLook, at_s: float) -> None:
+        counts, limit = self._counts, self._checkpoint.min_plate_px
+        counts.looks += 1
+        counts.plates += len(look.widths_px)
+        for width in look.widths_px:
+            counts.ask(Gate.PLATE_SIZE, width < limit, at_s=at_s, track=None, value=width, limit=limit)
+        for _ in range(look.cut_off):
+            counts.trace.note(at_s, None, What.PLATE_CUT_OFF)
 
-    def _visit(self, track: int, plates: Plates, index: int, picture: Picture, detect_ms: float) -> list[Observation]:
-        box = plates.boxes[index]
-        visit = self._visits.setdefault(track, _Visit(picture.moment, box))
-        if visit.told is None:
-            visit.sums.add("detect", detect_ms)
-            if len(visit.reads) >= MAX_READS:
-                return []
-            seen = self._read(visit, plates, index, picture)
-            if seen is not None:
-                self._keep_best(visit, seen, picture)
-            plate = settled(visit.reads, self._rules)
-            return [] if plate is None else self._settle(visit, plate, picture, picture.bgr())
-        return self._check(track, visit, plates, index, picture)
+    def _visit(self, plate: FoundPlate, look: PlateLook, picture: Picture) -> list[Observation]:
+        visit = self._visits.setdefault(plate.track, Visit(picture.moment, plate.box))
+        if visit.told is not None:
+            return self._check(visit, visit.told.text, plate, look, picture)
+        visit.sums.add("detect", look.detect_ms)
+        if not visit.pressing and not self._check_is_due(visit, plate, picture):
+            return []
+        visit.checked_s = picture.moment.pts_s
+        if self._read(visit, plate, look, picture) is None:
+            return []
+        result = settled(visit.reads, self._rules)
+        if result is None:
+            return []
+        told = self._tell_who_was_before(visit, result.reading.text, plate, picture)
+        return told + self._tell(visit, result, plate.track, picture)
 
-    def _read(self, visit: _Visit, plates: Plates, index: int, picture: Picture) -> SeenPlate | None:
-        margin = _MARGINS[len(visit.reads) % len(_MARGINS)]
-        started_s = time.perf_counter()
-        try:
-            crop = rectify(picture.bgr(), plates.quads[index], margin=margin)
-        except ModelInputError:
-            # Corners on one line: the detector saw a plate's box, but no plate's shape in it.
+    def _tell_who_was_before(self, visit: Visit, text: str, plate: FoundPlate, picture: Picture) -> list[Observation]:
+        """A vehicle that was read before the one of ``text`` and whose track the latter took over, when sure of it."""
+        reads = of_another(visit.reads, text)
+        result = final(reads, self._rules)
+        if result is None:
+            return []
+        earlier = Visit(visit.first, visit.first_box, visit.sums, reads, visit.frames, visit.looked)
+        told = self._tell(earlier, result, plate.track, picture)
+        self._remember(Gone(result.reading.text, visit.first_box, picture.moment.pts_s))
+        visit.reads = [one for one in visit.reads if one not in reads]
+        return told
+
+    def _check(
+        self, visit: Visit, told: str, plate: FoundPlate, look: PlateLook, picture: Picture
+    ) -> list[Observation]:
+        """Read a visit that was told again now and then; reads that agree on another plate begin another visit."""
+        if not visit.reads and not self._check_is_due(visit, plate, picture):
+            return []
+        visit.checked_s = picture.moment.pts_s
+        seen = self._read(visit, plate, look, picture)
+        if seen is None:
+            return []
+        if seen.text == told or len(visit.reads) >= MAX_READS:
+            visit.forget()
+            return []
+        result = settled(visit.reads, self._rules)
+        if result is None or characters_apart(result.reading.text, told) < ANOTHER_PLATE:
+            return []
+        follower = Visit(picture.moment, plate.box, reads=visit.reads, frames=visit.frames, looked=visit.looked)
+        self._visits[plate.track] = follower
+        self._remember(Gone(told, plate.box, picture.moment.pts_s))
+        return self._tell(follower, result, plate.track, picture)
+
+    def _check_is_due(self, visit: Visit, plate: FoundPlate, picture: Picture) -> bool:
+        return plate.jumped or picture.moment.pts_s - visit.checked_s >= _CHECK_S
+
+    def _read(self, visit: Visit, plate: FoundPlate, look: PlateLook, picture: Picture) -> SeenPlate | None:
+        """One more read of the visit; None where the plate can't be made out at all."""
+        at_s, counts = picture.moment.pts_s, self._counts
+        crop = straightened(picture, plate.quad, len(visit.reads))
+        visit.looked += 1
+        if crop is None:
+            counts.trace.note(at_s, plate.track, What.PLATE_SHAPELESS)
             return None
-        seen = SeenPlate(self._reader.read([crop])[0], plate_colour(crop), weight=float(plates.scores[index]))
+        blurred = crop.sharpness < MIN_SHARPNESS
+        if counts.ask(
+            Gate.PLATE_BLUR, blurred, at_s=at_s, track=plate.track, value=crop.sharpness, limit=MIN_SHARPNESS
+        ):
+            visit.frames = visit.frames.with_read(None, plate.width_px, picture)
+            return None
+        started_s = time.perf_counter()
+        seen = read(self._reader, crop, plate.score, colourless=look.colourless)
         visit.sums.since("read", started_s)
-        visit.reads.append(seen)
-        self._counts.reads += 1
-        self._counts.reads_rejected += not seen.text
+        visit.add(seen)
+        visit.frames = visit.frames.with_read(seen, plate.width_px, picture)
+        counts.reads += 1
+        counts.reads_rejected += not seen.text
+        self._ask_gates(seen, plate.track, at_s)
         return seen
 
-    def _keep_best(self, visit: _Visit, seen: SeenPlate, picture: Picture) -> None:
-        confidence = min(seen.read.confidences, default=0.0) if seen.text else 0.0
-        if confidence > visit.best_confidence:
-            visit.best, visit.best_confidence = picture.bgr(), confidence
+    def _ask_gates(self, seen: SeenPlate, track: int, at_s: float) -> None:
+        """Count what this read is worth: a plate at all, of a colour its form has, sure of every character."""
+        counts = self._counts
+        lowest = min(seen.read.confidences, default=0.0)
+        if counts.ask(Gate.PLATE_GRAMMAR, parse_plate(seen.read.text) is None, at_s=at_s, track=track, value=lowest):
+            return
+        if counts.ask(Gate.PLATE_COLOUR, not seen.text, at_s=at_s, track=track):
+            return
+        counts.trace.note(at_s, track, What.READ, value=lowest, text=seen.text)
+        limit = self._rules.min_confidence
+        counts.ask(Gate.PLATE_CONFIDENCE, lowest < limit, at_s=at_s, track=track, value=lowest, limit=limit)
 
-    def _settle(self, visit: _Visit, plate: Vote, picture: Picture, shown: Image | None) -> list[Observation]:
+    def _tell(self, visit: Visit, plate: Vote, track: int, picture: Picture) -> list[Observation]:
         """Tell a visit, unless it is one that was told already, whose track had broken or got mixed up."""
-        known = {gone.text for gone in self._recently_gone(visit.first.pts_s)}
-        known |= {other.told.text for other in self._visits.values() if other.told is not None}
-        visit.told, visit.best, visit.checked_s = plate.reading, None, picture.moment.pts_s
-        visit.reads.clear()
-        if plate.reading.text in known:
+        text, at_s = plate.reading.text, picture.moment.pts_s
+        self._ask_agreement(visit, text, track, at_s)
+        known = self._is_told(visit, text)
+        shown = None if known else visit.frames.best_for(text)
+        visit.told, visit.checked_s = plate.reading, at_s
+        visit.forget()
+        if known:
             return []
+        self._counts.trace.note(at_s, track, What.DECIDED, value=plate.reading.confidence, text=text)
         return [self._observation(visit, PlateEvidence(plate.reading, plate.confidences), picture, shown)]
 
-    def _check(self, track: int, visit: _Visit, plates: Plates, index: int, picture: Picture) -> list[Observation]:
-        """Read a told visit again now and then; enough reads that agree on another plate begin another visit."""
-        at_s = picture.moment.pts_s
-        doubted = bool(visit.reads)
-        if not doubted and at_s - visit.checked_s < _CHECK_S:
-            return []
-        visit.checked_s = at_s
-        seen = self._read(visit, plates, index, picture)
-        assert visit.told is not None
-        if seen is None or seen.text == visit.told.text or len(visit.reads) >= MAX_READS:
-            visit.reads.clear()
-            return []
-        plate = settled(visit.reads, self._rules)
-        if plate is None or _characters_apart(plate.reading.text, visit.told.text) < 3:
-            return []
-        follower = _Visit(picture.moment, plates.boxes[index], reads=list(visit.reads))
-        self._visits[track] = follower
-        return self._settle(follower, plate, picture, picture.bgr())
+    def _ask_agreement(self, visit: Visit, text: str, track: int, at_s: float) -> None:
+        for seen in visit.reads:
+            if seen.text:
+                self._counts.ask(Gate.PLATE_AGREEMENT, seen.text != text, at_s=at_s, track=track)
+
+    def _is_told(self, visit: Visit, text: str) -> bool:
+        """True for a plate that is told of a visit still here, or of one just gone; there also when misread."""
+        here = {other.told.text for other in self._visits.values() if other.told is not None and other is not visit}
+        gone = self._recently_gone(visit.first.pts_s)
+        return text in here or any(
+            one.text == text or (one.was_there(visit.first_box, LANE.max_distance) and one.reads_alike(text))
+            for one in gone
+        )
 
     def _end(self, track: Track, picture: Picture) -> list[Observation]:
         visit = self._visits.pop(track.id, None)
@@ -207,24 +225,28 @@ class PlateLaneWatcher:
         if visit.told is None:
             plate = final(visit.reads, self._rules)
             if plate is not None:
-                told = self._settle(visit, plate, picture, visit.best)
-            elif len(visit.reads) >= MIN_READS_TO_TELL and not self._rest_of_another(visit):
-                told = [self._observation(visit, PlateEvidence(None), picture, visit.best)]
+                told = self._tell(visit, plate, track.id, picture)
+            elif visit.looked >= MIN_LOOKS_TO_TELL and not self._rest_of_another(visit):
+                self._ask_agreement(visit, "", track.id, picture.moment.pts_s)
+                told = [self._observation(visit, PlateEvidence(None), picture, visit.frames.best())]
         if visit.told is not None:
-            self._gone = [*self._gone, _Gone(visit.told.text, track.box, track.seen_s)][-_LANE.max_tracks :]
+            self._remember(Gone(visit.told.text, track.box, track.seen_s))
         return told
 
-    def _rest_of_another(self, visit: _Visit) -> bool:
+    def _rest_of_another(self, visit: Visit) -> bool:
         """True for a track that began where a told visit was just lost: the same plate, too slanted to be read."""
         return any(
-            gone.seen_s < visit.first.pts_s and centre_distance(gone.box, visit.first_box) < _LANE.max_distance
+            gone.seen_s < visit.first.pts_s and gone.was_there(visit.first_box, LANE.max_distance)
             for gone in self._recently_gone(visit.first.pts_s)
         )
 
-    def _recently_gone(self, at_s: float) -> list[_Gone]:
+    def _remember(self, gone: Gone) -> None:
+        self._gone = [*self._gone, gone][-LANE.max_tracks :]
+
+    def _recently_gone(self, at_s: float) -> list[Gone]:
         return [gone for gone in self._gone if at_s - gone.seen_s < SAME_VISIT_S]
 
-    def _observation(self, visit: _Visit, seen: PlateEvidence, picture: Picture, shown: Image | None) -> Observation:
+    def _observation(self, visit: Visit, seen: PlateEvidence, picture: Picture, shown: Image | None) -> Observation:
         self._counts.passes += 1
         return Observation(
             checkpoint=self._checkpoint.id,
@@ -235,8 +257,3 @@ class PlateLaneWatcher:
             times=visit.sums.times(picture.capture_ms),
             picture=shown,
         )
-
-
-def _characters_apart(one: str, other: str) -> int:
-    """Places at which two texts differ; a missing character is one too."""
-    return sum(a != b for a, b in zip(one, other, strict=False)) + abs(len(one) - len(other))

@@ -14,6 +14,8 @@ _HUES = {PlateColour.YELLOW: (12, 34), PlateColour.GREEN: (35, 92), PlateColour.
 """OpenCV hue ranges, 0 to 179, both ends included."""
 _MIN_COLOURED_SHARE = 0.22
 _BLACK_GROUND_SHARE = 0.5
+_COLOURED_SPREAD = 10
+_EVERY = 4
 
 
 def plate_colour(crop: Image) -> PlateColour:
@@ -32,6 +34,13 @@ def plate_colour(crop: Image) -> PlateColour:
     if shares[best] >= _MIN_COLOURED_SHARE:
         return _split_ground(masks) or best
     return _uncoloured(value, saturation)
+
+
+def colourless(image: Image) -> bool:
+    """True for a picture without colours, as cameras give by infrared light: a plate's ground can't be told by it."""
+    pixels = image[::_EVERY, ::_EVERY]
+    spread = pixels.max(axis=2) - pixels.min(axis=2)
+    return bool(np.percentile(spread, 99) < _COLOURED_SPREAD)
 
 
 def _split_ground(masks: dict[PlateColour, npt.NDArray[np.bool_]]) -> PlateColour | None:

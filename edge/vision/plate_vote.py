@@ -8,7 +8,7 @@ The confidence is the lowest character's: a plate with one doubtful character is
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from core.contract.events import PlateReading
@@ -17,7 +17,9 @@ from core.contract.vocabulary import PlateColour
 from models.types import PlateRead
 
 MAX_READS = 24
-"""Reads kept of one visit; a vehicle that stands longer has been read as well as it will be."""
+"""Reads kept of one visit, the latest."""
+ANOTHER_PLATE = 3
+"""Characters at which two reads differ when they are of two plates; one plate is misread in one or two."""
 
 _BLUE_OR_OLDER = frozenset({PlateColour.BLUE, PlateColour.YELLOW, PlateColour.BLACK})
 _WHITE = frozenset({PlateColour.WHITE})
@@ -60,13 +62,16 @@ class SeenPlate:
 
 @dataclass(frozen=True, slots=True)
 class VoteRules:
-    """When a plate is settled.
+    """When a plate is settled: early when it is sure, later when it is doubtful.
 
-    min_agreeing: reads with exactly the voted text; min_confidence: of the lowest character over all reads;
-    lone_confidence: from which a single read counts when the visit ends with no other well-formed one.
+    min_agreeing: reads with exactly the voted text whose lowest character has at least sure_confidence over all reads;
+    doubtful_agreeing, min_confidence: more reads, and the lowest confidence they make up for; lone_confidence: from
+    which a single read counts when the visit ends with no other well-formed one.
     """
 
     min_agreeing: int = 2
+    sure_confidence: float = 0.8
+    doubtful_agreeing: int = 3
     min_confidence: float = 0.6
     lone_confidence: float = 0.9
 
@@ -81,45 +86,74 @@ class Vote:
 
 
 def vote(seen: Sequence[SeenPlate]) -> Vote | None:
-    """The plate of ``seen``, character by character; None when no read is well-formed, or their mixture is not."""
-    texts = [one.text for one in seen]
-    usable = [(text, one) for text, one in zip(texts, seen, strict=True) if text]
+    """The plate of ``seen``, character by character; None when no read is well-formed, or their mixture is not.
+
+    Reads that differ in `ANOTHER_PLATE` characters are of another plate and don't vote.
+    """
+    usable = [(one.text, one) for one in seen if one.text]
     if not usable:
         return None
-    lengths: defaultdict[int, float] = defaultdict(float)
+    weights: defaultdict[str, float] = defaultdict(float)
     for text, one in usable:
-        lengths[len(text)] += one.weight * min(one.read.confidences)
+        weights[text] += one.weight * min(one.read.confidences)
     # Ties go to the longer text: reads lose characters more often than they invent them.
-    length = max(lengths, key=lambda candidate: (lengths[candidate], candidate))
-    voters = [(text, one) for text, one in usable if len(text) == length]
-    winners = [_elect(voters, position) for position in range(length)]
+    middle = max(weights, key=lambda text: (_support(text, weights), weights[text], len(text), text))
+    voters = [(text, one) for text, one in usable if _same_plate(text, middle)]
+    winners = [_elect(voters, position) for position in range(len(middle))]
     text = "".join(character for character, _ in winners)
     plate = parse_plate(text)
-    colour = _prevailing([one for _, one in usable])
+    colour = _prevailing([one for _, one in voters])
     if plate is None or not _fits(plate.form, colour):
         return None
     confidences = tuple(confidence for _, confidence in winners)
     reading = PlateReading(text=text, colour=colour, confidence=min(confidences), reads=len(seen))
-    return Vote(reading, confidences, agreeing=sum(candidate == text for candidate in texts))
+    return Vote(reading, confidences, agreeing=sum(candidate == text for candidate, _ in voters))
 
 
 def settled(seen: Sequence[SeenPlate], rules: VoteRules) -> Vote | None:
     """The plate while the vehicle is still there: only when enough reads agree on all of it."""
     result = vote(seen)
-    if result is None or result.agreeing < rules.min_agreeing or result.reading.confidence < rules.min_confidence:
+    if result is None:
         return None
-    return result
+    sure = result.reading.confidence >= rules.sure_confidence and result.agreeing >= rules.min_agreeing
+    enough = result.reading.confidence >= rules.min_confidence and result.agreeing >= rules.doubtful_agreeing
+    return result if sure or enough else None
 
 
 def final(seen: Sequence[SeenPlate], rules: VoteRules) -> Vote | None:
-    """The plate when no more reads will come: settled, or a single read that is sure of every character."""
+    """The plate when no more reads will come: as many as agree, or a single read that is sure of every character."""
     result = vote(seen)
     if result is None:
         return None
-    alone = sum(bool(one.text) for one in seen) == 1
-    if alone and result.reading.confidence >= rules.lone_confidence:
-        return result
-    return settled(seen, rules)
+    confidence = result.reading.confidence
+    if sum(bool(one.text) for one in seen) == 1:
+        return result if confidence >= rules.lone_confidence else None
+    return result if confidence >= rules.min_confidence and result.agreeing >= rules.min_agreeing else None
+
+
+def of_another(seen: Sequence[SeenPlate], text: str) -> list[SeenPlate]:
+    """The reads before the first of ``text`` that are of another plate: of a vehicle that was here before."""
+    before: list[SeenPlate] = []
+    for one in seen:
+        if one.text == text:
+            break
+        if one.text and not _same_plate(one.text, text):
+            before.append(one)
+    return before
+
+
+def characters_apart(one: str, other: str) -> int:
+    """Places at which two texts differ; a missing character is one too."""
+    return sum(a != b for a, b in zip(one, other, strict=False)) + abs(len(one) - len(other))
+
+
+def _same_plate(one: str, other: str) -> bool:
+    return len(one) == len(other) and characters_apart(one, other) < ANOTHER_PLATE
+
+
+def _support(text: str, weights: Mapping[str, float]) -> float:
+    """Weight of all reads that may be of the plate ``text``."""
+    return sum(weight for other, weight in weights.items() if _same_plate(text, other))
 
 
 def _elect(voters: Sequence[tuple[str, SeenPlate]], position: int) -> tuple[str, float]:

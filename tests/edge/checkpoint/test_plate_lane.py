@@ -6,23 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pytest
 
 from core.contract.config import PlateLane
 from core.contract.ids import CameraId, CheckpointId
-from core.contract.vocabulary import PlateColour, Ring
+from core.contract.vocabulary import Ring
 from edge.checkpoint.plate_lane import PlateLaneWatcher
 from edge.evidence import Observation, PlateEvidence
 from models.types import Image, PlateRead, Plates
-from tests.edge.checkpoint.watching import NAME, SHUT, picture, watch
+from tests.edge.checkpoint.watching import FPS, NAME, SHUT, picture, watch
 
 ONE, TWO = "京A12D45", "沪B98C76"
-
-
-@pytest.fixture(autouse=True)
-def colourless(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pictures are noise: every plate's colour is unknown."""
-    monkeypatch.setattr("edge.checkpoint.plate_lane.plate_colour", lambda _crop: PlateColour.UNKNOWN)
 
 
 def plates(*places: tuple[float, float], width: float = 120) -> Plates:
@@ -39,6 +32,7 @@ class Script:
     texts: Sequence[tuple[str, float]]
     looked: int = 0
     reads: int = 0
+    sure_px: int = 80
 
     def detect(self, images: Sequence[Image], *, max_side: int = 960, min_score: float = 0.6) -> list[Plates]:
         self.looked += 1
@@ -155,7 +149,7 @@ def test_a_lone_sure_read_is_told_at_the_end_and_a_doubtful_one_is_not() -> None
 
 
 def test_an_empty_lane_costs_no_detection_and_a_parked_car_little() -> None:
-    still = np.full((360, 640, 3), 120, np.uint8)
+    still = picture(0).bgr()
     empty = Script([], [])
     watcher = lane(empty)
     for look in range(50):
@@ -172,4 +166,4 @@ def test_an_empty_lane_costs_no_detection_and_a_parked_car_little() -> None:
 def test_a_vehicle_that_stays_unread_is_read_a_bounded_number_of_times() -> None:
     script = Script([STANDING] * 200, [("??", 0.3)])
     watch(lane(script), 200)
-    assert script.reads <= 24
+    assert 24 <= script.reads <= 24 + 200 / FPS

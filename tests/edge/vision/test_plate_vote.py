@@ -31,7 +31,7 @@ def test_two_reads_that_agree_settle_it() -> None:
 
 def test_the_confidence_of_each_character_is_told_and_that_of_the_plate_is_the_lowest() -> None:
     doubtful = SeenPlate(PlateRead("京A12D45", (0.99, 0.99, 0.99, 0.61, 0.99, 0.99, 0.99)), PlateColour.BLUE)
-    plate = settled([doubtful, doubtful], RULES)
+    plate = settled([doubtful] * 3, RULES)
     assert plate is not None
     assert plate.confidences == pytest.approx(doubtful.read.confidences)
     assert plate.reading.confidence == pytest.approx(0.61)

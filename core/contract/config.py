@@ -17,6 +17,7 @@ from core.contract.config_scenes import DoorContact, Scenes
 from core.contract.config_shapes import Name as Name  # noqa: PLC0414 - told on from here
 from core.contract.config_shapes import Polygon as Polygon  # noqa: PLC0414 - told on from here
 from core.contract.config_shapes import UnitPoint as UnitPoint  # noqa: PLC0414 - told on from here
+from core.contract.config_video import ClipSettings
 from core.contract.ids import CameraId, CheckpointId, EdgeId, EstateId, RuleId
 from core.contract.vocabulary import Direction, Ring, Severity
 
@@ -123,6 +124,7 @@ class EdgeConfig(Message):
     """Threads that look at pictures, each at another camera; none named: one a core, at most four."""
     outbox_max_rows: Annotated[int, Field(ge=100)] = 200_000
     outbox_max_bytes: Annotated[int, Field(ge=1_000_000)] = 2_000_000_000
+    clips: ClipSettings = ClipSettings()
     holds: Literal["gate", "site_server"] = "gate"
     """``site_server``: templates are held apart from the gates, so only of people who consented to just that."""
     recogniser_needs_lists_within_h: Annotated[int, Field(ge=1)] = 24

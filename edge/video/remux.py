@@ -20,6 +20,7 @@ from edge.video.codec_string import Codec, codec_string
 FRAGMENT_S = 0.2
 """Longest stretch of a fragment: how far behind a live view is at least."""
 _MAX_GAP_S = 10.0
+_MAX_BACK_S = 1.0
 _MOVFLAGS = "empty_moov+default_base_moof+skip_trailer"
 
 
@@ -65,10 +66,11 @@ class Remuxer:
         if self._start is None:
             self._start = decode_at
         at = decode_at - self._start
+        step_s = (at - max(self._last, 0)) * data.time_base
+        if step_s > _MAX_GAP_S or step_s < -_MAX_BACK_S:
+            raise RemuxError("the stream's clock jumped")
         if at <= self._last:
             return b""  # two packets of one moment: players refuse a time that does not move
-        if (at - max(self._last, 0)) * data.time_base > _MAX_GAP_S:
-            raise RemuxError("the stream's clock jumped")
         self._last = at
         copy = av.Packet(bytes(data))
         copy.time_base, copy.dts = data.time_base, at

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,6 +59,16 @@ class Scene:
     checkpoints: tuple[FaceGate | Door | PlateLane, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What is played, and how."""
+
+    clip: Path
+    sub: Path | None
+    speed: Speed
+    learn: bool
+
+
 def replay(
     clip: Annotated[Path, typer.Argument(metavar="FILE", help="The clip: anything FFmpeg reads.", dir_okay=False)],
     truth: Annotated[
@@ -77,6 +88,16 @@ def replay(
     lists: Annotated[
         Lists, typer.Option("--lists", help="Decide by the lists in the truth, or by a copy of the edge's own.")
     ] = Lists.TRUTH,
+    sub: Annotated[
+        Path | None, typer.Option("--sub", metavar="FILE", help="The same scene as the camera's small second stream.")
+    ] = None,
+    learn: Annotated[
+        bool,
+        typer.Option(
+            "--learn",
+            help="Play its packets once before: what is usual in it is then known, as of any camera.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON to standard output, for scripts.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log what the edge logs as well.")] = False,
 ) -> None:
@@ -94,7 +115,7 @@ def replay(
     try:
         true = Truth() if truth is None else read_truth(truth)
         scene = _scene(load_config(config or DEMO_CONFIG), true, checkpoint or [])
-        made, fps = _replay(clip, true, scene, speed, lists)
+        made, fps = _replay(Played(clip, sub, speed, learn), true, scene, lists)
     except (ClipError, TruthError, ValueError) as error:
         tell_failure(error, as_json=as_json)
         raise typer.Exit(CALLED_WRONGLY) from None
@@ -121,32 +142,33 @@ def _scene(loaded: LoadedConfig, true: Truth, named: list[str]) -> Scene:
     return Scene(loaded, edge, found)
 
 
-def _replay(clip: Path, true: Truth, scene: Scene, speed: Speed, lists: Lists) -> tuple[Report, float]:
+def _replay(played: Played, true: Truth, scene: Scene, lists: Lists) -> tuple[Report, float]:
     from edge.assembly import open_models  # noqa: PLC0415
+    from edge.checkpoint.trace import What  # noqa: PLC0415
     from edge.replay.clip import ClipStream  # noqa: PLC0415
+    from edge.replay.clock import ReplayClock  # noqa: PLC0415
     from edge.replay.notes import Notes  # noqa: PLC0415
-    from edge.replay.player import ReplayClock, play, real_time  # noqa: PLC0415
+    from edge.replay.player import play, real_time  # noqa: PLC0415
     from edge.replay.report import report  # noqa: PLC0415
 
     needs_plates = any(isinstance(one, PlateLane) for one in scene.checkpoints)
     models = open_models(scene.edge, needs_plates=needs_plates)
     clock = ReplayClock()
-    pictures = ClipStream(clip, clock)
-    notes = {one.id: Notes(clock.starts_s) for one in scene.checkpoints}
+    pictures = ClipStream(played.clip, clock, sub=played.sub, zones=[one.zone for one in scene.checkpoints])
+    notes = {one.id: Notes(clock) for one in scene.checkpoints}
 
     def heard(best: float, threshold: float) -> None:
-        from edge.checkpoint.trace import What  # noqa: PLC0415
-
         for one in notes.values():
             one.note(clock.monotonic(), None, What.COMPARED, value=best, limit=threshold)
 
     with _lists(true, scene, models, lists, heard) as decided_by:
+        if played.learn:
+            pictures.learn()
         clock.begin()
-        for one in notes.values():
-            one.starts_s = clock.starts_s
-        pace = real_time(clock.starts_s) if speed is Speed.REAL else None
-        played = play(pictures, clock, scene.checkpoints, models, decided_by, pace=pace, notes=notes)
-    return report(true, played, pictures.seen_in, timed=speed is Speed.REAL), pictures.fps
+        pace = real_time(clock.starts_s) if played.speed is Speed.REAL else None
+        came_to = play(pictures, clock, scene.checkpoints, models, decided_by, pace=pace, notes=notes)
+    made = report(true, came_to, pictures.seen_in, timed=played.speed is Speed.REAL)
+    return dataclasses.replace(made, capture=pictures.counts), pictures.fps
 
 
 @contextmanager
@@ -235,6 +257,7 @@ def _show_steps(made: Report, console: Console) -> None:
 
 def _show_counts(made: Report, console: Console) -> None:
     """What the watchers counted, and each gate's answers beside it."""
+    console.print(Text(f"capture: {', '.join(f'{name} {count}' for name, count in made.capture.items())}"))
     for checkpoint, counts in made.counts.items():
         gates = {name.split(".")[1] for name in counts if name.startswith("gate.")}
         plain = [f"{name} {count}" for name, count in counts.items() if not name.startswith("gate.")]

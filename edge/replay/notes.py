@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from edge.checkpoint.trace import Noted
+from edge.replay.clock import ReplayClock
 
 MAX_NOTES = 500_000
 """A day of one busy checkpoint. What is noted after that is counted and lost."""
@@ -25,9 +26,9 @@ class Note:
 
 @dataclass(slots=True)
 class Notes:
-    """A `Trace` that remembers. starts_s: the stream time of the clip's first frame."""
+    """A `Trace` that remembers."""
 
-    starts_s: float
+    clock: ReplayClock
     _notes: list[Note] = field(default_factory=list)
     lost: int = 0
 
@@ -44,7 +45,7 @@ class Notes:
         if len(self._notes) >= MAX_NOTES:
             self.lost += 1
             return
-        self._notes.append(Note(at_s - self.starts_s, track, what, value, limit, text))
+        self._notes.append(Note(at_s - self.clock.starts_s, track, what, value, limit, text))
 
     def between(self, from_s: float, to_s: float) -> tuple[Note, ...]:
         """Those of that part of the clip, both ends included."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from core.contract.base import Message
@@ -25,6 +25,7 @@ from edge.checkpoint.post import Books, CheckpointPost
 from edge.checkpoint.rounds import Station
 from edge.health import Counters
 from edge.ports import EdgeLists
+from edge.replay.clock import ReplayClock
 from edge.replay.notes import Notes
 from edge.replay.score import Told
 
@@ -67,30 +68,6 @@ class Recording:
     @property
     def passages(self) -> tuple[PassageV1, ...]:
         return tuple(one for one in self.messages if isinstance(one, PassageV1))
-
-
-@dataclass(slots=True)
-class ReplayClock:
-    """The clip's time on two clocks. starts_s: monotonic, starts_at: wall clock, both at the clip's first frame."""
-
-    starts_s: float = field(default_factory=time.monotonic)
-    starts_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    clip_s: float = 0.0
-    """How much of the clip has been played."""
-
-    def begin(self) -> None:
-        """The first frame is played now."""
-        self.starts_s, self.starts_at, self.clip_s = time.monotonic(), datetime.now(UTC), 0.0
-
-    def monotonic(self) -> float:
-        return self.starts_s + self.clip_s
-
-    def wall(self) -> datetime:
-        return self.starts_at + timedelta(seconds=self.clip_s)
-
-    def of(self, at: datetime) -> float:
-        """Seconds from the clip's first frame to ``at``."""
-        return (at - self.starts_at).total_seconds()
 
 
 class ClipPictures(Protocol):
@@ -155,7 +132,7 @@ def play(
     where the caller's lists do too. Raises ValueError when a checkpoint can't be watched with these models.
     """
     counters, outbox = Counters(), Recording()
-    heard = notes if notes is not None else {one.id: Notes(clock.starts_s) for one in checkpoints}
+    heard = notes if notes is not None else {one.id: Notes(clock) for one in checkpoints}
     books = Books(outbox, _Dropping(), models.faces, counters)
     posts = tuple(_post(one, models, lists, books, clock, notes=heard[one.id]) for one in checkpoints)
     station = Station(pictures, posts)

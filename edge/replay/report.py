@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from core.contract.events import PassageV1
@@ -48,6 +48,8 @@ class Report:
     counts: dict[CheckpointId, dict[str, int]]
     clip_s: float
     spent_s: float
+    capture: dict[str, int] = field(default_factory=dict)
+    """What the stream counted on the way."""
 
     def of(self, result: Result) -> int:
         return sum(one.scored.result is result for one in self.passes)
@@ -108,6 +110,7 @@ def as_json(made: Report, fps: float) -> dict[str, Any]:
         "advice": list(made.advice),
         "steps_ms": {step.name: {"p50": step.median_ms, "p95": step.p95_ms} for step in made.steps},
         "counts": made.counts,
+        "capture": made.capture,
     }
 
 

@@ -2,14 +2,14 @@
 
 Codes are looked for only while a face is in the zone. A face is looked at closer only while a pass is held up that the
 lists let through, and compared with that pass's holder alone; of a holder who never enrolled, and while the lists are
-too old, nothing is made. Going through is geometry: no face is cut out for it.
+too old, nothing is made. Going through is geometry (`edge.checkpoint.through`): no face is cut out for it.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from core.contract.config import Door
 from core.contract.events import CheckpointStateV1
@@ -19,16 +19,16 @@ from edge.capture.picture import Picture
 from edge.checkpoint.decide import holder_may_be_compared
 from edge.checkpoint.gate_counts import Gate
 from edge.checkpoint.shooting import Shooting
+from edge.checkpoint.through import BodiesThrough, FacesThrough, GoingThrough
 from edge.checkpoint.trace import What
 from edge.checkpoint.watcher import StepSums, WatchCounts, large_enough
 from edge.evidence import Crossing, Moment, Observation, PassEvidence
 from edge.ports import Gallery, ListView, PassReader
-from edge.vision.crossing import Point, ThresholdLine
 from edge.vision.people import Look, SeenFace, ZonePeople
 from edge.vision.qr import read_codes
 from edge.vision.quality import QualityLimits
 from edge.vision.zone import Zone
-from models.protocols import FaceDetecting, FaceEmbedding, PresentationChecking
+from models.protocols import BodyDetecting, FaceDetecting, FaceEmbedding, PresentationChecking
 from watchlists.faces.change import Likeness
 
 SHOWN_AGAIN_S = 3.0
@@ -37,17 +37,6 @@ PATIENCE_S = 3.0
 _RESCAN_S = 0.3
 _MAX_CODES = 16
 _FPS = 12.0
-
-
-@dataclass(slots=True)
-class _Walker:
-    """One track: where its face was last (fractions of the picture), and whether it is through."""
-
-    at: Point
-    first: Moment
-    sums: StepSums = field(default_factory=StepSums)
-    through: bool = False
-    told: bool = False
 
 
 @dataclass(slots=True)
@@ -78,8 +67,12 @@ class DoorWatcher:
         lists: ListView,
         enrolled: Callable[[SubjectKey], bool],
         presence: PresentationChecking | None = None,
+        bodies: BodyDetecting | None = None,
     ) -> None:
-        """enrolled: whether somebody has a template in ``gallery``; asked before anything is made of their face."""
+        """enrolled: whether somebody has a template in ``gallery``; asked before anything is made of their face.
+
+        bodies: finds everybody who goes through; None: only those whose face is seen are counted.
+        """
         self._checkpoint = checkpoint
         self._presence = presence
         self._embedder = embedder
@@ -88,10 +81,9 @@ class DoorWatcher:
         self._lists = lists
         self._enrolled = enrolled
         self._zone = Zone(checkpoint.zone)
-        self._line = ThresholdLine(*checkpoint.threshold_line)
         self._limits = QualityLimits(min_face_px=checkpoint.min_face_px)
         self._people = ZonePeople(self._zone, detector, checkpoint.min_face_px)
-        self._walkers: dict[int, _Walker] = {}
+        self._through: GoingThrough = FacesThrough(checkpoint) if bodies is None else BodiesThrough(checkpoint, bodies)
         self._showing: _Showing | None = None
         self._codes_seen_s: dict[str, float] = {}
         self._scanned_s = float("-inf")
@@ -103,7 +95,7 @@ class DoorWatcher:
 
     @property
     def in_pass(self) -> bool:
-        return self._showing is not None or any(not walker.told for walker in self._walkers.values())
+        return self._showing is not None or self._through.anybody
 
     @property
     def wanted_fps(self) -> float:
@@ -235,22 +227,10 @@ class DoorWatcher:
 
     def _go_through(self, look: Look, picture: Picture) -> list[Observation]:
         """An observation for each track that is through the door now, once until it comes back."""
-        told: list[Observation] = []
-        for face in look.seen:
-            at = face.centre[0] / picture.width, face.centre[1] / picture.height
-            walker = self._walkers.setdefault(face.track.id, _Walker(at, picture.moment))
-            walker.sums.add("detect", look.detect_ms)
-            crossed = self._line.crossed(walker.at, at)
-            walker.at = at
-            if crossed:
-                walker.through = crossed > 0
-                walker.told = walker.told and walker.through
-            if walker.through and not walker.told and face.track.born:
-                walker.told = True
-                told.append(self._observation(Crossing(face.track.id), walker.first, walker.sums, picture))
-        for track in look.ended:
-            self._walkers.pop(track.id, None)
-        return told
+        return [
+            self._observation(Crossing(one.track), one.first, one.sums, picture)
+            for one in self._through.look(look, picture)
+        ]
 
     def _observation(
         self, seen: PassEvidence | Crossing, first: Moment, sums: StepSums, picture: Picture

@@ -133,12 +133,16 @@ class DoorWatcher:
         if not fresh:
             return []
         self._counts.codes += 1
+        self._counts.trace.note(at_s, None, What.CODE)
         # Ours first: a phone's case or a poster may carry a code too.
         text = min(fresh, key=lambda code: not code.startswith(PASS_PREFIX))
         qr = self._reader.verify(text)
-        shooting = Shooting(self._embedder, self._limits, self._counts, sums, self._presence)
+        shooting = Shooting(
+            self._embedder, self._limits, self._counts, sums, self._presence, self._checkpoint.presentation
+        )
         showing = _Showing(qr, picture.moment, shooting, sums)
         if qr is None or not self._may_look_closer(showing, qr, picture.moment):
+            self._counts.trace.note(at_s, None, What.PASS_REFUSED if showing.enrolled else What.NOT_ENROLLED)
             return [self._tell(showing, picture)]
         self._showing = showing
         return []
@@ -201,12 +205,13 @@ class DoorWatcher:
         # Held up on and on while the face was looked at: it is still the same showing.
         self._codes_seen_s = dict.fromkeys(self._codes_seen_s, picture.moment.pts_s)
         self._counts.passes += 1
+        self._counts.trace.note(picture.moment.pts_s, showing.track, What.DECIDED)
         return self._observation(
             PassEvidence(
                 qr=showing.qr,
                 likeness=showing.likeness,
                 threshold=self._gallery.verify_threshold,
-                good_shots=good_shots,
+                good_shots=good_shots + showing.shooting.held_back,
                 # Somebody who was compared was alone in the picture compared.
                 others_in_zone=showing.others if good_shots == 0 else 0,
                 enrolled=showing.enrolled,

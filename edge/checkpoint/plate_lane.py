@@ -182,13 +182,14 @@ class PlateLaneWatcher:
         """Count what this read is worth: a plate at all, of a colour its form has, sure of every character."""
         counts = self._counts
         lowest = min(seen.read.confidences, default=0.0)
-        if counts.ask(Gate.PLATE_GRAMMAR, parse_plate(seen.read.text) is None, at_s=at_s, track=track, value=lowest):
+        no_plate, text = parse_plate(seen.read.text) is None, seen.read.text
+        if counts.ask(Gate.PLATE_GRAMMAR, no_plate, at_s=at_s, track=track, value=lowest, text=text):
             return
-        if counts.ask(Gate.PLATE_COLOUR, not seen.text, at_s=at_s, track=track):
+        if counts.ask(Gate.PLATE_COLOUR, not seen.text, at_s=at_s, track=track, text=text):
             return
         counts.trace.note(at_s, track, What.READ, value=lowest, text=seen.text)
         limit = self._rules.min_confidence
-        counts.ask(Gate.PLATE_CONFIDENCE, lowest < limit, at_s=at_s, track=track, value=lowest, limit=limit)
+        counts.ask(Gate.PLATE_CONFIDENCE, lowest < limit, at_s=at_s, track=track, value=lowest, limit=limit, text=text)
 
     def _tell(self, visit: Visit, plate: Vote, track: int, picture: Picture) -> list[Observation]:
         """Tell a visit, unless it is one that was told already, whose track had broken or got mixed up."""
@@ -206,7 +207,7 @@ class PlateLaneWatcher:
     def _ask_agreement(self, visit: Visit, text: str, track: int, at_s: float) -> None:
         for seen in visit.reads:
             if seen.text:
-                self._counts.ask(Gate.PLATE_AGREEMENT, seen.text != text, at_s=at_s, track=track)
+                self._counts.ask(Gate.PLATE_AGREEMENT, seen.text != text, at_s=at_s, track=track, text=seen.text)
 
     def _is_told(self, visit: Visit, text: str) -> bool:
         """True for a plate that is told of a visit still here, or of one just gone; there also when misread."""

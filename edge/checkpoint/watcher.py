@@ -69,11 +69,12 @@ class WatchCounts:
         track: int | None,
         value: float | None = None,
         limit: float | None = None,
+        text: str = "",
     ) -> bool:
         """Count a gate's answer and, where it refused, tell the observer of it; ``refused`` again."""
         self.gates.ask(gate, refused)
         if refused:
-            self.trace.note(at_s, track, gate, value=value, limit=limit)
+            self.trace.note(at_s, track, gate, value=value, limit=limit, text=text)
         return refused
 
     def flat(self) -> dict[str, int]:

@@ -56,7 +56,14 @@ class Why:
 
 
 _WAY = (What.FACE, What.PLATE, What.CODE, What.SHOT, What.READ, What.COMPARED, What.DECIDED)
-_AFTER_COMPARING = (Gate.THRESHOLD, Gate.MARGIN, Gate.PLATE_CONFIDENCE, What.NOT_ENROLLED, What.PASS_REFUSED)
+_AFTER_COMPARING = (
+    Gate.THRESHOLD,
+    Gate.MARGIN,
+    Gate.PLATE_CONFIDENCE,
+    Gate.PLATE_AGREEMENT,
+    What.NOT_ENROLLED,
+    What.PASS_REFUSED,
+)
 _HIGH_IS_WORSE = frozenset({Gate.POSE, Gate.BRIGHT, Gate.CROWD})
 """Gates with an upper limit: the lowest figure came closest."""
 

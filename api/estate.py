@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from api import schemas
 from core.contract.config import EstateConfig
-from core.contract.events import CameraHealth, EdgeStateV1
+from core.contract.events import EdgeStateV1
+from core.contract.events_cameras import CameraHealth, CameraTrouble
 from core.contract.ids import CameraId
 from core.contract.vocabulary import CameraState, GateState
 from core.lists.erasures import unconfirmed
@@ -111,6 +112,10 @@ def list_overview_cameras(db: Session, config: EstateConfig) -> list[schemas.Cam
     return found
 
 
+def _trouble(said: CameraTrouble) -> schemas.CameraTrouble:
+    return schemas.CameraTrouble(condition=said.condition, since=said.since, blind=said.blind, detail=said.detail)
+
+
 def _camera(camera: CameraId, online: bool, said: CameraHealth | None) -> schemas.CameraHealth:
     if said is None:
         return schemas.CameraHealth(
@@ -121,6 +126,8 @@ def _camera(camera: CameraId, online: bool, said: CameraHealth | None) -> schema
             last_frame_age_s=None,
             missed_passes=0,
             detail="",
+            blind=False,
+            conditions=[],
         )
     return schemas.CameraHealth(
         id=camera,
@@ -130,4 +137,6 @@ def _camera(camera: CameraId, online: bool, said: CameraHealth | None) -> schema
         last_frame_age_s=said.last_frame_age_s,
         missed_passes=said.missed_passes,
         detail=said.detail,
+        blind=said.blind and online,
+        conditions=[_trouble(one) for one in said.conditions] if online else [],
     )

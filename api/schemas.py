@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstrai
 from core.contract.ids import SLUG_PATTERN, UUID_PATTERN
 from core.contract.sealing import FINGERPRINT_PATTERN
 from core.contract.vocabulary import (
+    CameraCondition,
     CameraState,
     Credential,
     Direction,
@@ -105,8 +106,19 @@ class Names(Answer):
     en: str
 
 
+class CameraTrouble(Answer):
+    """Something that is the matter with a camera, since when, and what to do about it."""
+
+    condition: CameraCondition
+    since: AwareDatetime
+    blind: bool
+    detail: str
+
+
 class CameraHealth(Answer):
-    """``state`` is offline, too, when the edge itself is away: nobody can say better."""
+    """``state`` is offline, too, when the edge itself is away: nobody can say better. ``blind``: nothing can be decided
+    on its pictures, for one of ``conditions``; unknown of an edge that is away.
+    """
 
     id: SlugText
     state: CameraState
@@ -115,6 +127,8 @@ class CameraHealth(Answer):
     last_frame_age_s: float | None
     missed_passes: int
     detail: str
+    blind: bool
+    conditions: Annotated[list[CameraTrouble], Field(max_length=len(CameraCondition))]
 
 
 class Gate(Answer):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import queue
-import threading
 from collections.abc import Callable
 
 import structlog
 
 from edge.health import Counters
+from edge.living import LivingThread
 
 log = structlog.get_logger()
 
@@ -21,10 +21,10 @@ class Aside:
     def __init__(self, name: str, limit: int, counters: Counters) -> None:
         self._counters = counters
         self._jobs: queue.Queue[Job | None] = queue.Queue(limit)
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self.thread = LivingThread(name, self._run)
 
     def start(self) -> None:
-        self._thread.start()
+        self.thread.start()
 
     def submit(self, job: Job) -> bool:
         """Have ``job`` done soon. False, and not done, when ``limit`` jobs are waiting already."""
@@ -36,18 +36,21 @@ class Aside:
 
     def stop(self, timeout_s: float) -> None:
         """Finish what waits, as far as ``timeout_s`` allows."""
-        if self._thread.ident is None:
+        if not self.thread.started:
             return
         try:
             self._jobs.put(None, timeout=timeout_s)
         except queue.Full:
             return
-        self._thread.join(timeout_s)
+        self.thread.join(timeout_s)
 
     def _run(self) -> None:
+        self.thread.beat(waits=True)
         while (job := self._jobs.get()) is not None:
+            self.thread.beat()
             try:
                 job()
             except Exception:
                 self._counters.add("jobs_failed")
-                log.exception("edge.job_failed", thread=self._thread.name, advice="gates go on; report this")
+                log.exception("edge.job_failed", thread=self.thread.name, advice="gates go on; report this")
+            self.thread.beat(waits=True)

@@ -6,9 +6,10 @@ KeyFileError, ModelError, UnknownModelError, StoreError, TicketBookError, whose 
 
 from __future__ import annotations
 
+import functools
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -21,7 +22,9 @@ from core.contract import config as settings
 from core.contract.config import CameraConfig, Door, EdgeConfig, FaceGate, PlateLane
 from core.contract.config_file import LoadedConfig
 from core.contract.events import CheckpointStateV1
-from core.contract.ids import ModelId
+from core.contract.ids import CameraId, ModelId
+from edge.capture.conditions.watch import ConditionWatch
+from edge.capture.glance import Glance
 from edge.capture.stream import CameraStream
 from edge.checkpoint.controllers import CommandChannel, Controller, MqttRelay, SimulatedGate
 from edge.checkpoint.decide import MIN_MARGIN
@@ -30,6 +33,7 @@ from edge.checkpoint.face_gate import FaceGateWatcher
 from edge.checkpoint.plate_lane import PlateLaneWatcher
 from edge.checkpoint.watcher import Watcher
 from edge.enrol.server import TlsFiles
+from edge.health import CameraWatches, Counters
 from edge.keys import EdgeKeys, KeyFileError
 from edge.lists.mirror import ListMirror
 from edge.ports import EdgeLists, Resealing
@@ -164,9 +168,20 @@ def make_gate(
             return MqttRelay(checkpoint.id, hold_s, timeout_s, channel, changed)
 
 
-def make_stream(camera: CameraConfig, bell: threading.Event) -> CameraStream:
-    """The stream of ``camera``, which sets ``bell`` for each picture."""
-    return CameraStream(camera, bell=bell)
+def make_stream(
+    camera: CameraConfig, bell: threading.Event, on_glance: Callable[[CameraId, Glance], None]
+) -> CameraStream:
+    """The stream of ``camera``, which sets ``bell`` for each picture and has ``on_glance`` look at it now and then."""
+    return CameraStream(camera, bell=bell, on_glance=functools.partial(on_glance, camera.id))
+
+
+def make_watches(
+    cameras: Iterable[CameraConfig], checkpoints: Iterable[FaceGate | Door | PlateLane], counters: Counters
+) -> CameraWatches:
+    """Who sees how each camera is, and which checkpoints can't work without it."""
+    through = [(one.camera, one.id) for one in checkpoints]
+    watches = (ConditionWatch(one.id, [post for camera, post in through if camera == one.id]) for one in cameras)
+    return CameraWatches(watches, counters)
 
 
 def lookers(edge: EdgeConfig) -> int:

@@ -5,23 +5,21 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
 
-from core.contract.events import CameraChangedV1, CameraHealth, EdgeStateV1
+from core.contract.events import EdgeStateV1
+from core.contract.events_cameras import CameraConditionV1, CameraHealth
 from core.contract.ids import CameraId, EdgeId
 from core.contract.steady import boot_id, steady_s
-from core.contract.vocabulary import CameraState
+from edge.capture.conditions.watch import ConditionWatch
+from edge.capture.glance import Glance
 from edge.outbox import DurableOutbox, OutboxError, Waiting
 from edge.ports import ListKeeper
 
 log = structlog.get_logger()
-
-CAMERA_SETTLES_S = 5.0
-"""A camera that is back sooner than this was never away, as far as anybody is told."""
-
 
 COUNTERS: dict[str, str] = {
     "acks_ignored": "acknowledgements of events this edge never sent, or of an earlier outbox",
@@ -31,6 +29,7 @@ COUNTERS: dict[str, str] = {
     "broker_lost": "connections to the broker that broke",
     "broker_subscription_refused": "times the broker's access list let this edge not hear what it has to",
     "broker_unreachable": "times the broker could not be reached",
+    "cameras_went_blind": "times a camera became one whose pictures nothing can be decided on",
     "enrolment_unavailable": "1 where the enrolment endpoint could not be served",
     "events_sent": "events published, repetitions included",
     "gate_commands_unsent": "commands that the connection lost on the way to a gate; never repeated",
@@ -47,6 +46,9 @@ COUNTERS: dict[str, str] = {
     "messages_refused": "messages on this edge's topics that were too large, retained, or none of ours",
     "outbox_append_failed": "events that could not be written down and are lost",
     "outbox_unreadable": "times the outbox could not be read",
+    "parts_begun": "threads that should run and had never begun, and were begun",
+    "parts_revived": "threads that had died and were begun anew; why is in the log",
+    "parts_silent": "threads that lived and did nothing, each counted once a minute",
     "pictures_not_blurred": "pictures not kept because faces in them could not be looked for",
     "pictures_skipped": "pictures not kept because too many were waiting",
     "reseals_refused": "edges that a template could not be sealed for again, because their key is none",
@@ -83,50 +85,31 @@ class Counters:
             return dict(self._counts)
 
 
-@dataclass(frozen=True, slots=True)
-class CameraNews:
-    """What was last told about a camera, and since when it is in another state than that.
+class CameraWatches:
+    """How every camera of this edge is, and what is to be told of it."""
 
-    told: ONLINE or OFFLINE; a camera is taken to be there until it has been away for ``CAMERA_SETTLES_S``.
-    differs_since_s: monotonic; differs_at: wall clock.
-    """
+    def __init__(self, watches: Iterable[ConditionWatch], counters: Counters) -> None:
+        self._watches = {watch.camera: watch for watch in watches}
+        self._counters = counters
 
-    told: CameraState = CameraState.ONLINE
-    differs_since_s: float | None = None
-    differs_at: datetime | None = None
+    def see(self, camera: CameraId, glance: Glance) -> None:
+        """A look at what ``camera`` sees; from the camera's own thread."""
+        self._watches[camera].see(glance)
 
-
-def watch_camera(
-    news: CameraNews, health: CameraHealth, at_s: float, at: datetime
-) -> tuple[CameraNews, CameraChangedV1 | None]:
-    """The next ``news``, and what is to be told now: only what has lasted. Connecting is not being there."""
-    state = CameraState.ONLINE if health.state is CameraState.ONLINE else CameraState.OFFLINE
-    if state is news.told:
-        return CameraNews(news.told), None
-    if news.differs_since_s is None or news.differs_at is None:
-        return replace(news, differs_since_s=at_s, differs_at=at), None
-    if at_s - news.differs_since_s < CAMERA_SETTLES_S:
-        return news, None
-    changed = CameraChangedV1(camera=health.camera, state=state, since=news.differs_at, detail=health.detail)
-    return CameraNews(state), changed
-
-
-class CameraWatch:
-    """The news of every camera of this edge."""
-
-    def __init__(self) -> None:
-        self._news: dict[CameraId, CameraNews] = {}
-
-    def look(self, cameras: Iterable[CameraHealth], at_s: float, at: datetime) -> list[CameraChangedV1]:
-        """What is to be told about ``cameras`` now."""
-        changes = []
+    def look(self, cameras: Iterable[CameraHealth], at_s: float, at: datetime) -> list[CameraConditionV1]:
+        """What is to be told about ``cameras`` now. at_s: monotonic; from one thread."""
+        changes: list[CameraConditionV1] = []
         for health in cameras:
-            news = self._news.get(health.camera, CameraNews())
-            self._news[health.camera], changed = watch_camera(news, health, at_s, at)
-            if changed is not None:
-                log.info("camera.changed", camera=changed.camera, state=str(changed.state), detail=changed.detail)
-                changes.append(changed)
+            watch = self._watches[health.camera]
+            blind_before = watch.blind
+            changes += watch.look(health, at_s, at)
+            if watch.blind and not blind_before:
+                self._counters.add("cameras_went_blind")
         return changes
+
+    def describe(self, health: CameraHealth) -> CameraHealth:
+        """``health`` with the conditions that last."""
+        return self._watches[health.camera].describe(health)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ log = structlog.get_logger()
 _TYPE_OF = {kind: name for name, kind in EVENT_TYPES.items()}
 _DROPPED = _TYPE_OF[OutboxDroppedV1]
 _MARK_RANK = 3
-_RANKS = {"anju.picture.v1": 0, "anju.counts.v1": 0, "anju.camera.changed.v1": 1, _DROPPED: _MARK_RANK}
+_RANKS = {"anju.picture.v1": 0, "anju.counts.v1": 0, "anju.camera.condition.v1": 1, _DROPPED: _MARK_RANK}
 _PRECIOUS_RANK = 2
 """Ranks say what is dropped first. Marks and reports are never exchanged for marks."""
 _ROW_BYTES = 200

@@ -11,14 +11,14 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 import structlog
 
 from core.contract.config import Door, FaceGate, PlateLane
 from core.contract.config_file import LoadedConfig
-from core.contract.events import CameraHealth
+from core.contract.events_cameras import CameraHealth
 from core.contract.ids import EdgeId
 from edge.aside import Aside
 from edge.assembly import (
@@ -29,6 +29,7 @@ from edge.assembly import (
     make_gate,
     make_stream,
     make_watcher,
+    make_watches,
     open_lists,
     open_models,
 )
@@ -41,11 +42,13 @@ from edge.enrol.portrait import PortraitReader
 from edge.enrol.sealing import Resealer
 from edge.enrol.server import EnrolServer, EnrolServerError
 from edge.enrol.tickets import TicketBook
-from edge.health import CameraWatch, Counters, EdgeHealth, EdgeIdentity
+from edge.health import Counters, EdgeHealth, EdgeIdentity
 from edge.keys import edge_dir, load_or_create
 from edge.link.client import EdgeLink, LinkParts
 from edge.link.connection import LinkAddress
+from edge.living import LivingThread
 from edge.outbox import DurableOutbox, OutboxError
+from edge.reconcile import RECONCILE_EVERY_S, Kind, Reconciler
 from edge.settings import edge_settings, own_cameras, own_checkpoints
 
 log = structlog.get_logger()
@@ -105,9 +108,10 @@ class EdgeWorker:
         self._link = EdgeLink(LinkAddress(loaded, edge), parts)
         self._pictures = Aside("pictures", PICTURES_WAITING, self._counters)
         self._books = Books(self._outbox, self._pictures, models.faces, self._counters)
-        self._camera_watch = CameraWatch()
+        cameras = own_cameras(loaded, edge)
+        self._watches = make_watches(cameras, checkpoints, self._counters)
         bell = threading.Event()
-        self._streams = {camera.id: make_stream(camera, bell) for camera in own_cameras(loaded, edge)}
+        self._streams = {camera.id: make_stream(camera, bell, self._watches.see) for camera in cameras}
         self._notes = {
             one.camera: models.why_no_plates
             for one in checkpoints
@@ -115,8 +119,9 @@ class EdgeWorker:
         }
         self._posts = self._make_posts(checkpoints, models)
         self._vision = VisionLoop(self._stations(), self._counters, lookers=lookers(self._config), bell=bell)
+        self._reconciler = Reconciler(self._parts(), self._counters)
         self._stopping = threading.Event()
-        self._housekeeper = threading.Thread(target=self._keep_house, name="housekeeping", daemon=True)
+        self._housekeeper = LivingThread("housekeeping", self._keep_house)
         log.info("edge.ready", edge=edge, key=keys.fingerprint, cameras=len(self._streams), posts=len(self._posts))
 
     def start(self) -> None:
@@ -161,7 +166,9 @@ class EdgeWorker:
         sys.setswitchinterval(SWITCH_S)
         self.start()
         try:
-            wanted.wait()
+            while not wanted.wait(RECONCILE_EVERY_S):
+                if self._housekeeper.revive():  # it looks after all others, and nobody else after it
+                    self._counters.add("parts_revived")
         finally:
             self.stop()
 
@@ -214,6 +221,14 @@ class EdgeWorker:
                 stream.want(0.0)
         return stations
 
+    def _parts(self) -> Iterator[tuple[Kind, LivingThread]]:
+        """Every thread that this configuration needs."""
+        yield from ((Kind.CAMERA, thread) for stream in self._streams.values() for thread in stream.threads)
+        yield from ((Kind.VISION, thread) for thread in self._vision.threads)
+        yield from ((Kind.GATE, post.thread) for post in self._posts)
+        yield (Kind.PICTURES, self._pictures.thread)
+        yield (Kind.LINK, self._link.thread)
+
     # -- how it is -------------------------------------------------------------------------------------------------
 
     def _camera_health(self) -> tuple[CameraHealth, ...]:
@@ -221,14 +236,19 @@ class EdgeWorker:
 
     def _with_note(self, health: CameraHealth) -> CameraHealth:
         note = self._notes.get(health.camera, "")
-        return health.model_copy(update={"detail": "; ".join(filter(None, (health.detail, note)))[:300]})
+        noted = health.model_copy(update={"detail": "; ".join(filter(None, (health.detail, note)))[:300]})
+        return self._watches.describe(noted)
 
     def _watch_counts(self) -> dict[str, int]:
         return {f"{post.checkpoint.id}.{name}": number for post in self._posts for name, number in post.counted.items()}
 
     def _keep_house(self) -> None:
-        due = {self._look_after_cameras: 0.0, self._tell_dropped: 0.0}
-        every_s = {self._look_after_cameras: _CAMERAS_EVERY_S, self._tell_dropped: _DROPPED_EVERY_S}
+        every_s = {
+            self._look_after_cameras: _CAMERAS_EVERY_S,
+            self._tell_dropped: _DROPPED_EVERY_S,
+            self._put_right: RECONCILE_EVERY_S,
+        }
+        due = dict.fromkeys(every_s, 0.0)
         while not self._stopping.wait(_TICK_S):
             try:
                 for post in self._posts:
@@ -243,8 +263,11 @@ class EdgeWorker:
 
     def _look_after_cameras(self) -> None:
         now = datetime.now(UTC)
-        for changed in self._camera_watch.look(self._camera_health(), time.monotonic(), now):
+        for changed in self._watches.look(self._camera_health(), time.monotonic(), now):
             self._books.write(changed, now)
+
+    def _put_right(self) -> None:
+        self._reconciler.put_right(time.monotonic())
 
     def _tell_dropped(self) -> None:
         try:

@@ -56,12 +56,14 @@ class CheckpointCard:
 
 @dataclass(frozen=True, slots=True)
 class CheckpointBoard:
-    """``core_down``: the core says nothing, or has no broker; what is shown may be old, and alerts don't come."""
+    """``core_down``: the core says nothing, or has no broker; what is shown may be old, and alerts don't come.
+    ``cameras_blind``: those that send pictures on which nothing can be decided."""
 
     cards: list[CheckpointCard]
     more: int
     overview: list[tuple[schemas.CameraHealth, Name]]
     cameras_down: list[Name]
+    cameras_blind: list[Name]
     edges_down: list[EdgeId]
     core_down: bool
 
@@ -101,11 +103,12 @@ def checkpoint_board(db: Session, config: EstateConfig, now: datetime) -> Checkp
     down = [
         cameras[CameraId(one.id)] for one in health.values() if one.state is CameraState.OFFLINE and one.edge_online
     ]
+    blind = [cameras[CameraId(one.id)] for one in health.values() if one.blind and one.state is not CameraState.OFFLINE]
     others = [(one, cameras[CameraId(one.id)]) for one in overview[:MAX_CHECKPOINTS]]
     cards = [
         CheckpointCard(one, names[CheckpointId(one.id)], _last_passage(db, one.id)) for one in found[:MAX_CHECKPOINTS]
     ]
-    return CheckpointBoard(cards, len(found) - len(cards), others, down, edges_down, _core_is_down(db, now))
+    return CheckpointBoard(cards, len(found) - len(cards), others, down, blind, edges_down, _core_is_down(db, now))
 
 
 def passage_lines(db: Session, config: EstateConfig) -> list[PassageLine]:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from core.contract.base import Instant, Message, UnitInterval
+from core.contract.events_cameras import CameraConditionV1, CameraHealth
 from core.contract.events_scenes import CountsV1, HappeningV1
 from core.contract.ids import (
     CameraId,
@@ -24,7 +25,6 @@ from core.contract.ids import (
     VehicleKey,
 )
 from core.contract.vocabulary import (
-    CameraState,
     Credential,
     Direction,
     GateState,
@@ -151,15 +151,6 @@ class SightingV1(Message):
         return self
 
 
-class CameraChangedV1(Message):
-    """A camera went away or came back (debounced at the edge)."""
-
-    camera: CameraId
-    state: CameraState
-    since: Instant
-    detail: Annotated[str, Field(max_length=300)] = ""
-
-
 class OutboxDroppedV1(Message):
     """The outbox was full and events were dropped, oldest and least important first."""
 
@@ -172,20 +163,6 @@ class EventAckV1(Message):
     edge: EdgeId
     epoch: Annotated[str, Field(min_length=8, max_length=64)]
     sequence: Annotated[int, Field(ge=0)]
-
-
-class CameraHealth(Message):
-    camera: CameraId
-    state: CameraState
-    frames_per_s: Annotated[float, Field(ge=0)] = 0.0
-    last_frame_age_s: Annotated[float, Field(ge=0)] | None = None
-    dropped_frames: Annotated[int, Field(ge=0)] = 0
-    missed_passes: Annotated[int, Field(ge=0)] = 0
-    corrupt_packets: Annotated[int, Field(ge=0)] = 0
-    reconnects: Annotated[int, Field(ge=0)] = 0
-    watching: Literal["packets", "pictures"] | None = None
-    """By what the edge finds movement: the sizes of packets, or, dearer, decoded pictures; why is in ``detail``."""
-    detail: Annotated[str, Field(max_length=300)] = ""
 
 
 class EdgeStateV1(Message):
@@ -232,7 +209,7 @@ EVENT_TYPES: dict[str, type[Message]] = {
     "anju.picture.v1": PictureV1,
     "anju.template.sealed.v1": TemplateSealedV1,
     "anju.sighting.v1": SightingV1,
-    "anju.camera.changed.v1": CameraChangedV1,
+    "anju.camera.condition.v1": CameraConditionV1,
     "anju.outbox.dropped.v1": OutboxDroppedV1,
     "anju.happening.v1": HappeningV1,
     "anju.counts.v1": CountsV1,
@@ -244,7 +221,7 @@ EventType = Literal[
     "anju.picture.v1",
     "anju.template.sealed.v1",
     "anju.sighting.v1",
-    "anju.camera.changed.v1",
+    "anju.camera.condition.v1",
     "anju.outbox.dropped.v1",
     "anju.happening.v1",
     "anju.counts.v1",

@@ -18,7 +18,6 @@ from core.contract.config import EstateConfig, RuleConfig
 from core.contract.envelope import Envelope
 from core.contract.events import (
     AlertRaisedV1,
-    CameraChangedV1,
     EventAckV1,
     OutboxDroppedV1,
     PassageV1,
@@ -26,8 +25,9 @@ from core.contract.events import (
     SightingV1,
     TemplateSealedV1,
 )
+from core.contract.events_cameras import CameraConditionV1
 from core.contract.events_scenes import CountsV1, HappeningV1
-from core.contract.ids import CheckpointId, EdgeId, EstateId, PlaceId
+from core.contract.ids import CameraId, CheckpointId, EdgeId, EstateId, PlaceId
 from core.ingest import dead_letters
 from core.ingest.arrivals import Read
 from core.ingest.cursors import Life, Progress, advance, lock_cursors
@@ -53,11 +53,13 @@ class Rulebook:
     places: dict[CheckpointId, Place]
     edge_of: dict[CheckpointId, EdgeId]
     edge_of_place: dict[PlaceId, EdgeId]
+    edge_of_camera: dict[CameraId, EdgeId]
 
     @classmethod
     def of(cls, config: EstateConfig) -> Rulebook:
         edge_of = {one.id: config.edge_of(one.id) for one in config.checkpoints}
-        return cls(config.estate.id, config.rules, places_of(config), edge_of, edges_of_places(config))
+        edge_of_camera = {one.id: one.edge for one in config.cameras}
+        return cls(config.estate.id, config.rules, places_of(config), edge_of, edges_of_places(config), edge_of_camera)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Committed:
     """What to publish once the transaction is through, and what was counted.
 
     counts: ``stored``, ``duplicates``, ``garbage``, ``unusable``, ``templates_refused``, ``dropped_at_edges``,
-    ``alerts``.
+    ``alerts``, ``cameras_blind`` (conditions that began or changed with the camera blind).
     """
 
     acks: tuple[EventAckV1, ...]
@@ -102,7 +104,7 @@ class _Batch:
             PictureV1: self._picture,
             TemplateSealedV1: self._template,
             SightingV1: self._sighting,
-            CameraChangedV1: self._camera,
+            CameraConditionV1: self._camera,
             OutboxDroppedV1: self._dropped,
             HappeningV1: self._happening,
             CountsV1: self._counted,
@@ -244,7 +246,13 @@ class _Batch:
         )
 
     def _camera(self, edge: str, message: Message) -> None:
-        assert isinstance(message, CameraChangedV1)
+        assert isinstance(message, CameraConditionV1)
+        if self._rulebook.edge_of_camera.get(message.camera, edge) != edge:
+            raise UnusableError(f"camera '{message.camera}' belongs to another edge")
+        if any(self._rulebook.edge_of.get(one, edge) != edge for one in message.checkpoints):
+            raise UnusableError("a checkpoint named blind belongs to another edge")
+        if message.blind and message.until is None:
+            self._counts["cameras_blind"] += 1
         self._told.append((LiveKind.CAMERA, camera_payload(edge, message)))
 
     def _happening(self, edge: str, message: Message) -> None:

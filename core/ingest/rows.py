@@ -9,7 +9,8 @@ from typing import Any
 
 from core.alerts.desk import AlertState
 from core.contract.base import isoformat
-from core.contract.events import MAX_PICTURE_BYTES, AlertRaisedV1, CameraChangedV1, PassageV1, PictureV1
+from core.contract.events import MAX_PICTURE_BYTES, AlertRaisedV1, PassageV1, PictureV1
+from core.contract.events_cameras import CameraConditionV1
 from core.contract.ids import CheckpointId, new_id
 from core.contract.vocabulary import Ring
 from core.rules import Firing
@@ -83,12 +84,15 @@ def alert_raised(row: AlertRow) -> AlertRaisedV1:
     )
 
 
-def camera_payload(edge: str, message: CameraChangedV1) -> dict[str, Any]:
+def camera_payload(edge: str, message: CameraConditionV1) -> dict[str, Any]:
     """What a page is told about a camera."""
     return {
         "id": message.camera,
         "edge": edge,
-        "state": message.state.value,
+        "condition": message.condition.value,
         "since": isoformat(message.since),
+        "until": None if message.until is None else isoformat(message.until),
+        "blind": message.blind,
+        "checkpoints": list(message.checkpoints),
         "detail": message.detail,
     }

@@ -18,6 +18,7 @@ from edge.capture.pace import Backoff, StreamClock
 from edge.capture.packets import PacketRing, StreamPacket
 from edge.capture.source import Source, Timeouts
 from edge.capture.status import StreamStatus
+from edge.living import LivingThread
 
 log = structlog.get_logger()
 
@@ -69,28 +70,27 @@ class StreamReader:
         self._clock = StreamClock()
         self._stopping = threading.Event()
         suffix = "" if name == "main" else f"-{name}"
-        self._thread = threading.Thread(target=self._run, name=f"camera-{camera.id}{suffix}", daemon=True)
+        self.thread = LivingThread(f"camera-{camera.id}{suffix}", self._run)
 
     @property
     def stopping(self) -> bool:
         return self._stopping.is_set()
 
     def start(self) -> None:
-        self._thread.start()
+        self.thread.start()
 
     def ask_to_stop(self) -> None:
         self._stopping.set()
 
     def join(self) -> None:
         """Wait as long as one opening or reading may take; raises TimeoutError after that."""
-        if self._thread.ident is None:
-            return
-        self._thread.join(self._parts.timeouts.open_s + self._parts.timeouts.read_s + 2.0)
-        if self._thread.is_alive():
+        timeouts = self._parts.timeouts
+        if not self.thread.join(timeouts.open_s + timeouts.read_s + 2.0):
             raise TimeoutError(f"camera {self._camera.id} could not be stopped: its address is still being looked up")
 
     def _run(self) -> None:
         while not self._stopping.is_set():
+            self.thread.beat()
             try:
                 self._watch()
             except CameraError as error:
@@ -123,7 +123,8 @@ class StreamReader:
             at_s = None if data.pts is None or data.time_base is None else float(data.pts * data.time_base)
             moment = self._clock.moment(at_s, received_s, received_s, self._parts.wall_clock())
             packet = StreamPacket(data, bool(data.is_keyframe), data.size, moment.pts_s, received_s, moment.received_at)
-            status.received(received_s)
+            self.thread.beat()
+            status.received(received_s, at_s)
             self._parts.ring.add(packet)
             self._taker.packet(packet)
             fault = status.overdue(received_s, timeouts.picture_s)

@@ -7,6 +7,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 
 from core.contract.vocabulary import CameraState
+from edge.capture.conditions.lateness import Lateness, later
 from edge.capture.faults import Fault
 
 _RATE_WINDOW_S = 5.0
@@ -15,7 +16,7 @@ _RATE_WINDOW_S = 5.0
 @dataclass(frozen=True, slots=True)
 class StreamHealth:
     """frames_per_s: as the camera sends them; last_frame_age_s: since the last one came, None before the first;
-    note: what people should know although it works.
+    note: what people should know although it works; late_s: how much later packets come than the quickest lately.
     """
 
     state: CameraState
@@ -24,6 +25,7 @@ class StreamHealth:
     last_frame_age_s: float | None
     counts: dict[str, int]
     note: str
+    late_s: float | None = None
 
 
 class StreamStatus:
@@ -38,16 +40,20 @@ class StreamStatus:
         self._pictureless_since_s: float | None = None
         self._trouble = Fault.UNDECODABLE
         self._note = ""
+        self._lateness: Lateness | None = None
 
     def connected(self, at_s: float) -> None:
         with self._lock:
             self._counts["connections"] += 1
             self._pictureless_since_s = at_s
+            self._lateness = None
 
-    def received(self, at_s: float) -> None:
-        """A packet came at ``at_s``, monotonic."""
+    def received(self, at_s: float, pts_s: float | None = None) -> None:
+        """A packet came at ``at_s``, monotonic; ``pts_s``: the stream's own time of it, where it has one."""
         with self._lock:
             self._received.append(at_s)
+            if pts_s is not None:
+                self._lateness = later(self._lateness, pts_s, at_s)
 
     def trying(self, at_s: float) -> None:
         """Something is given to the decoder: a picture should come of it."""
@@ -98,4 +104,5 @@ class StreamStatus:
             recent = sum(now_s - at_s < _RATE_WINDOW_S for at_s in self._received)
             age_s = max(0.0, now_s - self._received[-1]) if self._received else None
             rate = round(recent / _RATE_WINDOW_S, 2)
-            return StreamHealth(self._state, self._fault, rate, age_s, dict(self._counts), self._note)
+            late_s = None if self._lateness is None else round(self._lateness.late_s, 3)
+            return StreamHealth(self._state, self._fault, rate, age_s, dict(self._counts), self._note, late_s)

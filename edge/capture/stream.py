@@ -13,7 +13,7 @@ from typing import Literal, Self
 import av
 
 from core.contract.config import CameraConfig, Polygon
-from core.contract.events import CameraHealth
+from core.contract.events_cameras import CameraHealth
 from core.contract.vocabulary import CameraState
 from edge.capture.buffer import FrameBuffer
 from edge.capture.decoder import StreamForm
@@ -29,6 +29,7 @@ from edge.capture.source import Timeouts, open_camera
 from edge.capture.status import StreamHealth, StreamStatus
 from edge.capture.watch import Viewers, Watch, WatchRules
 from edge.evidence import Moment
+from edge.living import LivingThread
 
 RING_S = 15.0
 """A clip of what happened begins ten seconds before it, at a keyframe."""
@@ -133,6 +134,11 @@ class CameraStream:
     ) -> None:
         self.stop()
 
+    @property
+    def threads(self) -> tuple[LivingThread, ...]:
+        """One for each of the camera's streams."""
+        return tuple(stream.reader.thread for stream in self._streams.values())
+
     def want(self, fps: float) -> None:
         """Hand out so many pictures per second of the stream from now on while something moves; 0: none."""
         self._watch.sampler.fps = fps
@@ -141,6 +147,10 @@ class CameraStream:
         """Whether somebody is passing now: then frames are dropped last, and the stream is not left alone."""
         self._buffer.set_in_pass(in_pass)
         self._watch.in_pass = in_pass
+
+    def waiting(self) -> int:
+        """Pictures that wait to be taken."""
+        return len(self._buffer)
 
     def take(self, timeout_s: float) -> Picture | None:
         """The oldest picture not yet taken, waiting up to ``timeout_s``; None when there is none."""
@@ -161,6 +171,7 @@ class CameraStream:
             camera=self.camera.id,
             state=worst.state,
             frames_per_s=healths["main"].frames_per_s,
+            late_s=max((one.late_s for one in healths.values() if one.late_s is not None), default=None),
             last_frame_age_s=None if None in ages else max(age for age in ages if age is not None),
             dropped_frames=dropped,
             missed_passes=missed,

@@ -29,6 +29,7 @@ from edge.checkpoint.sightings import sighting_in
 from edge.checkpoint.watcher import Watcher, step_ms
 from edge.evidence import Crossing, Evidence, Observation
 from edge.health import Counters
+from edge.living import LivingThread
 from edge.outbox import OutboxError
 from edge.passage import decided_passage, followed_passage, picture_of
 from edge.ports import CaseView, ListView, Outbox
@@ -104,6 +105,11 @@ class CheckpointPost:
         self._clock = clock
         self._openings = Openings()
         self._doer = doer or Aside(f"gate-{checkpoint.id}", MAX_WAITING, books.counters)
+
+    @property
+    def thread(self) -> LivingThread:
+        """In which its gate is commanded and its passages are written down."""
+        return self._doer.thread
 
     def start(self) -> None:
         self._doer.start()

@@ -15,6 +15,7 @@ from edge.capture.picture import Picture
 from edge.checkpoint.post import CheckpointPost
 from edge.checkpoint.turns import Turns
 from edge.health import Counters
+from edge.living import LivingThread
 
 log = structlog.get_logger()
 
@@ -77,12 +78,10 @@ class VisionLoop:
         self._counters = counters
         self._bell = bell or threading.Event()
         self._stopping = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._run, name=f"vision-{number}", daemon=True) for number in range(lookers)
-        ]
+        self.threads = [self._looker(number) for number in range(lookers)]
 
     def start(self) -> None:
-        for thread in self._threads:
+        for thread in self.threads:
             thread.start()
 
     def stop(self) -> None:
@@ -90,14 +89,13 @@ class VisionLoop:
         self._stopping.set()
         self._bell.set()
         deadline_s = time.monotonic() + _STOP_TIMEOUT_S
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join(max(0.0, deadline_s - time.monotonic()))
+        for thread in self.threads:
+            thread.join(max(0.0, deadline_s - time.monotonic()))
 
     @property
     def alive(self) -> bool:
         """Whether every thread that should look does."""
-        return all(thread.is_alive() for thread in self._threads)
+        return all(thread.alive for thread in self.threads)
 
     def turn(self) -> bool:
         """Look at one picture of whoever's turn it is; False when nobody has any."""
@@ -116,8 +114,16 @@ class VisionLoop:
             self._turns.give_back(number, time.monotonic() - started_s, passing=station.passing)
         return True
 
-    def _run(self) -> None:
+    def _looker(self, number: int) -> LivingThread:
+        def look() -> None:
+            self._run(thread)
+
+        thread = LivingThread(f"vision-{number}", look)
+        return thread
+
+    def _run(self, thread: LivingThread) -> None:
         while not self._stopping.is_set():
+            thread.beat()
             # Cleared before looking round: a picture that comes in between rings again.
             self._bell.clear()
             if not self.turn():

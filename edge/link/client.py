@@ -34,6 +34,7 @@ from edge.link.connection import LinkAddress, TlsError
 from edge.link.inbox import RefusedMessageError, read
 from edge.link.sender import OutboxSender, Parcel
 from edge.link.waiting import ListQueue
+from edge.living import LivingThread
 from edge.outbox import DurableOutbox, OutboxError
 from edge.ports import ListKeeper
 
@@ -45,6 +46,7 @@ _OUTBOX_REST_S = 1.0
 _SETTLED_S = 5.0
 _GOODBYE_S = 1.2
 _STOP_TIMEOUT_S = 2.0
+_BEAT_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,7 @@ class EdgeLink:
         self._stopping = asyncio.Event()
         self._gate_news = asyncio.Event()
         self._receipt_due = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="edge-link", daemon=True)
+        self.thread = LivingThread("edge-link", self._run)
 
     # -- from other threads ----------------------------------------------------------------------------------------
 
@@ -90,14 +92,13 @@ class EdgeLink:
         self._relays[checkpoint] = answered
 
     def start(self) -> None:
-        self._thread.start()
+        self.thread.start()
 
     def stop(self) -> None:
         """Say "offline" and leave, within ``_STOP_TIMEOUT_S``; the last will says it where there was no time."""
         self._call_in_loop(self._stopping.set)
         self._outbox.wake()
-        if self._thread.ident is not None:
-            self._thread.join(_STOP_TIMEOUT_S)
+        self.thread.join(_STOP_TIMEOUT_S)
 
     def checkpoint_changed(self, state: CheckpointStateV1) -> None:
         """Publish ``state`` now, or when the broker is back; by then only the latest counts."""
@@ -122,10 +123,28 @@ class EdgeLink:
     # -- the thread ------------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        # A thread that is begun anew has a loop of its own, and events belong to the loop that first waited for them.
+        self._gate_news, self._receipt_due, stopping = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        if self._stopping.is_set():
+            stopping.set()
+        self._stopping = stopping
         asyncio.run(self._keep_connected())
+
+    async def _beat(self) -> None:
+        while True:
+            self.thread.beat()
+            await asyncio.sleep(_BEAT_EVERY_S)
 
     async def _keep_connected(self) -> None:
         self._loop = asyncio.get_running_loop()
+        beating = asyncio.ensure_future(self._beat())
+        try:
+            await self._connect_again_and_again()
+        finally:
+            beating.cancel()
+
+    async def _connect_again_and_again(self) -> None:
+        assert self._loop is not None
         waits = delays(random.Random())
         while not self._stopping.is_set():
             began_s = self._loop.time()

@@ -20,7 +20,7 @@ from api.permissions import Role
 from core.contract.base import Message
 from core.contract.config import EstateConfig
 from core.contract.events import EdgeStateV1, PassageV1, PictureV1
-from core.contract.ids import new_id
+from core.contract.ids import CameraId, new_id
 from core.ingest.arrivals import read
 from core.ingest.batch import Rulebook, commit_batch
 from core.lists.sync_places import do_sync_places
@@ -53,10 +53,16 @@ class House:
         for edge in self.config.edges:
             self.edge_says(edge.id)
 
-    def edge_says(self, edge: str, *, enrol_url: str | None = None, **cameras: str) -> None:
-        """A state of the edge: online, its cameras as given, else online."""
+    def edge_says(
+        self, edge: str, *, enrol_url: str | None = None, moved: CameraId | None = None, **cameras: str
+    ) -> None:
+        """A state of the edge: online, its cameras as given, else online; ``moved``: one that looks elsewhere."""
         names = [one.id for one in self.config.cameras if one.edge == edge]
-        health = [{"camera": name, "state": cameras.get(name.replace("-", "_"), "online")} for name in names]
+        health: list[dict[str, object]] = [
+            {"camera": name, "state": cameras.get(name.replace("-", "_"), "online")} for name in names
+        ]
+        trouble = {"condition": "moved", "since": now(), "blind": True, "detail": "turn it back"}
+        health = [one | {"conditions": [trouble], "blind": True} if one["camera"] == moved else one for one in health]
         state = EdgeStateV1.model_validate(
             {
                 "edge": edge,

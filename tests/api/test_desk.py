@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from api.pages.desk import MAX_OPEN, alert_board
+from api.pages.desk import MAX_OPEN, alert_board, checkpoint_board
+from core.contract.ids import CameraId
 from core.storage.schema import AlertRow
 from tests.api.houses import House, now
 from tests.core.estates import key
@@ -26,3 +27,12 @@ def test_a_crowd_of_newer_alerts_hides_no_urgent_one(house: House) -> None:
     assert [card.alert.severity for card in board.open[2:4]] == ["warning", "info"]
     assert board.open[3].alert.raised_at > board.open[4].alert.raised_at
     assert (len(board.open), board.more) == (MAX_OPEN, 1103 - MAX_OPEN)
+
+
+def test_cameras_that_see_nothing_usable_are_named_beside_those_that_are_gone(house: House) -> None:
+    house.edge_says("edge-1", moved=CameraId("cam-gate"), cam_door="offline")
+    with house.database.reading() as db:
+        board = checkpoint_board(db, house.config, now())
+    names = {one.id: one.name for one in house.config.cameras}
+    assert board.cameras_blind == [names[CameraId("cam-gate")]]
+    assert board.cameras_down == [names[CameraId("cam-door")]]

@@ -6,15 +6,15 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from httpx import Client, Response
 
 from api.permissions import Role
-from core.contract.ids import new_id
+from core.contract.ids import CameraId, new_id
 from core.contract.signed import verify_pass, verify_ticket
-from core.people.edges import do_approve_edge
+from core.people.edges import do_approve_edge, do_note_availability
 from core.people.notices import notice
 from core.people.vehicles import do_put_vehicle
 from tests.api.houses import House, jpeg, new_picture_id, now, picture_of
@@ -107,6 +107,20 @@ def test_checkpoints_show_gate_ring_and_camera(admin: Client, house: House) -> N
     assert shown["gate"]["gate"] == {"state": "unknown", "held_open": False, "since": None}
     assert shown["door"]["camera"]["state"] == "offline"
     assert shown["door"]["ring"] == "building"
+
+
+def test_a_camera_that_was_turned_away_is_shown_blind_until_its_edge_goes(admin: Client, house: House) -> None:
+    def gate() -> dict[str, Any]:
+        shown = {one["id"]: one for one in admin.get("/api/v1/checkpoints").json()["checkpoints"]}
+        return cast("dict[str, Any]", shown["gate"]["camera"])
+
+    house.edge_says("edge-1", moved=CameraId("cam-gate"))
+    assert (gate()["state"], gate()["blind"]) == ("online", True)
+    [trouble] = gate()["conditions"]
+    assert (trouble["condition"], trouble["blind"], trouble["detail"]) == ("moved", True, "turn it back")
+    with house.database.writing() as db:
+        do_note_availability(db, "edge-1", False, now())
+    assert (gate()["state"], gate()["blind"], gate()["conditions"]) == ("offline", False, [])
 
 
 def test_an_edge_is_approved_only_with_the_fingerprint_it_shows(admin: Client, house: House) -> None:

@@ -11,6 +11,7 @@ import pytest
 from api.pages import words
 from api.pages.words import Language
 from core.contract.vocabulary import (
+    CameraCondition,
     CameraState,
     Credential,
     Direction,
@@ -29,6 +30,7 @@ PAGES = Path(words.__file__).parent
 PLACEHOLDER = re.compile(r"{(\w+)}")
 SHOWN: dict[str, type[StrEnum]] = {
     "camera": CameraState,
+    "condition": CameraCondition,
     "consent": ConsentState,
     "credential": Credential,
     "direction": Direction,

@@ -6,9 +6,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from core.contract.events import CameraChangedV1
+from core.contract.events_cameras import CameraConditionV1
 from core.contract.ids import CameraId
-from core.contract.vocabulary import CameraState
+from core.contract.vocabulary import CameraCondition
 from edge.outbox import DurableOutbox
 
 
@@ -17,9 +17,10 @@ def main(path: Path, first: int) -> None:
     number = first
     while True:
         at = datetime.now(UTC)
-        outbox.append(
-            CameraChangedV1(camera=CameraId("c"), state=CameraState.OFFLINE, since=at, detail=str(number)), at
+        news = CameraConditionV1(
+            camera=CameraId("c"), condition=CameraCondition.OFFLINE, since=at, blind=True, detail=str(number)
         )
+        outbox.append(news, at)
         sys.stdout.write(f"{number}\n")
         sys.stdout.flush()
         number += 1

@@ -8,25 +8,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import edge
-from core.contract.events import CameraHealth
-from core.contract.ids import CameraId, EdgeId
+from core.contract.events_cameras import CameraHealth
+from core.contract.ids import CameraId, CheckpointId, EdgeId
 from core.contract.lists import ListHideV1, ListMessage, ListReceiptV1
 from core.contract.steady import boot_id
-from core.contract.vocabulary import CameraState
-from edge.health import (
-    CAMERA_SETTLES_S,
-    COUNTERS,
-    CameraNews,
-    CameraWatch,
-    Counters,
-    EdgeHealth,
-    EdgeIdentity,
-    watch_camera,
-)
+from core.contract.vocabulary import CameraCondition, CameraState
+from edge.capture.conditions.watch import ConditionWatch
+from edge.health import COUNTERS, CameraWatches, Counters, EdgeHealth, EdgeIdentity
 from edge.outbox import DurableOutbox
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -37,13 +27,14 @@ def camera(state: CameraState, detail: str = "") -> CameraHealth:
     return CameraHealth(camera=CameraId("cam"), state=state, detail=detail)
 
 
-def told(*steps: tuple[float, CameraState]) -> list[tuple[float, CameraState]]:
-    """What a watch tells when it looks at these moments and finds these states."""
-    watch = CameraWatch()
+def told(*steps: tuple[float, CameraState]) -> list[tuple[float, bool]]:
+    """When it is told that the camera went (True) or came back, looked at in these moments and states."""
+    watches = CameraWatches([ConditionWatch(CameraId("cam"))], Counters())
     return [
-        (at_s, change.state)
+        (at_s, change.until is None)
         for at_s, state in steps
-        for change in watch.look([camera(state)], at_s, NOW + timedelta(seconds=at_s))
+        for change in watches.look([camera(state)], at_s, NOW + timedelta(seconds=at_s))
+        if change.condition is CameraCondition.OFFLINE
     ]
 
 
@@ -53,33 +44,32 @@ def test_a_camera_that_is_back_within_five_seconds_was_never_away() -> None:
 
 def test_a_camera_that_stays_away_is_told_once_and_so_is_its_return() -> None:
     steps = [(0, ONLINE), (1, OFFLINE), (6, OFFLINE), (7, CONNECTING), (30, OFFLINE), (31, ONLINE), (36, ONLINE)]
-    assert told(*steps) == [(6, OFFLINE), (36, ONLINE)]
+    assert told(*steps) == [(6, True), (36, False)]
 
 
 def test_a_camera_that_was_never_there_is_told_too() -> None:
-    assert told((0, CONNECTING), (5, CONNECTING)) == [(5, OFFLINE)]
+    assert told((0, CONNECTING), (5, CONNECTING)) == [(5, True)]
 
 
 def test_a_camera_that_is_there_from_the_start_is_no_news() -> None:
     assert told((0, CONNECTING), (2, ONLINE), (60, ONLINE)) == []
 
 
-def test_the_news_say_since_when_and_why() -> None:
-    watch = CameraWatch()
-    watch.look([camera(OFFLINE, "wrong password")], 0.0, NOW)
-    [change] = watch.look([camera(OFFLINE, "wrong password")], CAMERA_SETTLES_S, NOW + timedelta(days=300))
-    assert (change.since, change.detail) == (NOW, "wrong password")
-
-
-@given(st.lists(st.tuples(st.floats(0, 4), st.sampled_from(CameraState)), max_size=40))
-def test_news_alternate_and_begin_with_a_loss(steps: list[tuple[float, CameraState]]) -> None:
-    news, at_s, states = CameraNews(), 0.0, []
-    for waited_s, state in steps:
-        at_s += waited_s
-        news, change = watch_camera(news, camera(state), at_s, NOW)
-        if change is not None:
-            states.append(change.state)
-    assert states == [OFFLINE, ONLINE] * (len(states) // 2) + [OFFLINE] * (len(states) % 2)
+def test_the_news_say_since_when_why_and_who_can_not_work() -> None:
+    counters = Counters()
+    watches = CameraWatches([ConditionWatch(CameraId("cam"), [CheckpointId("gate")])], counters)
+    watches.look([camera(OFFLINE, "wrong password")], 0.0, NOW)
+    [change] = watches.look([camera(OFFLINE, "wrong password")], 5.0, NOW + timedelta(days=300))
+    assert (change.since, change.until, change.detail) == (NOW, None, "wrong password")
+    assert (change.blind, change.checkpoints) == (True, (CheckpointId("gate"),))
+    described = watches.describe(camera(OFFLINE))
+    assert [(one.condition, one.since) for one in described.conditions] == [(CameraCondition.OFFLINE, NOW)]
+    assert (described.blind, described.blind_checkpoints) == (True, (CheckpointId("gate"),))
+    watches.look([camera(ONLINE)], 6.0, NOW)
+    [back] = watches.look([camera(ONLINE)], 11.0, NOW)
+    assert (back.blind, back.checkpoints) == (False, ())
+    assert watches.describe(camera(ONLINE)) == camera(ONLINE)
+    assert counters.snapshot() == {"cameras_went_blind": 1}
 
 
 def test_counters_count_from_many_threads() -> None:

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from core.contract.base import Message
 from core.contract.events import (
-    CameraChangedV1,
     EventAckV1,
     OutboxDroppedV1,
     PassageV1,
@@ -26,6 +25,7 @@ from core.contract.events import (
     SealedFor,
     TemplateSealedV1,
 )
+from core.contract.events_cameras import CameraConditionV1
 from core.contract.ids import (
     CameraId,
     CheckpointId,
@@ -38,12 +38,12 @@ from core.contract.ids import (
     TemplateId,
     new_id,
 )
-from core.contract.vocabulary import CameraState, Credential, Direction, Reason, Verdict
+from core.contract.vocabulary import CameraCondition, Credential, Direction, Reason, Verdict
 from edge import outbox as outbox_module
 from edge.outbox import DurableOutbox, OutboxRow
 
 AT = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
-PASSAGE, PICTURE, CAMERA = "anju.passage.v1", "anju.picture.v1", "anju.camera.changed.v1"
+PASSAGE, PICTURE, CAMERA = "anju.passage.v1", "anju.picture.v1", "anju.camera.condition.v1"
 DROPPED, TEMPLATE = "anju.outbox.dropped.v1", "anju.template.sealed.v1"
 
 
@@ -74,8 +74,8 @@ def picture(size: int = 100) -> PictureV1:
     )
 
 
-def camera_news() -> CameraChangedV1:
-    return CameraChangedV1(camera=CameraId("cam"), state=CameraState.OFFLINE, since=AT)
+def camera_news() -> CameraConditionV1:
+    return CameraConditionV1(camera=CameraId("cam"), condition=CameraCondition.OFFLINE, since=AT, blind=True)
 
 
 def template() -> TemplateSealedV1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ctypes
 import json
 import signal
 import subprocess
@@ -18,16 +19,21 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from structlog.testing import capture_logs
 
 from core.contract.config_file import ConfigError, LoadedConfig, load_config
-from core.contract.events import CameraChangedV1, PassageV1, StepTimes
-from core.contract.ids import CameraId, EdgeId, new_id
+from core.contract.events import PassageV1, StepTimes
+from core.contract.events_cameras import CameraConditionV1
+from core.contract.ids import EdgeId, new_id
 from core.contract.topics import Channel
-from core.contract.vocabulary import CameraState, GateState
+from core.contract.vocabulary import CameraCondition, CameraState, GateState
 from edge import assembly
 from edge import worker as worker_module
+from edge.aside import Aside
+from edge.capture.conditions.lasting import Patience
+from edge.capture.conditions.watch import PATIENCE
 from edge.checkpoint.controllers import SimulatedGate
 from edge.evidence import Moment, Observation
 from edge.health import LIST_COUNTS
 from edge.keys import KeyFileError, load_or_create
+from edge.living import LivingThread
 from edge.outbox import DurableOutbox
 from edge.worker import EdgeWorker
 from models.errors import LicenceNotAcceptedError
@@ -117,7 +123,7 @@ def core(mosquitto: Mosquitto, loaded: LoadedConfig) -> Iterator[Core]:
 
 @pytest.fixture
 def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[LoadedConfig], EdgeWorker]]:
-    monkeypatch.setattr("edge.health.CAMERA_SETTLES_S", 1.0)
+    monkeypatch.setitem(PATIENCE, CameraCondition.OFFLINE, Patience(1.0, 1.0))
     monkeypatch.setattr("edge.link.client.STATE_EVERY_S", 0.2)
     workers: list[EdgeWorker] = []
 
@@ -160,9 +166,9 @@ def test_an_edge_comes_up_and_says_how_its_cameras_lists_and_gates_are(
         assert json.load(answer) == {"status": "ok"}
     assert "yard.frames" not in state.counters
     until(lambda: core.count(Channel.CHECKPOINT_STATE) >= 3, "every gate's state")
-    until(lambda: any(one.type == "anju.camera.changed.v1" for one in core.events.values()), "the lost camera told")
-    [lost] = [CameraChangedV1.model_validate(one.data) for one in core.events.values()]
-    assert (lost.camera, lost.state) == (CameraId("door-cam"), CameraState.OFFLINE)
+    until(lambda: any(one.type == "anju.camera.condition.v1" for one in core.events.values()), "the lost camera told")
+    [lost] = [CameraConditionV1.model_validate(one.data) for one in core.events.values()]
+    assert (lost.camera, lost.condition, lost.checkpoints) == ("door-cam", CameraCondition.OFFLINE, ("door",))
     assert worker._counters.snapshot().get("looks_failed", 0) == 0
 
 
@@ -248,9 +254,40 @@ def test_trouble_in_the_house_is_counted_and_the_edge_goes_on(
     monkeypatch.setattr(worker_module, "_CAMERAS_EVERY_S", 0.0)
     with capture_logs() as logs:
         worker = running(loaded)
-        monkeypatch.setattr(worker._camera_watch, "look", lambda *_: 1 / 0)
+        monkeypatch.setattr(worker._watches, "look", lambda *_: 1 / 0)
         until(lambda: worker._counters.snapshot().get("housekeeping_failed", 0) >= 2, "counted twice")
     assert any(entry["event"] == "edge.housekeeping_failed" for entry in logs)
+
+
+def test_a_thread_that_dies_is_back_within_a_minute_and_counted(
+    loaded: LoadedConfig, core: Core, running: Callable[[LoadedConfig], EdgeWorker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "RECONCILE_EVERY_S", 0.2)  # the minute
+    worker = running(loaded)
+    until(lambda: core.states() != [] and core.states()[-1].counters.get("gate.frames", 0) > 0, "the gate looked at")
+    dying = {"vision-0", "edge-link", "camera-gate-cam", "gate-gate", "pictures"}
+    threads = {part.name: thread for part, thread in worker._reconciler._threads.items()}
+    assert dying <= set(threads)
+    waiting = {"pictures": worker._pictures, "gate-gate": next(post for post in worker._posts)._doer}
+    for name in sorted(dying):
+        kill(threads[name], wake=waiting.get(name))
+    until(lambda: worker._counters.snapshot().get("parts_revived", 0) >= len(dying), "all of them revived")
+    assert all(thread.alive for thread in threads.values())
+    seen = worker._watch_counts()["gate.frames"]
+    until(lambda: worker._watch_counts()["gate.frames"] > seen, "the gate looked at again")
+    heard = len(core.states())
+    until(lambda: len(core.states()) > heard, "the core told again")
+
+
+def kill(thread: LivingThread, wake: Aside | None) -> None:
+    """End ``thread`` from within, as a fault in its outermost loop would: at its next step, which may need a job."""
+    inner = thread._thread
+    assert inner is not None
+    assert inner.ident is not None
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(inner.ident), ctypes.py_object(SystemExit))
+    if wake is not None:
+        wake.submit(lambda: None)
+    until(lambda: not inner.is_alive(), f"{thread.name} dead")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -19,7 +19,8 @@ from core import live
 from core.contract.base import Message
 from core.contract.config import EstateConfig
 from core.contract.envelope import encode
-from core.contract.events import CameraChangedV1, OutboxDroppedV1, PictureV1
+from core.contract.events import OutboxDroppedV1, PictureV1
+from core.contract.events_cameras import CameraConditionV1
 from core.contract.ids import new_id
 from core.ingest.arrivals import Arrival
 from core.lists.sync_places import do_sync_places
@@ -70,7 +71,9 @@ def an_hour_of_events() -> list[Arrival]:
         (stranger(), 7, 3),
         (OutboxDroppedV1(kinds={"anju.picture.v1": 2}), 8, 7),
         (
-            CameraChangedV1.model_validate({"camera": "cam-gate", "state": "offline", "since": NOW}),
+            CameraConditionV1.model_validate(
+                {"camera": "cam-gate", "condition": "offline", "since": NOW, "blind": True, "checkpoints": ["gate"]}
+            ),
             9,
             7,
         ),

@@ -455,4 +455,4 @@ def test_stopping_waits_for_nobody(
         edge.link.stop()
         if listens:
             caller.close()
-    assert not edge.link._thread.is_alive()
+    assert not edge.link.thread.alive

@@ -15,6 +15,10 @@ class LicenceNotAcceptedError(ModelError):
     """The model's licence has to be accepted in so many words, and nobody has."""
 
 
+class ModelRunError(ModelError):
+    """A model that was opened and can't answer: memory, a device, a driver. What it was asked about is not decided."""
+
+
 class ChecksumError(ModelError):
     """Bytes that are not the model's."""
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.errors import ModelDamagedError
-from models.inputs import checked_image
+from models.errors import ModelDamagedError, ModelRunError
+from models.inputs import checked_image, checked_unit
 from models.protocols import PixelBox
-from models.session import Session
+from models.session import LOAD_ERRORS, Session
 from models.types import Float, Image, ModelInputError
 
 SIDE_PX = 80
@@ -29,10 +29,14 @@ _BONA_FIDE = 1
 class PresentationCheck:
     """Looks at a face and what is around it. Thread-safe; keeps nothing."""
 
-    def __init__(self, path: Path, threads: int = 1, name: str = "minifasnet") -> None:
-        """path: MiniFASNetV2 with a (1, 3, 80, 80) input. Raises ModelDamagedError, for another network too."""
+    def __init__(self, path: Path, threads: int = 1, name: str = "minifasnet", threshold: float = THRESHOLD) -> None:
+        """path: MiniFASNetV2 with a (1, 3, 80, 80) input; threshold: in [0, 1], the score that is still a face.
+
+        Raises ModelDamagedError, for another network too; ModelInputError.
+        """
         self._session = Session(path, threads)
         self._name = name
+        self._threshold = checked_unit(threshold, "threshold")
         shapes = self._session.output_shapes
         self._output = next(iter(shapes))
         if len(shapes) != 1 or shapes[self._output][-1] != _CLASSES:
@@ -44,7 +48,7 @@ class PresentationCheck:
 
     @property
     def threshold(self) -> float:
-        return THRESHOLD
+        return self._threshold
 
     @property
     def min_face_px(self) -> int:
@@ -55,10 +59,16 @@ class PresentationCheck:
         return around(box, width, height)
 
     def check(self, region: Image) -> float:
-        """How likely `region` shows a face and not a picture of one, in [0, 1]. Raises ModelInputError."""
+        """How likely `region` shows a face and not a picture of one, in [0, 1].
+
+        Raises ModelInputError; ModelRunError when the network gives no answer.
+        """
         seen = cv2.resize(checked_image(region, "region"), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_LINEAR)
         blob = np.ascontiguousarray(seen.transpose(2, 0, 1)[None], np.float32)
-        answer = self._session.run([self._output], blob)[0][0]
+        try:
+            answer = self._session.run([self._output], blob)[0][0]
+        except LOAD_ERRORS as error:
+            raise ModelRunError(f"{self._name} gives no answer: {error}") from error
         raised = np.exp(answer - answer.max())
         return float(raised[_BONA_FIDE] / raised.sum())
 

@@ -108,5 +108,8 @@ class PresentationChecking(Protocol):
         ...
 
     def check(self, region: Image) -> float:
-        """Score of what `region` cut out, in [0, 1]; higher is more like a face. Raises ModelInputError."""
+        """Score of what `region` cut out, in [0, 1]; higher is more like a face.
+
+        Raises ModelInputError; ModelRunError when there is no answer.
+        """
         ...

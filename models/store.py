@@ -13,7 +13,7 @@ from models.face_embedder import FaceEmbedder
 from models.manifest import Task, load_manifest
 from models.plate_detector import PlateDetector
 from models.plate_reader import PlateReader
-from models.presentation import PresentationCheck
+from models.presentation import THRESHOLD, PresentationCheck
 from models.protocols import (
     BodyDetecting,
     FaceDetecting,
@@ -63,7 +63,9 @@ def open_body_detector(name: str, threads: int = 1, store: ModelDirectory | None
     return BodyDetector((store or ModelDirectory()).ready(load_manifest().model(name), Task.BODY_DETECTION), threads)
 
 
-def open_presentation_check(name: str, threads: int = 1, store: ModelDirectory | None = None) -> PresentationChecking:
-    """The presentation check called ``name``, computing on ``threads`` threads."""
+def open_presentation_check(
+    name: str, threads: int = 1, store: ModelDirectory | None = None, *, threshold: float | None = None
+) -> PresentationChecking:
+    """The presentation check called ``name``, computing on ``threads`` threads; threshold: instead of its own."""
     path = (store or ModelDirectory()).ready(load_manifest().model(name), Task.PRESENTATION_CHECK)
-    return PresentationCheck(path, threads, name)
+    return PresentationCheck(path, threads, name, THRESHOLD if threshold is None else threshold)

@@ -124,7 +124,9 @@ class FaceGateWatcher:
         known = self._passes.get(face.track.id)
         if known is None:
             sums = StepSums()
-            shooting = Shooting(self._embedder, self._limits, self._counts, sums, self._presence)
+            shooting = Shooting(
+                self._embedder, self._limits, self._counts, sums, self._presence, self._checkpoint.presentation
+            )
             known = self._passes[face.track.id] = _Pass(face.track.id, moment, shooting, sums)
         return known
 
@@ -181,7 +183,7 @@ class FaceGateWatcher:
         return Observation(
             checkpoint=self._checkpoint.id,
             camera=self._checkpoint.camera,
-            seen=FaceEvidence(one.match, good_shots, others, presentation),
+            seen=FaceEvidence(one.match, good_shots + one.shooting.held_back, others, presentation),
             first=one.first,
             deciding=picture.moment,
             times=one.sums.times(picture.capture_ms),

@@ -10,18 +10,24 @@ import time
 from dataclasses import dataclass, field
 
 import numpy as np
+import structlog
 
+from core.contract.config import PresentationPolicy
 from core.contract.vocabulary import Presentation
 from edge.capture.picture import Picture
 from edge.checkpoint.gate_counts import Gate
 from edge.checkpoint.trace import What
 from edge.checkpoint.watcher import StepSums, WatchCounts
 from edge.vision.people import SeenFace
+from edge.vision.presentation import may_be_compared, presentation_of
 from edge.vision.quality import FaceQuality, QualityLimits, Refusal, assess
 from edge.vision.shots import BestShots, Shot, fused
 from models.alignment import SIDE_PX, align, similarity
+from models.errors import ModelRunError
 from models.protocols import FaceEmbedding, PresentationChecking
 from models.types import Float, Image, ModelInputError
+
+log = structlog.get_logger()
 
 MAX_EMBEDDED = 6
 """Embeddings of one pass at most: three, and three more where better shots came later."""
@@ -52,6 +58,10 @@ class Shooting:
     sums: StepSums
     presence: PresentationChecking | None = None
     """Asked before a shot is embedded, where there is one."""
+    policy: PresentationPolicy = "if_available"
+    """Whether anything is made of a shot that it could not look at."""
+    held_back: int = field(default=0, init=False)
+    """Good shots of which nothing was made because ``policy`` requires a check that could not be had."""
     _presences: list[float] = field(default_factory=list)
     _shots: BestShots = field(default_factory=BestShots)
     _embedded: int = 0
@@ -66,8 +76,8 @@ class Shooting:
     @property
     def complete(self) -> bool:
         """True when more looks would not make the probe better, or it has cost enough."""
-        if self.presentation is Presentation.ATTACK:
-            return len(self._presences) >= self._shots.keep
+        if self.presentation is Presentation.ATTACK or self.held_back:
+            return len(self._presences) + self.held_back >= self._shots.keep
         inside = self._in_probe()
         full = len(inside) == self._shots.keep
         return self._embedded >= MAX_EMBEDDED or (full and all(one.quality >= GOOD_QUALITY for one in inside))
@@ -83,12 +93,10 @@ class Shooting:
 
         Not checked as long as any shot in the probe was not.
         """
-        if self.presence is None or not self._presences:
+        if self.presence is None:
             return Presentation.NOT_CHECKED
-        if sum(self._presences) / len(self._presences) < self.presence.threshold:
-            return Presentation.ATTACK
-        checked = all(one.presence is not None for one in self._in_probe())
-        return Presentation.BONA_FIDE if checked else Presentation.NOT_CHECKED
+        unchecked = sum(one.presence is None for one in self._in_probe())
+        return presentation_of(self._presences, self.presence.threshold, unchecked=unchecked)
 
     def shoot(self, face: SeenFace, picture: Picture) -> None:
         """Take a shot of ``face`` if it is good enough and any use."""
@@ -152,20 +160,33 @@ class Shooting:
         return [one for one in self._shots.shots if one.vector is not None]
 
     def _is_face(self, shot: Shot, at_s: float) -> bool:
-        """Ask the presentation check; a shot that looks like a picture of a face is gone, one it can't see stays."""
-        if self.presence is None or shot.surroundings is None:
-            return True
-        started_s = time.perf_counter()
-        score = self.presence.check(shot.surroundings)
-        self.sums.since("detect", started_s)
-        shot.surroundings.fill(0)
-        shot.surroundings, shot.presence = None, score
-        self._presences.append(score)
-        limit = self.presence.threshold
-        if self.counts.ask(Gate.PRESENTATION, score < limit, at_s=at_s, track=self._track, value=score, limit=limit):
+        """Ask the presentation check; a shot that may not be compared is gone."""
+        limit = 0.0 if self.presence is None else self.presence.threshold
+        shot.presence = score = self._checked(shot)
+        passed = may_be_compared(score, limit, self.policy)
+        if score is not None:
+            self._presences.append(score)
+            self.counts.ask(Gate.PRESENTATION, not passed, at_s=at_s, track=self._track, value=score, limit=limit)
+        elif not passed:
+            self.held_back += 1
+        if not passed:
             self._shots.drop(shot)
-            return False
-        return True
+        return passed
+
+    def _checked(self, shot: Shot) -> float | None:
+        """What the presentation check says of ``shot``; None where there is none, or it could not look at it."""
+        if self.presence is None or shot.surroundings is None:
+            return None
+        started_s = time.perf_counter()
+        try:
+            return self.presence.check(shot.surroundings)
+        except (ModelRunError, ModelInputError) as error:
+            log.warning("presentation.not_checked", model=self.presence.model, problem=str(error))
+            return None
+        finally:
+            self.sums.since("detect", started_s)
+            shot.surroundings.fill(0)
+            shot.surroundings = None
 
     def _embed(self, shots: list[Shot]) -> None:
         started_s = time.perf_counter()

@@ -16,13 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from models.errors import LicenceNotAcceptedError, ModelDamagedError
+from models.errors import LicenceNotAcceptedError, ModelDamagedError, ModelRunError
 from models.presentation import CONTEXT, SIDE_PX, PresentationCheck, around
 from models.store import open_presentation_check
 from models.types import Float, Image, ModelInputError
 
 
-def stand_in(path: Path, columns: int = 3) -> Path:
+def stand_in(path: Path, columns: int = 3, side: int = SIDE_PX) -> Path:
     """A network whose answer's columns are the means of blue, green and red, in hundredths."""
     weights = (np.eye(3, columns, dtype=np.float32) / 100).astype(np.float32)
     nodes = [
@@ -33,7 +33,7 @@ def stand_in(path: Path, columns: int = 3) -> Path:
     graph = helper.make_graph(
         nodes,
         "stand-in",
-        [helper.make_tensor_value_info("seen", TensorProto.FLOAT, [1, 3, SIDE_PX, SIDE_PX])],
+        [helper.make_tensor_value_info("seen", TensorProto.FLOAT, [1, 3, side, side])],
         [helper.make_tensor_value_info("answer", TensorProto.FLOAT, [1, columns])],
         [numpy_helper.from_array(weights, "weights")],
     )
@@ -121,6 +121,20 @@ def test_a_region_of_any_size_is_shrunk_as_opencv_shrinks_it(check: Presentation
     region = np.random.default_rng(3).integers(0, 255, (301, 217, 3)).astype(np.uint8)
     shrunk = np.asarray(cv2.resize(region, (SIDE_PX, SIDE_PX)), np.uint8)
     assert check.check(region) == pytest.approx(check.check(shrunk), abs=1e-6)
+
+
+def test_a_network_that_gives_no_answer_says_so_by_type(tmp_path: Path) -> None:
+    other = stand_in(tmp_path / "wide.onnx", side=112)
+    with pytest.raises(ModelRunError, match="minifasnet gives no answer"):
+        PresentationCheck(other).check(plain((1, 2, 3)))
+
+
+def test_an_estate_may_measure_its_own_threshold(tmp_path: Path) -> None:
+    network = stand_in(tmp_path / "network.onnx")
+    assert PresentationCheck(network).threshold == 0.5
+    assert PresentationCheck(network, threshold=0.8).threshold == 0.8
+    with pytest.raises(ModelInputError, match="threshold"):
+        PresentationCheck(network, threshold=1.2)
 
 
 def test_a_network_that_answers_something_else_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,118 @@
+"""Nothing is made of what looks like a picture of a face, nor, where a gate says so, of what nothing looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from core.contract.config import PresentationPolicy
+from core.contract.vocabulary import Presentation, Reason, Verdict
+from edge.checkpoint.decide import Decision, decide
+from edge.checkpoint.face_gate import FaceGateWatcher
+from edge.checkpoint.shooting import MAX_EMBEDDED
+from edge.evidence import FaceEvidence, FaceMatch
+from models.errors import ModelRunError
+from models.protocols import PresentationChecking
+from models.types import Float, Image
+from tests.edge.checkpoint.test_decide import Lists
+from tests.edge.checkpoint.test_face_gate import SURE, gate
+from tests.edge.checkpoint.test_shooting import ScriptedPresence
+from tests.edge.checkpoint.watching import (
+    CountingEmbedder,
+    ScriptedFaces,
+    ScriptedGallery,
+    ScriptedLists,
+    faces,
+    watch,
+)
+
+NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+
+
+class BrokenPresence(ScriptedPresence):
+    """A model whose device is gone."""
+
+    def check(self, region: Image) -> float:
+        self.shown.append(region.shape)
+        raise ModelRunError("scripted gives no answer: device lost")
+
+
+class AskingOnlyAfterwards(ScriptedGallery):
+    """A gallery that notes how many shots had been checked when it was asked."""
+
+    def __init__(self, presence: ScriptedPresence, matches: Sequence[FaceMatch | None]) -> None:
+        super().__init__(tuple(matches))
+        self.presence = presence
+        self.checked: list[int] = []
+
+    def identify(self, probes: Float, checkpoint: object, now: datetime) -> FaceMatch | None:
+        self.checked.append(len(self.presence.shown))
+        return super().identify(probes, checkpoint, now)  # type: ignore[arg-type]
+
+
+def stand(
+    presence: PresentationChecking | None,
+    policy: PresentationPolicy = "if_available",
+    *,
+    gallery: ScriptedGallery | None = None,
+    width_px: float = 90,
+) -> tuple[Decision, FaceEvidence, CountingEmbedder]:
+    """Somebody the lists let through stands in the zone, and leaves; what is decided, from what, and what was made."""
+    checkpoint = gate().model_copy(update={"presentation": policy})
+    embedder = CountingEmbedder()
+    looks = ScriptedFaces([faces((300, 180, width_px))] * 20)
+    known = gallery or ScriptedGallery((SURE,) * MAX_EMBEDDED)
+    watcher = FaceGateWatcher(checkpoint, looks, embedder, known, ScriptedLists(), presence=presence)
+    [(_, seen)] = watch(watcher, 60)
+    assert isinstance(seen.seen, FaceEvidence)
+    return decide(checkpoint, seen.seen, Lists(), NOW), seen.seen, embedder
+
+
+def test_a_face_that_was_looked_at_first_is_let_through() -> None:
+    presence = ScriptedPresence((0.9,) * 20)
+    gallery = AskingOnlyAfterwards(presence, (SURE,))
+    decision, seen, _ = stand(presence, "required", gallery=gallery)
+    assert (decision.verdict, seen.presentation) == (Verdict.ADMIT, Presentation.BONA_FIDE)
+    assert gallery.checked == [1]
+
+
+@pytest.mark.parametrize("policy", ["required", "if_available"])
+def test_of_what_looks_like_a_picture_nothing_is_made_and_nobody_is_named(policy: PresentationPolicy) -> None:
+    decision, seen, embedder = stand(ScriptedPresence((0.1,) * 20), policy)
+    assert (decision.verdict, decision.reason) == (Verdict.USE_OTHER_METHOD, Reason.PRESENTATION_ATTACK)
+    assert decision.subject is None
+    assert seen.match is None
+    assert embedder.crops == []
+
+
+@pytest.mark.parametrize(
+    "presence", [None, BrokenPresence(()), ScriptedPresence((), min_face_px=200)], ids=["absent", "broken", "too small"]
+)
+def test_where_nothing_could_look_a_strict_gate_makes_nothing_of_the_face(
+    presence: PresentationChecking | None,
+) -> None:
+    decision, seen, embedder = stand(presence, "required")
+    assert (decision.verdict, decision.reason) == (Verdict.USE_OTHER_METHOD, Reason.PRESENTATION_UNCHECKED)
+    assert seen.presentation is Presentation.NOT_CHECKED
+    assert embedder.crops == []
+
+
+@pytest.mark.parametrize(
+    "presence", [None, BrokenPresence(()), ScriptedPresence((), min_face_px=200)], ids=["absent", "broken", "too small"]
+)
+def test_where_nothing_could_look_another_gate_compares_and_says_that_nothing_looked(
+    presence: PresentationChecking | None,
+) -> None:
+    decision, seen, _ = stand(presence)
+    assert (decision.verdict, seen.presentation) == (Verdict.ADMIT, Presentation.NOT_CHECKED)
+
+
+def test_own_face_first_and_a_picture_after_it_is_not_the_pictures_pass() -> None:
+    decision, seen, embedder = stand(
+        ScriptedPresence((0.6, *(0.1,) * 20)), gallery=ScriptedGallery((None, *(SURE,) * MAX_EMBEDDED))
+    )
+    assert decision.reason is Reason.PRESENTATION_ATTACK
+    assert seen.presentation is Presentation.ATTACK
+    assert len(embedder.crops) == 1

@@ -34,8 +34,11 @@ class Decoder:
     On the processor it runs in the calling thread: more threads only cost more (measured).
     """
 
-    def __init__(self, form: StreamForm, kind: DecoderKind = "cpu") -> None:
+    def __init__(self, form: StreamForm, kind: DecoderKind = "cpu", *, glancing: bool = False) -> None:
+        """glancing: for keyframes alone, whose finest smoothing nobody sees in a small picture."""
         self._context, self.fallback = _open(form, kind)
+        if glancing:
+            self._context.options = {"skip_loop_filter": "all"}
         self._fed: OrderedDict[int | None, StreamPacket] = OrderedDict()
         self._primed = False
 

@@ -64,6 +64,11 @@ class Picture:
         return self.full is not None
 
     @property
+    def detail(self) -> float:
+        """How large that picture is, of the full one's width; more than that costs a full picture. In (0, 1]."""
+        return min(1.0, self.frame.width / self.width)
+
+    @property
     def capture_ms(self) -> float:
         """From the packet received to the picture ready, milliseconds; includes waiting for whoever looked at it."""
         return max(0.0, (self.ready_s - self.moment.received_s) * 1000)
@@ -109,7 +114,7 @@ class Picture:
     def _planes_for(self, detail: float) -> Planes:
         """The small planes where they have ``detail`` (pixels per pixel of the full picture), else the full ones."""
         own = self._own_planes()
-        if self.full is None or detail <= _ENLARGED_AT_MOST * own.size[0] / self.width:
+        if self.full is None or detail <= _ENLARGED_AT_MOST * self.detail:
             return own
         if self._full_planes is None:
             frame = self.full.near(self.moment.pts_s)

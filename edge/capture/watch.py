@@ -8,10 +8,8 @@ from the last keyframe in the ring on, so that the moment in which it began is s
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Literal
 
 import av
@@ -20,6 +18,7 @@ import structlog
 from core.contract.config import Polygon
 from core.contract.ids import CameraId
 from edge.capture.activity import ActivityMeter
+from edge.capture.conditions.clock import camera_clock
 from edge.capture.decoder import Decoder, DecoderKind, StreamForm, usable
 from edge.capture.glance import Glance, shrink
 from edge.capture.judge import Doubt, SignalJudge
@@ -32,7 +31,10 @@ from edge.vision.motion import SceneChange
 log = structlog.get_logger()
 
 _KEYFRAME_EVERY_S = 1.9
-"""Closer keyframes are not all looked at: who moves past the packets is found after two seconds at the latest."""
+_TRUSTED_KEYFRAME_EVERY_S = 3.9
+"""Closer keyframes are not all looked at: who moves past the packets is found two seconds later, or four where
+keyframes have agreed with the packets for a while. Decoding them is half of what an idle camera costs."""
+_AGREED = 15
 _LOOK_EVERY_S = 0.4
 _GLANCE_EVERY_S = 1.0
 _BEFORE_S = 0.3
@@ -97,6 +99,7 @@ class Watch:
         self._decoding = False
         self._doubt: Doubt | None = Doubt.LEARNING
         self._busy = False
+        self._agreed = 0
         self._looked_s = self._glanced_s = float("-inf")
         self._stirred_s = float("-inf")
         self._begins = False
@@ -163,13 +166,9 @@ class Watch:
 
     def _catch_up(self, from_s: float) -> None:
         """Decode from the keyframe before ``from_s`` on; what was made before that itself is not handed out."""
-        self._decoding = True
+        self._decoding, self._decoder = True, None
         self._status.count("caught_up")
         self._from_s = from_s
-        decoder = self._opened_decoder()
-        if decoder is None:
-            return
-        decoder.restart()
         self._viewers.catching_up(True)
         try:
             for packet in self._ring.from_keyframe_before(from_s):
@@ -201,9 +200,10 @@ class Watch:
 
     def _glance_at(self, packet: StreamPacket) -> None:
         """Look at a keyframe of a stream that is left alone; catch up where it shows what packets did not tell."""
-        if not packet.keyframe or 0 <= packet.pts_s - self._looked_s < _KEYFRAME_EVERY_S:
+        every_s = _TRUSTED_KEYFRAME_EVERY_S if self._agreed >= _AGREED else _KEYFRAME_EVERY_S
+        if not packet.keyframe or 0 <= packet.pts_s - self._looked_s < every_s:
             return
-        decoder = self._opened_decoder()
+        decoder = self._opened_decoder(glancing=True)
         if decoder is None:
             return
         self._status.trying(packet.received_s)
@@ -213,6 +213,7 @@ class Watch:
         elif self._accept(frame):
             before_s = self._looked_s
             moved = self._look(packet, frame)
+            self._agreed = 0 if moved else self._agreed + 1
             if moved and self.sampler.fps > 0:
                 self._status.count("unheard")
                 self._judge.missed(packet.pts_s)
@@ -241,9 +242,9 @@ class Watch:
             log.info("camera.online", camera=self._camera, width=frame.width, height=frame.height)
         return True
 
-    def _opened_decoder(self) -> Decoder | None:
+    def _opened_decoder(self, *, glancing: bool = False) -> Decoder | None:
         if self._decoder is None and self._form is not None:
-            self._decoder = Decoder(self._form, self._kind)
+            self._decoder = Decoder(self._form, self._kind, glancing=glancing)
             if self._decoder.fallback:
                 self._status.note(self._decoder.fallback)
         return self._decoder
@@ -259,15 +260,3 @@ class Watch:
             log.info(
                 "camera.watching", camera=self._camera, by=self.watching, doubt=None if doubt is None else str(doubt)
             )
-
-
-def camera_clock(data: av.Packet[av.VideoStream]) -> datetime | None:
-    """When the camera says it made the picture: RTCP sender reports, as FFmpeg passes them on. None without any."""
-    if not data.has_sidedata("prft"):
-        return None
-    (since_1970_us,) = struct.unpack_from("q", bytes(data.get_sidedata("prft")))
-    try:
-        return datetime.fromtimestamp(since_1970_us / 1e6, UTC)
-    except (OverflowError, ValueError, OSError):
-        # A camera whose clock was never set counts from anywhere.
-        return None

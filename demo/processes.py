@@ -67,6 +67,13 @@ class Child:
                 env={**os.environ, **self.environment},
             )
 
+    @property
+    def pid(self) -> int:
+        """Its process id. Raises DemoError while it does not run."""
+        if self._process is None:
+            raise DemoError(f"{self.name} is not running")
+        return self._process.pid
+
     def check(self) -> None:
         """Raises DemoError with the end of the log when the process has ended by itself."""
         if self._process is not None and self._process.poll() is not None:

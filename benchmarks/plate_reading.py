@@ -43,6 +43,7 @@ _Z95 = 1.959964
 _SURE = ("blue", "yellow", "new energy, small", "new energy, large")
 GOAL_SURE, GOAL_RARE, GOAL_CROPS = 0.97, 0.93, 0.99
 MS_LIMIT = 4.0
+HYPERLPR_MODEL = "20230229/onnx/rpv3_mdict_160_r3.onnx"
 
 Reader = Callable[[Sequence[Image]], list[str]]
 
@@ -119,8 +120,8 @@ def _rapidocr() -> Reader | str:
 def _hyperlpr() -> Reader | str:
     if importlib.util.find_spec("hyperlpr3") is None:
         return "not installed (pip install hyperlpr3; its models come from its own server)"
-    settings = importlib.import_module("hyperlpr3.config.settings")
-    path = Path(settings._DEFAULT_FOLDER_) / settings.onnx_runtime_config["rec_model_path"]
+    # Asked for before the import, which downloads.
+    path = Path.home() / ".hyperlpr3" / HYPERLPR_MODEL
     if not path.is_file():
         return f"installed without its models: its package carries none, {path.name} comes from its own server"
     engine = importlib.import_module("hyperlpr3.inference.recognition").PPRCNNRecognitionORT(

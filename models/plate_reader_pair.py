@@ -51,12 +51,16 @@ def paired(own: Weighed, other: Float, length: int) -> Weighed:
 
     other: float32 (characters read, 72), chances of each of the other's characters; length: characters ours reads.
     """
-    if len(other) != length or not 0 < length <= PLACES:
+    if len(other) != length:
         return own
+    return Weighed(log_softmax(own.characters + chances_of(other) / np.float32(OTHER_TEMPERATURE)), own.colours)
+
+
+def chances_of(other: Float) -> Float:
+    """The other reader's answer as ours are: log chances float32 (9, columns), none after its last character."""
+    length = min(len(other), PLACES)
     chances = np.full((PLACES, len(CHARACTERS) + 1), _FLOOR, np.float32)
-    chances[:length, _COLUMNS] = np.maximum(other, _FLOOR)
+    chances[:length, _COLUMNS] = np.maximum(other[:length], _FLOOR)
     chances[:length, NONE] = _FLOOR
     chances[length:, NONE] = 1.0
-    return Weighed(
-        log_softmax(own.characters + np.log(chances).astype(np.float32) / np.float32(OTHER_TEMPERATURE)), own.colours
-    )
+    return np.asarray(np.log(chances), np.float32)

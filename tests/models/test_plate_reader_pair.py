@@ -1,0 +1,70 @@
+"""Two readers as one: the other counts where ours doubts and both read as many characters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.plate_forms import CHARACTERS, COLOURS, NONE
+from models.plate_reader import CHARACTERS as OTHER_CHARACTERS
+from models.plate_reader import peaks
+from models.plate_reader_own import PLACES, Weighed, read_of
+from models.plate_reader_pair import chances_of, paired
+from models.types import Float
+
+
+def ours(text: str, doubts: dict[int, tuple[str, float]] | None = None) -> Weighed:
+    table = np.full((PLACES, len(CHARACTERS) + 1), 1e-5, np.float32)
+    for place in range(PLACES):
+        table[place, CHARACTERS.index(text[place]) + 1 if place < len(text) else NONE] = 1.0
+    for place, (character, chance) in (doubts or {}).items():
+        table[place] *= 1 - chance
+        table[place, CHARACTERS.index(character) + 1] = chance
+    even = np.full(len(COLOURS), 1 / len(COLOURS), np.float32)
+    return Weighed(np.asarray(np.log(table / table.sum(axis=1, keepdims=True)), np.float32), even)
+
+
+def theirs(text: str, chance: float = 0.99) -> Float:
+    table = np.full((len(text), len(OTHER_CHARACTERS)), (1 - chance) / 71, np.float32)
+    for place, character in enumerate(text):
+        table[place, OTHER_CHARACTERS.index(character)] = chance
+    return table
+
+
+def test_a_doubt_of_ours_is_settled_by_the_other() -> None:
+    doubtful = ours("京A12345", {6: ("6", 0.55)})
+    assert read_of(doubtful).text == "京A12346"
+    settled = read_of(paired(doubtful, theirs("京A12345"), 7))
+    assert settled.text == "京A12345"
+    assert settled.confidences[6] > 0.6
+
+
+def test_what_we_are_sure_of_the_other_does_not_change() -> None:
+    assert read_of(paired(ours("京A1234学"), theirs("京A12349"), 7)).text == "京A1234学"
+
+
+@pytest.mark.parametrize("text", ["京A1234", "京A123456", ""])
+def test_another_count_of_characters_is_no_opinion(text: str) -> None:
+    own = ours("京A12345")
+    assert paired(own, theirs(text), 7) is own
+
+
+def test_where_the_other_says_nothing_stands_it_says_none() -> None:
+    chances = chances_of(theirs("京A12345"))
+    assert chances.shape == (PLACES, len(CHARACTERS) + 1)
+    assert [int(row.argmax()) for row in chances[7:]] == [NONE, NONE]
+    assert "".join(CHARACTERS[int(row.argmax()) - 1] for row in chances[:7]) == "京A12345"
+
+
+def test_the_surest_step_of_each_run_speaks_for_its_character() -> None:
+    steps = np.full((6, 73), 0.001, np.float32)
+    for step, (symbol, chance) in enumerate([(11, 0.5), (11, 0.9), (0, 0.9), (11, 0.6), (12, 0.7), (0, 0.9)]):
+        steps[step, symbol] = chance
+    surest = peaks(steps)
+    assert surest.shape == (3, 72)
+    np.testing.assert_allclose(surest.max(axis=1), [0.9, 0.6, 0.7])
+    assert surest.argmax(axis=1).tolist() == [10, 10, 11]
+
+
+def test_nothing_read_gives_no_rows() -> None:
+    assert peaks(np.eye(73, dtype=np.float32)[[0, 0]]).shape == (0, 72)

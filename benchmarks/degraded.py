@@ -105,6 +105,18 @@ CONDITIONS: Mapping[str, Degrading] = {
 """What identification is measured in."""
 
 
+def any_of_a_pass(picture: Image, width_px: float, draw: np.random.Generator) -> Image:
+    """One look of somebody walking up: near or far, moving, out of focus or badly lit, each drawn at random."""
+    seen = picture
+    if draw.random() < 0.5:
+        seen = moving(draw.uniform(2, 16))(seen, width_px, draw)
+    if draw.random() < 0.3:
+        seen = out_of_focus(draw.uniform(0.5, 3))(seen, width_px, draw)
+    if draw.random() < 0.3:
+        seen = dark(float(np.exp(draw.uniform(np.log(0.05), np.log(0.5)))))(seen, width_px, draw)
+    return smaller(draw.uniform(32, 92))(seen, width_px, draw)
+
+
 def _jpeg(picture: np.ndarray, quality: int) -> Image:
     packed_ok, encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
     assert packed_ok, "OpenCV packs any 8-bit picture"

@@ -130,7 +130,9 @@ class CheckpointPost:
         counts = self.watcher.counts
         self.counted = counts.flat()
         for one in self._suspicions.news(suspicious(counts.gates)):
-            log.warning(
+            # What never refuses may just have nothing to refuse: a gate in good light.
+            tell = log.warning if one.refuses == "always" else log.info
+            tell(
                 "gate.suspicious",
                 checkpoint=self.checkpoint.id,
                 gate=str(one.gate),

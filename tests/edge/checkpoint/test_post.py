@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from core.contract.base import Message
 from core.contract.commands import COMMAND_LIFETIME_S
@@ -23,6 +24,7 @@ from edge.aside import Aside
 from edge.capture.picture import Picture
 from edge.checkpoint import post as post_module
 from edge.checkpoint.controllers import Controller, SimulatedGate
+from edge.checkpoint.gate_counts import ENOUGH, Gate
 from edge.checkpoint.post import Books, CheckpointPost
 from edge.checkpoint.watcher import WatchCounts
 from edge.evidence import Crossing, Evidence, FaceEvidence, FaceMatch, Moment, Observation, PassEvidence, PlateEvidence
@@ -394,3 +396,18 @@ def test_a_reading_that_only_looks_like_a_listed_plate_names_no_vehicle(scenes: 
     here.finish()
     [passage] = here.passages()
     assert (passage.verdict, passage.vehicle) == (Verdict.ASK_GUARD, None)
+
+
+def test_a_gate_that_refuses_everybody_is_logged_once_and_stands_in_the_counters(
+    scenes: list[Scene], tmp_path: Path
+) -> None:
+    here = scene(scenes, GATE, tmp_path)
+    for _ in range(ENOUGH[Gate.THRESHOLD].always):
+        here.watcher.counts.gates.ask(Gate.THRESHOLD, True)
+    with capture_logs() as logs:
+        here.see(NOBODYS_FACE)
+        here.see(NOBODYS_FACE)
+    here.finish()
+    told = [one for one in logs if one["event"] == "gate.suspicious"]
+    assert [(one["gate"], one["refuses"], one["log_level"]) for one in told] == [("threshold", "always", "warning")]
+    assert here.post.counted["gate.threshold.always"] == 1

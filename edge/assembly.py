@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from core.contract import config as settings
-from core.contract.config import CameraConfig, Door, EdgeConfig, FaceGate, PlateLane
+from core.contract.config import CameraConfig, Door, EdgeConfig, FaceGate, ModelChoice, PlateLane
 from core.contract.config_file import LoadedConfig
 from core.contract.events import CheckpointStateV1
 from core.contract.ids import CameraId, ModelId
@@ -38,8 +38,14 @@ from edge.keys import EdgeKeys, KeyFileError
 from edge.lists.mirror import ListMirror
 from edge.ports import EdgeLists, Resealing
 from models.errors import ModelError
-from models.protocols import FaceDetecting, FaceEmbedding, PlateDetecting, PlateReading
-from models.store import open_face_detector, open_face_embedder, open_plate_detector, open_plate_reader
+from models.protocols import FaceDetecting, FaceEmbedding, PlateDetecting, PlateReading, PresentationChecking
+from models.store import (
+    open_face_detector,
+    open_face_embedder,
+    open_plate_detector,
+    open_plate_reader,
+    open_presentation_check,
+)
 from watchlists.thresholds import Calibration, calibration_of, load_calibration
 
 log = structlog.get_logger()
@@ -56,12 +62,16 @@ class PlateModels:
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """plates: None where the models are not installed; why says what to do about it."""
+    """plates: None where the models are not installed; why says what to do about it.
+
+    presence: None where no presentation check is configured, or it can't be opened: then nothing is checked.
+    """
 
     faces: FaceDetecting
     embedder: FaceEmbedding
     plates: PlateModels | None
     why_no_plates: str = ""
+    presence: PresentationChecking | None = None
 
 
 def open_models(edge: EdgeConfig, *, needs_plates: bool) -> Models:
@@ -72,8 +82,9 @@ def open_models(edge: EdgeConfig, *, needs_plates: bool) -> Models:
     choice, threads = edge.models, edge.threads
     faces = open_face_detector(choice.face_detector, threads)
     embedder = open_face_embedder(choice.face_embedder, threads)
+    presence = _open_presence(choice, threads)
     if not needs_plates:
-        return Models(faces, embedder, None)
+        return Models(faces, embedder, None, presence=presence)
     try:
         plates = PlateModels(
             open_plate_detector(choice.plate_detector, threads), open_plate_reader(choice.plate_reader, threads)
@@ -82,8 +93,20 @@ def open_models(edge: EdgeConfig, *, needs_plates: bool) -> Models:
         name = choice.plate_detector
         advice = f"plate detector not installed: anju models fetch {name} --accept-licence {name}"
         log.warning("edge.no_plate_models", problem=str(error), advice=advice)
-        return Models(faces, embedder, None, advice)
-    return Models(faces, embedder, plates)
+        return Models(faces, embedder, None, advice, presence)
+    return Models(faces, embedder, plates, presence=presence)
+
+
+def _open_presence(choice: ModelChoice, threads: int) -> PresentationChecking | None:
+    """The presentation check; without it gates that require one make nothing of a face, and others say so."""
+    name = choice.presentation_check
+    if name is None:
+        return None
+    try:
+        return open_presentation_check(name, threads, threshold=choice.presentation_threshold)
+    except ModelError as error:
+        log.warning("edge.no_presentation_check", problem=str(error))
+        return None
 
 
 def core_public_key(loaded: LoadedConfig, edge: EdgeConfig) -> Ed25519PublicKey:
@@ -147,10 +170,17 @@ def make_watcher(checkpoint: FaceGate | Door | PlateLane, models: Models, lists:
     """The watcher of ``checkpoint``; None for a lane without plate models."""
     match checkpoint:
         case FaceGate():
-            return FaceGateWatcher(checkpoint, models.faces, models.embedder, lists, lists)
+            return FaceGateWatcher(checkpoint, models.faces, models.embedder, lists, lists, presence=models.presence)
         case Door():
             return DoorWatcher(
-                checkpoint, models.faces, models.embedder, lists, lists, lists=lists, enrolled=lists.enrolled
+                checkpoint,
+                models.faces,
+                models.embedder,
+                lists,
+                lists,
+                lists=lists,
+                enrolled=lists.enrolled,
+                presence=models.presence,
             )
         case PlateLane():
             plates = models.plates

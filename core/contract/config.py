@@ -94,6 +94,8 @@ class ModelChoice(Message):
     """Finds people and vehicles; None: bodies are counted by face tracks at doors and by what moves elsewhere."""
     presentation_check: str | None = None
     """Looks whether a face is one or a picture of one (docs/presentation.md); None: nothing is looked at."""
+    presentation_threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    """The score from which on it counts as a face, measured at your own gates; None: the model's own."""
 
 
 class EdgeConfig(Message):

@@ -1,0 +1,70 @@
+"""Plate detector `anju-plate-det` on ONNX Runtime: trained by us on composed scenes; a score and four corners each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from models.face_detector import suppress
+from models.inputs import checked_image, checked_unit
+from models.resize import resize
+from models.session import Session
+from models.types import Float, Image, ModelInputError, Plates
+
+MIN_SIDE, MAX_SIDE = 32, 1920
+STRIDE, STEP = 8, 32
+NMS_OVERLAP = 0.3
+CANDIDATES = 200
+_OUTPUTS = ["scores", "corners"]
+
+
+class OwnPlateDetector:
+    """Finds plates of one and two rows and their corners. Thread-safe."""
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        """path: anju_plate_det.onnx. Raises ModelDamagedError."""
+        self._session = Session(path, threads)
+
+    @property
+    def sure_px(self) -> int:
+        """See models/weights/anju_plate_det.md for how many are found at which width."""
+        return 56
+
+    def detect(self, images: Sequence[Image], *, max_side: int = 960, min_score: float = 0.6) -> list[Plates]:
+        """Plates of each image, best score first, in pixels of that image.
+
+        max_side: the longer side is scaled to it, up or down, 32..1920; min_score: in [0, 1]. Raises ModelInputError.
+        """
+        if not MIN_SIDE <= max_side <= MAX_SIDE:
+            raise ModelInputError(f"max_side: {max_side} is not in {MIN_SIDE}..{MAX_SIDE}")
+        checked_unit(min_score, "min_score")
+        checked = [checked_image(image, f"images[{index}]") for index, image in enumerate(images)]
+        return [self._detect_one(image, max_side, min_score) for image in checked]
+
+    def _detect_one(self, image: Image, max_side: int, min_score: float) -> Plates:
+        small = _scaled(image, max_side)
+        blob = np.ascontiguousarray(small.transpose(2, 0, 1)[None], np.float32)
+        scores, corners = (answer[0] for answer in self._session.run(_OUTPUTS, blob))
+        rows, columns = np.nonzero(_peaks(scores[0], min_score))
+        middles = (np.stack([columns, rows], axis=1).astype(np.float32) + 0.5) * STRIDE
+        quads = corners[:, rows, columns].T.reshape(-1, 4, 2) + middles[:, None]
+        quads = quads * np.array([image.shape[1] / small.shape[1], image.shape[0] / small.shape[0]], np.float32)
+        boxes = np.concatenate([quads.min(axis=1), quads.max(axis=1)], axis=1)
+        found = scores[0][rows, columns]
+        best = suppress(boxes, found, min_score, NMS_OVERLAP, CANDIDATES)
+        return Plates(boxes[best].astype(np.float32), quads[best].astype(np.float32), found[best])
+
+
+def _scaled(image: Image, max_side: int) -> Image:
+    """The longer side at ``max_side``, both at multiples of 32: at most 16 pixels out of shape."""
+    height, width = image.shape[:2]
+    ratio = max_side / max(height, width)
+    return resize(image, *(max(STEP, round(side * ratio / STEP) * STEP) for side in (width, height)))
+
+
+def _peaks(scores: Float, min_score: float) -> np.ndarray:
+    """bool (h, w): cells of at least ``min_score`` that no neighbour exceeds."""
+    return np.asarray((scores >= min_score) & (scores >= cv2.dilate(scores, np.ones((3, 3), np.uint8))))

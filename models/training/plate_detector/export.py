@@ -1,0 +1,56 @@
+"""Writes the trained network as ONNX.
+
+python -m models.training.plate_detector.export CHECKPOINT anju_plate_det.onnx [--shift 0.0]
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from models.training.plate_detector.network import PlateNet
+
+
+class _Told(nn.Module):
+    """The network with scores in [0, 1] where 0.6 is the one to use, whatever logit that is."""
+
+    def __init__(self, network: PlateNet, shift: float) -> None:
+        super().__init__()
+        self.network, self.shift = network, shift
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        scores, corners = self.network(pictures)
+        return torch.sigmoid(scores + self.shift), corners
+
+
+def export(checkpoint: Path, path: Path, shift: float) -> None:
+    """shift: added to every score's logit."""
+    network = PlateNet()
+    network.load_state_dict(torch.load(checkpoint, weights_only=True)["average"])
+    free = {0: "n", 2: "h", 3: "w"}
+    torch.onnx.export(
+        _Told(network.eval(), shift).eval(),
+        (torch.zeros(1, 3, 256, 416),),
+        str(path),
+        input_names=["pictures"],
+        output_names=["scores", "corners"],
+        dynamic_axes={"pictures": free, "scores": free, "corners": free},
+        opset_version=17,
+        dynamo=False,
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("path", type=Path)
+    parser.add_argument("--shift", type=float, default=0.0)
+    chosen = parser.parse_args()
+    export(chosen.checkpoint, chosen.path, chosen.shift)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""The network: a plate's middle and its four corners in every cell of 8 x 8 pixels, over three scales of context."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+STRIDE = 8
+CORNER_UNIT_PX = 32.0
+"""What a corner's 1.0 of the last layer means."""
+_FINE, _MIDDLE, _COARSE, _HEAD = 48, 96, 128, 64
+
+
+def _full(channels: int, out: int) -> nn.Sequential:
+    """A dense 3 x 3 convolution that halves the picture."""
+    return nn.Sequential(nn.Conv2d(channels, out, 3, 2, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU(inplace=True))
+
+
+def _mixed(channels: int, out: int, *, kernel: int = 5, stride: int = 1) -> nn.Sequential:
+    """A convolution per channel, then one across channels."""
+    return nn.Sequential(
+        nn.Conv2d(channels, channels, kernel, stride, kernel // 2, groups=channels, bias=False),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(channels, out, 1, bias=False),
+        nn.BatchNorm2d(out),
+    )
+
+
+class _Residual(nn.Module):
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.inner = _mixed(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(x + self.inner(x), inplace=True)
+
+
+class PlateNet(nn.Module):
+    """float32 (n, 3, h, w), BGR 0..255, h and w multiples of 32, to middles and corners per cell.
+
+    Middles: (n, 1, h / 8, w / 8), a score's logit; corners: (n, 8, h / 8, w / 8), x and y of top left, top right,
+    bottom right and bottom left, pixels from the cell's middle.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.start = nn.Sequential(_full(3, 16), _full(16, 24), _Residual(24))
+        self.fine = nn.Sequential(_full(24, _FINE), _Residual(_FINE), _Residual(_FINE))
+        self.middle = nn.Sequential(_mixed(_FINE, _MIDDLE, stride=2), *(_Residual(_MIDDLE) for _ in range(3)))
+        self.coarse = nn.Sequential(_mixed(_MIDDLE, _COARSE, stride=2), *(_Residual(_COARSE) for _ in range(4)))
+        self.down = nn.Conv2d(_COARSE, _MIDDLE, 1)
+        self.joined = _Residual(_MIDDLE)
+        self.across = nn.Conv2d(_MIDDLE, _HEAD, 1)
+        self.fine_across = nn.Conv2d(_FINE, _HEAD, 1)
+        self.head = nn.Sequential(_Residual(_HEAD), _Residual(_HEAD))
+        self.score = nn.Conv2d(_HEAD, 1, 1)
+        self.corners = nn.Conv2d(_HEAD, 8, 1)
+        nn.init.constant_(self.score.bias, -4.0)
+        nn.init.normal_(self.corners.weight, std=0.001)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        fine = self.fine(self.start(pictures / 255.0 - 0.5))
+        middle = self.middle(fine)
+        coarse = functional.interpolate(self.down(self.coarse(middle)), scale_factor=2.0, mode="nearest")
+        joined = self.joined(functional.relu(middle + coarse))
+        wide = functional.interpolate(self.across(joined), scale_factor=2.0, mode="nearest")
+        seen = self.head(functional.relu(self.fine_across(fine) + wide))
+        return self.score(seen), self.corners(seen) * CORNER_UNIT_PX

@@ -28,7 +28,6 @@ MIN_SCORE = 0.25
 SURE_SCORE = 0.4
 _RIDES = 0.5
 """A person of whom that much lies over a two-wheeler rides it."""
-_RULES = TrackRules(birth_hits=2, death_misses=5, max_distance=1.3, max_tracks=64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +65,13 @@ class BodyLook:
 class BodyTracks:
     """Finds bodies in the pictures of one camera and follows them from look to look."""
 
-    def __init__(self, detector: BodyDetecting, max_side: int = MAX_SIDE) -> None:
+    def __init__(self, detector: BodyDetecting, max_side: int = MAX_SIDE, reach: float = 1.3) -> None:
+        """reach: how far a body may be from where its track should be, in body sizes (root of its box's area, about
+        a metre of a person): far at few looks a second, near where people follow each other closely."""
+        rules = TrackRules(birth_hits=2, death_misses=5, max_distance=reach, max_tracks=64)
         self._detector = detector
         self._max_side = max_side
-        self._trackers = dict.fromkeys(BodyKind, Tracker(_RULES))
+        self._trackers = dict.fromkeys(BodyKind, Tracker(rules))
 
     @property
     def anybody(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.plate_crop import rectify
+from models.plate_crop import one_beside_the_other, rectify
 from models.types import ModelInputError
 
 PICTURE = np.zeros((60, 100, 3), np.uint8)
@@ -48,3 +48,19 @@ def test_corners_that_enclose_nothing_are_refused(quad: np.ndarray, complaint: s
 def test_a_crop_of_no_size_is_refused(size: dict[str, int]) -> None:
     with pytest.raises(ModelInputError, match="not in"):
         rectify(PICTURE, QUAD, **size)
+
+
+def test_two_rows_come_to_stand_one_beside_the_other_without_the_dot_between_the_upper_characters() -> None:
+    plate = np.full((220, 440, 3), 200, np.uint8)
+    plate[15:75, 110:190], plate[15:75, 250:330], plate[35:55, 210:230] = (255, 0, 0), (0, 255, 0), (9, 9, 9)
+    plate[90:200, 27:412] = (0, 0, 255)
+    row = one_beside_the_other(plate)
+    assert row.shape == (110, 2 * 62 + 440 - 2 * 62, 3)
+    middles = [tuple(row[55, x]) for x in (31, 93, 280)]
+    assert middles == [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
+    assert not (row == 9).all(axis=2).any()
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (2, 9, 3), (64, 200, 3)])
+def test_a_crop_of_any_size_has_rows(shape: tuple[int, int, int]) -> None:
+    assert one_beside_the_other(np.zeros(shape, np.uint8)).ndim == 3

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from core.contract.plates import PROVINCES, PlateForm, parse_plate
 from core.contract.vocabulary import PlateColour
-from edge.vision.plate_vote import COLOURS, SeenPlate, VoteRules, final, settled, vote
+from edge.vision.plate_vote import (
+    COLOURS,
+    SeenPlate,
+    VoteRules,
+    final,
+    of_another,
+    settled,
+    vote,
+)
 from models.types import PlateRead
 
 RULES = VoteRules()
@@ -66,6 +74,37 @@ def test_a_lone_read_counts_at_the_end_only_and_only_when_it_is_sure() -> None:
     assert final([read("京A12D45", 0.8)], RULES) is None
 
 
+def test_a_doubtful_plate_waits_for_a_third_read() -> None:
+    assert settled([read("京A12D45", 0.7)] * 2, RULES) is None
+    assert settled([read("京A12D45", 0.7)] * 3, RULES) is not None
+    assert settled([read("京A12D45", 0.5)] * 9, RULES) is None
+
+
+def test_when_no_more_reads_come_two_that_agree_are_enough() -> None:
+    assert final([read("京A12D45", 0.7)] * 2, RULES) is not None
+    assert final([read("京A12D45", 0.7), read("京A12045", 0.7)], RULES) is None
+
+
+def test_reads_of_the_vehicle_before_do_not_dilute_the_next_ones() -> None:
+    plate = settled([read("京A12D45"), read("沪B98C76"), read("沪B98C76")], RULES)
+    assert plate is not None
+    assert plate.reading.text == "沪B98C76"
+    assert plate.reading.confidence == pytest.approx(0.95)
+
+
+def test_the_reads_before_a_plate_that_are_of_another_are_told_apart_from_its_misreads() -> None:
+    before, misread = read("京A12D45"), read("沪B98C7B")
+    assert of_another([before, misread, read("沪B98C76"), before], "沪B98C76") == [before]
+    assert of_another([misread, read("沪B98C76")], "沪B98C76") == []
+
+
+def test_a_colour_its_form_cannot_have_disqualifies_a_read_but_not_the_others() -> None:
+    reads = [read("沪AD12345", colour=PlateColour.BLUE), *[read("沪AD12345", colour=PlateColour.GREEN)] * 2]
+    plate = settled(reads, RULES)
+    assert plate is not None
+    assert (plate.agreeing, plate.reading.reads, plate.reading.colour) == (2, 3, PlateColour.GREEN)
+
+
 def test_every_form_has_a_colour() -> None:
     assert set(COLOURS) == set(PlateForm)
 
@@ -117,3 +156,32 @@ def test_the_order_of_reads_does_not_matter(reads: list[SeenPlate], rng: random.
     if one is not None and other is not None:
         assert one.reading.text == other.reading.text
         assert one.reading.confidence == pytest.approx(other.reading.confidence)
+
+
+@given(st.lists(seen, min_size=1, max_size=12))
+def test_every_voted_character_was_read_there_and_is_no_surer_than_where_it_was_read_best(
+    reads: list[SeenPlate],
+) -> None:
+    voted = vote(reads)
+    if voted is None:
+        assert settled(reads, RULES) is None
+        assert final(reads, RULES) is None
+        return
+    text = voted.reading.text
+    near = [one for one in reads if one.text and len(one.text) == len(text)]
+    for position, confidence in enumerate(voted.confidences):
+        said = [one.read.confidences[position] for one in near if one.text[position] == text[position]]
+        assert said
+        assert confidence <= max(said) + 1e-9
+    assert voted.reading.confidence == min(voted.confidences)
+
+
+@given(st.lists(seen, max_size=10), seen)
+def test_a_read_that_agrees_never_unsettles_a_plate(reads: list[SeenPlate], last: SeenPlate) -> None:
+    before = settled(reads, RULES)
+    if before is None:
+        return
+    sure = PlateRead(before.reading.text, (1.0,) * len(before.reading.text))
+    after = settled([*reads, SeenPlate(sure, before.reading.colour, 1.0)], RULES)
+    assert after is not None
+    assert after.reading.text == before.reading.text

@@ -8,7 +8,7 @@ import pytest
 import segno
 
 from core.contract.vocabulary import PlateColour
-from edge.vision.plate_colour import plate_colour
+from edge.vision.plate_colour import colourless, plate_colour
 from edge.vision.qr import MAX_CODES, read_codes
 from models.types import Image
 
@@ -99,3 +99,11 @@ def test_ground_colours_by_day_and_at_dusk(
 
 def test_a_grey_patch_has_no_colour() -> None:
     assert plate_colour(plain(120, 120, 120)) is PlateColour.UNKNOWN
+
+
+def test_an_infrared_picture_has_no_colours_and_a_dull_day_has_some() -> None:
+    noise = np.random.default_rng(5).normal(0, 8, (180, 320, 1))
+    grey = np.clip(np.full((180, 320, 3), 90.0) + noise, 0, 255).astype(np.uint8)
+    assert colourless(grey)
+    grey[60:90, 100:160] = (96, 90, 60)
+    assert not colourless(grey)

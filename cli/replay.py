@@ -107,7 +107,9 @@ def replay(
     2 called wrongly.
     """
     from edge.replay.clip import ClipError  # noqa: PLC0415 - models and codecs take seconds, help must not
+    from edge.replay.player import NotWatchedError  # noqa: PLC0415
     from edge.replay.report import as_json as told_as_json  # noqa: PLC0415
+    from edge.replay.setting import ListsMissingError  # noqa: PLC0415
     from edge.replay.truth import Truth, TruthError, read_truth  # noqa: PLC0415
 
     if verbose:
@@ -116,7 +118,7 @@ def replay(
         true = Truth() if truth is None else read_truth(truth)
         scene = _scene(load_config(config or DEMO_CONFIG), true, checkpoint or [])
         made, fps = _replay(Played(clip, sub, speed, learn), true, scene, lists)
-    except (ClipError, TruthError, ValueError) as error:
+    except (ClipError, ListsMissingError, NotWatchedError, TruthError) as error:
         tell_failure(error, as_json=as_json)
         raise typer.Exit(CALLED_WRONGLY) from None
     if as_json:
@@ -128,16 +130,20 @@ def replay(
 
 
 def _scene(loaded: LoadedConfig, true: Truth, named: list[str]) -> Scene:
-    """The checkpoints asked for. Raises ValueError when there are none, or not at one camera."""
+    """The checkpoints asked for. Raises BadParameter when there are none, or not at one camera."""
     known = {str(one.id): one for one in loaded.config.checkpoints}
     wanted = dict.fromkeys([*named] or [str(one.checkpoint) for one in true.passes])
     if not wanted:
-        raise ValueError(f"say at which checkpoint: --checkpoint {' or '.join(known)}")
+        raise typer.BadParameter(f"say at which checkpoint: --checkpoint {' or '.join(known)}")
     if unknown := [name for name in wanted if name not in known]:
-        raise ValueError(f"{loaded.path}: no checkpoint {unknown[0]!r} (known: {', '.join(known)}); see --config")
+        raise typer.BadParameter(
+            f"{loaded.path}: no checkpoint {unknown[0]!r} (known: {', '.join(known)}); see --config"
+        )
     found = tuple(known[name] for name in wanted)
     if len({one.camera for one in found}) > 1:
-        raise ValueError(f"a clip is one camera's, and {', '.join(wanted)} have several: choose with --checkpoint")
+        raise typer.BadParameter(
+            f"a clip is one camera's, and {', '.join(wanted)} have several: choose with --checkpoint"
+        )
     edge = loaded.config.edge(loaded.config.edge_of(CheckpointId(found[0].id)))
     return Scene(loaded, edge, found)
 
@@ -199,16 +205,21 @@ def show(made: Report, fps: float, clip: str, console: Console) -> None:
         _show_pass(one, fps, console)
     for told in made.extra:
         line = f"{_frame(told.at_s, fps)}  {told.checkpoint}: {_in_words(told)}"
-        console.print(Text.assemble(("+ extra ", "yellow"), line))
+        console.print(Text.assemble(("+ extra " if made.passes else "+ ", "yellow"), line))
+    if made.passes:
+        _show_results(made, console)
+    _show_steps(made, console)
+    _show_counts(made, console)
+    for line in made.advice:
+        console.print(Text.assemble(("→ ", "cyan"), line))
+
+
+def _show_results(made: Report, console: Console) -> None:
     results = [one.scored.result.value for one in made.passes]
     found = f"{results.count('caught')} of {len(results)} caught"
     rest = f", {results.count('missed')} missed, {results.count('wrong')} wrong, {len(made.extra)} extra"
     console.print()
     console.print(Text.assemble((found, "bold"), rest))
-    _show_steps(made, console)
-    _show_counts(made, console)
-    for line in made.advice:
-        console.print(Text.assemble(("→ ", "cyan"), line))
 
 
 def _show_pass(one: Judged, fps: float, console: Console) -> None:

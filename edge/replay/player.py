@@ -32,6 +32,10 @@ from edge.replay.score import Told
 AnyCheckpoint = FaceGate | Door | PlateLane
 
 
+class NotWatchedError(Exception):
+    """A checkpoint can't be watched on this machine. The text says what is missing."""
+
+
 class AtOnce(Aside):
     """Does every job in the thread that asks for it."""
 
@@ -129,7 +133,7 @@ def play(
     """Play the clip to its end.
 
     pace: called after each step with how far the clip has come, to wait for real time; notes: those to write into,
-    where the caller's lists do too. Raises ValueError when a checkpoint can't be watched with these models.
+    where the caller's lists do too. Raises NotWatchedError when the models for a checkpoint are missing.
     """
     counters, outbox = Counters(), Recording()
     heard = notes if notes is not None else {one.id: Notes(clock) for one in checkpoints}
@@ -163,7 +167,7 @@ def _post(
 ) -> CheckpointPost:
     watcher = make_watcher(checkpoint, models, lists)
     if watcher is None:
-        raise ValueError(f"checkpoint {checkpoint.id}: {models.why_no_plates}")
+        raise NotWatchedError(f"checkpoint {checkpoint.id}: {models.why_no_plates}")
     watcher.counts.trace = notes
     hold_s = checkpoint.controller.hold_s
     gate = SimulatedGate(checkpoint.id, hold_s, lambda _state: None, clock=clock.monotonic, wall_clock=clock.wall)

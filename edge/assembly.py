@@ -11,7 +11,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from core.contract import config as settings
 from core.contract.config import CameraConfig, Door, EdgeConfig, FaceGate, ModelChoice, PlateLane
 from core.contract.config_file import LoadedConfig
+from core.contract.config_scenes import Scenes
 from core.contract.events import CheckpointStateV1
 from core.contract.ids import CameraId, ModelId
 from edge.capture.conditions.watch import ConditionWatch
@@ -37,9 +38,20 @@ from edge.health import CameraWatches, Counters
 from edge.keys import EdgeKeys, KeyFileError
 from edge.lists.mirror import ListMirror
 from edge.ports import EdgeLists, Resealing
+from edge.scenes.post import ScenePost
+from edge.scenes.watcher import SceneWatcher
+from edge.vision.moving import MovingBodies
 from models.errors import ModelError
-from models.protocols import FaceDetecting, FaceEmbedding, PlateDetecting, PlateReading, PresentationChecking
+from models.protocols import (
+    BodyDetecting,
+    FaceDetecting,
+    FaceEmbedding,
+    PlateDetecting,
+    PlateReading,
+    PresentationChecking,
+)
 from models.store import (
+    open_body_detector,
     open_face_detector,
     open_face_embedder,
     open_plate_detector,
@@ -65,6 +77,7 @@ class Models:
     """plates: None where the models are not installed; why says what to do about it.
 
     presence: None where no presentation check is configured, or it can't be opened: then nothing is checked.
+    bodies: None where none is configured, or it can't be opened: then bodies are told by faces and by what moves.
     """
 
     faces: FaceDetecting
@@ -72,6 +85,7 @@ class Models:
     plates: PlateModels | None
     why_no_plates: str = ""
     presence: PresentationChecking | None = None
+    bodies: BodyDetecting | None = None
 
 
 def open_models(edge: EdgeConfig, *, needs_plates: bool) -> Models:
@@ -82,9 +96,9 @@ def open_models(edge: EdgeConfig, *, needs_plates: bool) -> Models:
     choice, threads = edge.models, edge.threads
     faces = open_face_detector(choice.face_detector, threads)
     embedder = open_face_embedder(choice.face_embedder, threads)
-    presence = _open_presence(choice, threads)
+    presence, bodies = _open_presence(choice, threads), _open_bodies(choice, threads)
     if not needs_plates:
-        return Models(faces, embedder, None, presence=presence)
+        return Models(faces, embedder, None, presence=presence, bodies=bodies)
     try:
         plates = PlateModels(
             open_plate_detector(choice.plate_detector, threads), open_plate_reader(choice.plate_reader, threads)
@@ -93,8 +107,19 @@ def open_models(edge: EdgeConfig, *, needs_plates: bool) -> Models:
         name = choice.plate_detector
         advice = f"plate detector not installed: anju models fetch {name} --accept-licence {name}"
         log.warning("edge.no_plate_models", problem=str(error), advice=advice)
-        return Models(faces, embedder, None, advice, presence)
-    return Models(faces, embedder, plates, presence=presence)
+        return Models(faces, embedder, None, advice, presence, bodies)
+    return Models(faces, embedder, plates, presence=presence, bodies=bodies)
+
+
+def _open_bodies(choice: ModelChoice, threads: int) -> BodyDetecting | None:
+    """The body detector; without it bodies are counted by what there is, and the cameras say so."""
+    if choice.body_detector is None:
+        return None
+    try:
+        return open_body_detector(choice.body_detector, threads)
+    except ModelError as error:
+        log.warning("edge.no_body_detector", problem=str(error))
+        return None
 
 
 def _open_presence(choice: ModelChoice, threads: int) -> PresentationChecking | None:
@@ -181,10 +206,40 @@ def make_watcher(checkpoint: FaceGate | Door | PlateLane, models: Models, lists:
                 lists=lists,
                 enrolled=lists.enrolled,
                 presence=models.presence,
+                bodies=models.bodies,
             )
         case PlateLane():
             plates = models.plates
             return None if plates is None else PlateLaneWatcher(checkpoint, plates.detector, plates.reader)
+
+
+def make_scenes(
+    cameras: Iterable[CameraConfig], scenes: Scenes, models: Models, counters: Counters, now: datetime
+) -> list[ScenePost]:
+    """Who watches the lines, lanes and zones of each camera that has any: given nothing that could look at a face."""
+    watched = {place.camera for place in scenes.places}
+    return [
+        ScenePost(SceneWatcher(camera.id, scenes, models.bodies or MovingBodies(), now), counters)
+        for camera in cameras
+        if camera.id in watched
+    ]
+
+
+def make_notes(
+    scenes: Scenes, checkpoints: Iterable[FaceGate | Door | PlateLane], models: Models
+) -> dict[CameraId, str]:
+    """What of each camera can't be done as configured, in words for whoever looks at its state."""
+    notes: dict[CameraId, list[str]] = {}
+    for one in checkpoints:
+        if isinstance(one, PlateLane) and models.plates is None:
+            notes.setdefault(one.camera, []).append(models.why_no_plates)
+        if isinstance(one, Door) and models.bodies is None:
+            notes.setdefault(one.camera, []).append("no body detector: only people whose face is seen are counted")
+    if models.bodies is None:
+        for camera in {place.camera for place in scenes.places}:
+            words = "no body detector: what moves is counted, and vehicles standing in a fire lane are not told"
+            notes.setdefault(camera, []).append(words)
+    return {camera: "; ".join(words) for camera, words in notes.items()}
 
 
 def make_gate(

@@ -51,6 +51,7 @@ COUNTERS: dict[str, str] = {
     "parts_silent": "threads that lived and did nothing, each counted once a minute",
     "pictures_not_blurred": "pictures not kept because faces in them could not be looked for",
     "pictures_skipped": "pictures not kept because too many were waiting",
+    "scene_events_dropped": "counts and happenings of a camera that came faster than they could be written down",
     "reseals_refused": "edges that a template could not be sealed for again, because their key is none",
 }
 """Every counter with a fixed name. Beside them: ``{verdict}.{reason}`` for decisions, ``crossed.{completes, followed,

@@ -4,11 +4,11 @@ One SQLite file (WAL, every commit flushed). Each event gets the next ``sequence
 gaps: the core acknowledges the highest number up to which it has everything.
 
 At its limits (rows, bytes) the least important goes first, oldest first: pictures and counts, then camera news, then
-passages, happenings and templates; an arriving picture never pushes out a passage. A number can't simply vanish from the middle, or the core
-would wait for it for ever: the dropped event's place is taken by a small ``anju.outbox.dropped.v1`` under the same id
-and number (a *mark*; were the original committed already, the core sees a repetition). Only when there are more marks
-than ``max_rows`` do the oldest numbers go for good: ``floor``, which travels with every event, then tells the core not
-to wait for them, and `report_dropped` says what they were.
+passages, happenings and templates; an arriving picture never pushes out a passage. A number can't simply vanish from
+the middle, or the core would wait for it for ever: the dropped event's place is taken by a small
+``anju.outbox.dropped.v1`` under the same id and number (a *mark*; were the original committed already, the core sees a
+repetition). Only when there are more marks than ``max_rows`` do the oldest numbers go for good: ``floor``, which
+travels with every event, then tells the core not to wait for them, and `report_dropped` says what they were.
 
 A file that can't be read is moved aside (``.damaged``, replacing an older one) and a new one, with a new epoch, begun.
 Nothing here is needed for opening a gate: whoever appends must go on when it fails.

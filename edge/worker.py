@@ -20,6 +20,7 @@ from core.contract.config import Door, FaceGate, PlateLane
 from core.contract.config_file import LoadedConfig
 from core.contract.events_cameras import CameraHealth
 from core.contract.ids import EdgeId
+from core.contract.vocabulary import CameraState
 from edge.aside import Aside
 from edge.assembly import (
     Models,
@@ -27,6 +28,8 @@ from edge.assembly import (
     enrol_tls,
     lookers,
     make_gate,
+    make_notes,
+    make_scenes,
     make_stream,
     make_watcher,
     make_watches,
@@ -49,6 +52,8 @@ from edge.link.connection import LinkAddress
 from edge.living import LivingThread
 from edge.outbox import DurableOutbox, OutboxError
 from edge.reconcile import RECONCILE_EVERY_S, Kind, Reconciler
+from edge.scenes.door_contact import DoorContactWatch
+from edge.scenes.post import SceneDesk
 from edge.settings import edge_settings, own_cameras, own_checkpoints
 
 log = structlog.get_logger()
@@ -112,12 +117,10 @@ class EdgeWorker:
         self._watches = make_watches(cameras, checkpoints, self._counters)
         bell = threading.Event()
         self._streams = {camera.id: make_stream(camera, bell, self._watches.see) for camera in cameras}
-        self._notes = {
-            one.camera: models.why_no_plates
-            for one in checkpoints
-            if isinstance(one, PlateLane) and models.plates is None
-        }
+        self._notes = make_notes(loaded.config.scenes, checkpoints, models)
         self._posts = self._make_posts(checkpoints, models)
+        scenes = make_scenes(cameras, loaded.config.scenes, models, self._counters, utc_now())
+        self._scenes = SceneDesk(scenes, self._make_contacts(), self._books.write)
         self._vision = VisionLoop(self._stations(), self._counters, lookers=lookers(self._config), bell=bell)
         self._reconciler = Reconciler(self._parts(), self._counters)
         self._stopping = threading.Event()
@@ -147,6 +150,7 @@ class EdgeWorker:
             closing.append(self._enrolment.stop)
         threads = [_beside(close) for close in closing]
         self._vision.stop()
+        self._scenes.finish(utc_now())
         for post in self._posts:
             post.stop(max(0.1, deadline_s - time.monotonic()))
         self._pictures.stop(max(0.1, deadline_s - time.monotonic()))
@@ -211,12 +215,24 @@ class EdgeWorker:
             )
         return posts
 
+    def _make_contacts(self) -> list[DoorContactWatch]:
+        contacts = []
+        for post in self._posts:
+            if isinstance(post.checkpoint, Door) and post.checkpoint.contact is not None:
+                contact = DoorContactWatch(post.checkpoint, post.checkpoint.contact, post.gate)
+                contacts.append(contact)
+                for sensor in contact.sensors:
+                    self._link.listen_to_sensor(sensor, contact.heard)
+        return contacts
+
     def _stations(self) -> list[Station]:
         stations = []
         for camera, stream in self._streams.items():
             posts = tuple(post for post in self._posts if post.checkpoint.camera == camera)
-            if posts:
-                stations.append(Station(stream, posts))
+            scenes = self._scenes.of(camera)
+            if posts or scenes is not None:
+                stations.append(Station(stream, posts, scenes))
+                stream.want(stations[-1].wanted_fps)
             else:
                 stream.want(0.0)
         return stations
@@ -240,7 +256,8 @@ class EdgeWorker:
         return self._watches.describe(noted)
 
     def _watch_counts(self) -> dict[str, int]:
-        return {f"{post.checkpoint.id}.{name}": number for post in self._posts for name, number in post.counted.items()}
+        posts = {f"{post.checkpoint.id}.{name}": count for post in self._posts for name, count in post.counted.items()}
+        return posts | self._scenes.counts()
 
     def _keep_house(self) -> None:
         every_s = {
@@ -253,6 +270,7 @@ class EdgeWorker:
             try:
                 for post in self._posts:
                     post.gate.state()  # lets a gate whose time is over notice that it has closed
+                self._scenes.tell()
                 for chore, due_s in list(due.items()):
                     if time.monotonic() >= due_s:
                         due[chore] = time.monotonic() + every_s[chore]
@@ -263,8 +281,11 @@ class EdgeWorker:
 
     def _look_after_cameras(self) -> None:
         now = datetime.now(UTC)
-        for changed in self._watches.look(self._camera_health(), time.monotonic(), now):
+        cameras = self._camera_health()
+        for changed in self._watches.look(cameras, time.monotonic(), now):
             self._books.write(changed, now)
+        there = {health.camera for health in cameras if health.state is CameraState.ONLINE}
+        self._scenes.keep_time(time.monotonic(), now, there.__contains__)
 
     def _put_right(self) -> None:
         self._reconciler.put_right(time.monotonic())

@@ -16,6 +16,7 @@ from edge.checkpoint.post import CheckpointPost
 from edge.checkpoint.turns import Turns
 from edge.health import Counters
 from edge.living import LivingThread
+from edge.scenes.post import ScenePost
 
 log = structlog.get_logger()
 
@@ -40,15 +41,22 @@ class Stream(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """A camera and the checkpoints that look through it."""
+    """A camera and who looks through it: checkpoints, and whoever counts bodies, which an overview camera may have."""
 
     stream: Stream
     posts: tuple[CheckpointPost, ...]
+    scenes: ScenePost | None = None
 
     @property
     def comes_first(self) -> bool:
         """People stand and wait before a face gate; vehicles and pass holders have stopped for longer anyway."""
         return any(isinstance(post.checkpoint, FaceGate) for post in self.posts)
+
+    @property
+    def wanted_fps(self) -> float:
+        """Pictures a second that somebody here has a use for."""
+        watchers = [post.watcher.wanted_fps for post in self.posts]
+        return max(watchers if self.scenes is None else [*watchers, self.scenes.watcher.wanted_fps])
 
     @property
     def passing(self) -> bool:
@@ -62,7 +70,9 @@ class Station:
         for post in self.posts:
             post.look(picture)
         self.stream.set_in_pass(self.passing)
-        self.stream.want(max(post.watcher.wanted_fps for post in self.posts))
+        if self.scenes is not None:  # last: nobody waits for a count
+            self.scenes.look(picture)
+        self.stream.want(self.wanted_fps)
         return True
 
 

@@ -24,14 +24,14 @@ from core.contract.base import Message
 from core.contract.commands import COMMAND_LIFETIME_S, GateCommandV1, GateResultV1
 from core.contract.config_file import ConfigError
 from core.contract.events import CheckpointStateV1, EdgeStateV1, EventAckV1
-from core.contract.ids import CheckpointId
+from core.contract.ids import CheckpointId, SensorId
 from core.contract.lists import ListDeltaV1, ListHideV1, ListMessage, ListRollV1, ListSnapshotV1
 from core.contract.topics import Channel, topic
 from edge.health import Counters
 from edge.link import connection
 from edge.link.backoff import delays
 from edge.link.connection import LinkAddress, TlsError
-from edge.link.inbox import RefusedMessageError, read
+from edge.link.inbox import RefusedMessageError, SensorSaid, read
 from edge.link.sender import OutboxSender, Parcel
 from edge.link.waiting import ListQueue
 from edge.living import LivingThread
@@ -71,6 +71,7 @@ class EdgeLink:
         self._sender = OutboxSender(parts.outbox, address.estate, address.edge)
         self._protocol = ProtocolVersion.V311 if address.broker.embedded else ProtocolVersion.V5
         self._relays: dict[CheckpointId, Callable[[GateResultV1], None]] = {}
+        self._sensors: dict[SensorId, Callable[[SensorSaid], None]] = {}
         self._lock = threading.Lock()
         self._gates: dict[CheckpointId, CheckpointStateV1] = {}
         self._untold: set[CheckpointId] = set()
@@ -90,6 +91,10 @@ class EdgeLink:
     def listen(self, checkpoint: CheckpointId, answered: Callable[[GateResultV1], None]) -> None:
         """Hand results of ``checkpoint``'s relay to ``answered``, which must not wait. Before `start`."""
         self._relays[checkpoint] = answered
+
+    def listen_to_sensor(self, sensor: SensorId, heard: Callable[[SensorSaid], None]) -> None:
+        """Hand what ``sensor`` says to ``heard``, which must not wait. Before `start`."""
+        self._sensors[sensor] = heard
 
     def start(self) -> None:
         self.thread.start()
@@ -226,6 +231,7 @@ class EdgeLink:
         topics += [
             topic(self._address.estate, Channel.CHECKPOINT_CMD_RESULT, checkpoint) for checkpoint in self._relays
         ]
+        topics += [topic(self._address.estate, Channel.SENSOR_STATE, sensor) for sensor in self._sensors]
         granted = await client.subscribe([(one, 1) for one in topics])
         if any(connection.refused_subscription(answer) for answer in granted):
             self._counters.add("broker_subscription_refused")
@@ -332,6 +338,8 @@ class EdgeLink:
                     self._queue(lists, message, len(payload))
                 case GateResultV1():
                     self._relays[message.checkpoint](message)
+                case SensorSaid():
+                    self._sensors[message.sensor](message)
 
     async def _acknowledged(self, ack: EventAckV1) -> None:
         try:

@@ -16,6 +16,7 @@ from core.contract.config_scenes import DoorContact
 from core.contract.events_scenes import Happening, HappeningV1, Phase
 from core.contract.ids import SensorId
 from core.contract.vocabulary import GateState
+from edge.link.inbox import SensorSaid
 from edge.ports import Gate
 from edge.scenes.contacts import DoorNews, DoorState, closed, opened, settled, unlocked
 from edge.scenes.events import SceneEvent
@@ -29,9 +30,7 @@ MAX_HEARD = 256
 
 @dataclass(frozen=True, slots=True)
 class _Heard:
-    sensor: SensorId
-    said: str
-    retained: bool
+    message: SensorSaid
     at_s: float
     at: datetime
 
@@ -64,10 +63,10 @@ class DoorContactWatch:
         button = self._contact.exit_button
         return (self._contact.sensor,) if button is None else (self._contact.sensor, button)
 
-    def heard(self, sensor: SensorId, said: str, *, retained: bool) -> None:
-        """``sensor`` says something."""
+    def heard(self, message: SensorSaid) -> None:
+        """One of ``sensors`` says something."""
         with self._lock:
-            self._waiting.append(_Heard(sensor, said, retained, self._clock(), self._wall_clock()))
+            self._waiting.append(_Heard(message, self._clock(), self._wall_clock()))
 
     def tick(self) -> list[SceneEvent]:
         """What is to be told now."""
@@ -84,19 +83,20 @@ class DoorContactWatch:
         self._state, more = settled(self._state, now_s, self._hold_s + self._contact.held_grace_s)
         return [self._event(one) for one in (*news, *more)]
 
-    def _take(self, one: _Heard) -> list[DoorNews]:
-        if one.sensor == self._contact.exit_button:
-            if not one.retained and button_is_pressed(one.said):
-                self._state = unlocked(self._state, one.at_s, self._hold_s)
+    def _take(self, heard: _Heard) -> list[DoorNews]:
+        message = heard.message
+        if message.sensor == self._contact.exit_button:
+            if not message.retained and button_is_pressed(message.said):
+                self._state = unlocked(self._state, heard.at_s, self._hold_s)
             return []
-        is_open = door_is_open(one.said)
+        is_open = door_is_open(message.said)
         if is_open is None:
-            log.warning("door.contact_not_understood", checkpoint=self._door.id, sensor=one.sensor, advice=_ADVICE)
+            log.warning("door.contact_not_understood", checkpoint=self._door.id, sensor=message.sensor, advice=_ADVICE)
             return []
         if is_open:
-            self._state = opened(self._state, one.at_s, one.at, retained=one.retained)
+            self._state = opened(self._state, heard.at_s, heard.at, retained=message.retained)
             return []
-        self._state, news = closed(self._state, one.at_s, one.at)
+        self._state, news = closed(self._state, heard.at_s, heard.at)
         return news
 
     def _event(self, news: DoorNews) -> SceneEvent:

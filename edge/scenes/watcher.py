@@ -95,6 +95,10 @@ class SceneWatcher:
     def wanted_fps(self) -> float:
         return FPS
 
+    def flat(self) -> dict[str, int]:
+        """What was done so far, by name."""
+        return self.sums.flat()
+
     def look(self, picture: Picture) -> list[SceneEvent]:
         """What ``picture`` adds: usually nothing. Looks at ``FPS`` pictures a second, whatever it is given."""
         moment = picture.moment
@@ -119,6 +123,11 @@ class SceneWatcher:
         with self._lock:
             events = [event for lane in self._places.lanes for event in self._standing(lane, lane.watch.due(at_s))]
             return events + self._interval_over(at)
+
+    def finish(self, at: datetime) -> list[SceneEvent]:
+        """What was counted since the last telling, before its interval is over: the edge stops."""
+        with self._lock:
+            return self._take_counts(at)
 
     def _count(self, seen: Sequence[SeenBody], ended: Sequence[int], at_s: float) -> None:
         for line, watch in self._places.counting:
@@ -167,8 +176,9 @@ class SceneWatcher:
         ]
 
     def _interval_over(self, now: datetime) -> list[SceneEvent]:
-        if not self._book.over(now):
-            return []
+        return self._take_counts(now) if self._book.over(now) else []
+
+    def _take_counts(self, now: datetime) -> list[SceneEvent]:
         counts = self._book.take(now, {zone.id: watch.take() for zone, watch in self._places.zones})
         return [] if counts is None else [SceneEvent(counts, now)]
 

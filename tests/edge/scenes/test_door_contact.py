@@ -1,0 +1,122 @@
+"""A door's contact over MQTT, its gate and its exit button: held and forced are told, ordinary days are not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from core.contract.config_scenes import DoorContact
+from core.contract.events import CheckpointStateV1
+from core.contract.events_scenes import Happening, HappeningV1, Phase
+from core.contract.ids import CheckpointId, SensorId
+from core.contract.vocabulary import GateState
+from edge.link.inbox import SensorSaid
+from edge.scenes.door_contact import MAX_HEARD, DoorContactWatch
+from tests.edge.checkpoint.test_through import door
+from tests.edge.scenes.parts import START
+
+CONTACT, BUTTON = SensorId("contact"), SensorId("button")
+
+
+class Gate:
+    """A gate whose state a test sets."""
+
+    gate = GateState.CLOSED
+
+    def open(self) -> bool:
+        return True
+
+    def state(self) -> CheckpointStateV1:
+        return CheckpointStateV1(checkpoint=CheckpointId("building-3-door"), gate=self.gate, since=START)
+
+
+class Entrance:
+    """A door with a contact; time passes when it is told to."""
+
+    def __init__(self) -> None:
+        self.at_s = 100.0
+        self.gate = Gate()
+        self.watch = DoorContactWatch(
+            door(),
+            DoorContact(sensor=CONTACT, exit_button=BUTTON, held_grace_s=10),
+            self.gate,
+            clock=lambda: self.at_s,
+            wall_clock=lambda: START + timedelta(seconds=self.at_s),
+        )
+        self.told: list[HappeningV1] = []
+        self.says("closed", retained=True)
+        self.wait(1)
+
+    def says(self, said: str, sensor: SensorId = CONTACT, *, retained: bool = False) -> None:
+        self.watch.heard(SensorSaid(sensor, said, retained))
+
+    def wait(self, seconds: float) -> None:
+        for _ in range(round(seconds * 5)):
+            for event in self.watch.tick():
+                assert isinstance(event.message, HappeningV1)
+                self.told.append(event.message)
+            self.at_s += 0.2
+
+    @property
+    def what(self) -> list[tuple[Happening, Phase]]:
+        return [(one.what, one.phase) for one in self.told]
+
+
+def test_a_credential_opens_the_door_and_nothing_is_told() -> None:
+    entrance = Entrance()
+    entrance.gate.gate = GateState.OPEN
+    entrance.wait(1)
+    entrance.says("open")
+    entrance.wait(2)
+    entrance.gate.gate = GateState.CLOSED
+    entrance.wait(3)
+    entrance.says("closed")
+    entrance.wait(30)
+    assert entrance.told == []
+
+
+@pytest.mark.parametrize("pressed_first", [True, False])
+def test_whoever_presses_the_exit_button_forces_nothing(pressed_first: bool) -> None:
+    entrance = Entrance()
+    if pressed_first:
+        entrance.says("pressed", BUTTON)
+    entrance.says("open")
+    entrance.wait(0.4)
+    if not pressed_first:
+        entrance.says("pressed", BUTTON)
+    entrance.wait(4)
+    entrance.says("closed")
+    entrance.wait(10)
+    assert entrance.told == []
+
+
+def test_a_door_that_opens_without_any_of_it_was_forced_and_then_held() -> None:
+    entrance = Entrance()
+    entrance.says("pressed", BUTTON, retained=True)
+    entrance.says("open")
+    entrance.wait(20)
+    entrance.says("closed")
+    entrance.wait(1)
+    assert entrance.what == [
+        (Happening.DOOR_FORCED, Phase.AT_ONCE),
+        (Happening.DOOR_HELD, Phase.BEGAN),
+        (Happening.DOOR_HELD, Phase.ENDED),
+    ]
+    assert {one.checkpoint for one in entrance.told} == {"building-3-door"}
+
+
+def test_of_a_relay_that_does_not_answer_nobody_is_accused() -> None:
+    entrance = Entrance()
+    entrance.gate.gate = GateState.UNKNOWN
+    entrance.says("open")
+    entrance.wait(5)
+    assert entrance.told == []
+
+
+def test_words_that_mean_nothing_change_nothing_and_too_many_push_out_the_oldest() -> None:
+    entrance = Entrance()
+    for number in range(MAX_HEARD * 2):
+        entrance.says(f"{number} volts")
+    entrance.wait(5)
+    assert entrance.told == []

@@ -1,0 +1,120 @@
+"""A door's contact and exit button behind a real broker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from core.contract.config_scenes import DoorContact
+from core.contract.events import CheckpointStateV1
+from core.contract.events_scenes import Happening, HappeningV1, Phase
+from core.contract.ids import CheckpointId, SensorId
+from core.contract.topics import Channel, topic
+from core.contract.vocabulary import GateState
+from edge.link.inbox import SensorSaid
+from edge.scenes.door_contact import DoorContactWatch
+from tests.edge.checkpoint.test_through import door
+from tests.edge.link.parts import Client, Edge, until
+from tests.support.mosquitto import Mosquitto
+
+pytestmark = pytest.mark.integration
+CONTACT, BUTTON = SensorId("contact"), SensorId("button")
+
+
+class ShutGate:
+    def open(self) -> bool:
+        return True
+
+    def state(self) -> CheckpointStateV1:
+        return CheckpointStateV1(
+            checkpoint=CheckpointId("building-3-door"), gate=GateState.CLOSED, since=datetime.now(UTC)
+        )
+
+
+class Sensors:
+    """Says what a contact and a button say, and what the edge makes of it."""
+
+    def __init__(self, edge: Edge, client: Client) -> None:
+        self._edge, self._client = edge, client
+        self.heard: list[SensorSaid] = []
+        self.told: list[HappeningV1] = []
+        self.watch = DoorContactWatch(
+            door(), DoorContact(sensor=CONTACT, exit_button=BUTTON, held_grace_s=1), ShutGate()
+        )
+        for sensor in self.watch.sensors:
+            edge.link.listen_to_sensor(sensor, self._hear)
+
+    def says(self, sensor: SensorId, said: str, *, retain: bool = False) -> None:
+        self._client.publish(topic(self._edge.estate, Channel.SENSOR_STATE, sensor), said, retain=retain)
+
+    def until_heard(self, number: int) -> None:
+        until(lambda: len(self.heard) >= number, f"{number} messages of sensors")
+
+    def until_told(self, number: int) -> None:
+        until(lambda: self._tick() >= number, f"{number} happenings")
+
+    def _hear(self, message: SensorSaid) -> None:
+        self.watch.heard(message)
+        self.heard.append(message)
+
+    def _tick(self) -> int:
+        self.told += [event.message for event in self.watch.tick() if isinstance(event.message, HappeningV1)]
+        return len(self.told)
+
+
+@pytest.fixture
+def sensors(mosquitto: Mosquitto, edge: Edge) -> Iterator[Sensors]:
+    client = Client(mosquitto, "edge-2", [])
+    yield Sensors(edge, client)
+    client.close()
+
+
+def connect(edge: Edge) -> None:
+    edge.link.start()
+    until(lambda: edge.link.connected, "connected")
+
+
+def test_a_door_that_is_forced_and_stays_open_is_told_until_it_is_shut(edge: Edge, sensors: Sensors) -> None:
+    sensors.says(CONTACT, "closed", retain=True)
+    connect(edge)
+    sensors.until_heard(1)
+    assert sensors.heard[0].retained
+    sensors.says(CONTACT, "open", retain=True)
+    sensors.until_heard(2)
+    assert not sensors.heard[1].retained
+    sensors.until_told(2)
+    sensors.says(CONTACT, "closed", retain=True)
+    sensors.until_heard(3)
+    sensors.until_told(3)
+    assert [(one.what, one.phase) for one in sensors.told] == [
+        (Happening.DOOR_FORCED, Phase.AT_ONCE),
+        (Happening.DOOR_HELD, Phase.BEGAN),
+        (Happening.DOOR_HELD, Phase.ENDED),
+    ]
+
+
+def test_after_the_broker_was_away_the_contact_is_known_again_and_nothing_was_forced(
+    mosquitto: Mosquitto, edge: Edge, sensors: Sensors
+) -> None:
+    sensors.says(CONTACT, "closed")
+    connect(edge)
+    sensors.says(CONTACT, "open", retain=True)
+    sensors.says(BUTTON, "pressed")
+    sensors.until_heard(2)
+    mosquitto.stop()
+    until(lambda: not edge.link.connected, "the cut noticed")
+    mosquitto.start()
+    until(lambda: edge.link.connected, "connected again")
+    sensors.says(CONTACT, "closed", retain=True)
+    until(lambda: sensors.heard[-1].said == "closed", "the door shut")
+    assert all(one.what is not Happening.DOOR_FORCED for one in sensors.told)
+
+
+def test_more_than_a_sensor_may_say_is_refused(edge: Edge, sensors: Sensors) -> None:
+    connect(edge)
+    sensors.says(CONTACT, "open" * 2000)
+    sensors.says(CONTACT, "closed")
+    sensors.until_heard(1)
+    assert [one.said for one in sensors.heard] == ["closed"]

@@ -1,6 +1,6 @@
-"""Cameras with something the matter, and days on which nothing is: drawn, and encoded as a camera would.
+"""Cameras with something the matter, and days on which nothing is: drawn, encoded, decoded and watched as a camera's.
 
-One picture stands for one second, and every second picture is a keyframe.
+A number of a picture is a second of the stream; pictures are ``EVERY_S`` apart, each a keyframe, unless said otherwise.
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from core.contract.vocabulary import PlateColour
+from core.contract.events_cameras import CameraConditionV1, CameraHealth
+from core.contract.ids import CameraId, CheckpointId
+from core.contract.vocabulary import CameraState, PlateColour
 from demo.draw.canvas import Canvas, Picture, Sprite, ellipse, lay, smooth
 from demo.draw.faces import Mood, draw_head
 from demo.draw.looks import look_of
 from demo.draw.people import Pose, draw_body, outfit_of
 from demo.draw.places import door_picture, gate_picture, lane_picture, yard_picture
 from demo.draw.vehicles import PAINTS, draw_car
+from edge.capture.conditions.watch import ConditionWatch
 from edge.capture.glance import Glance, shrink
 
 WIDTH, HEIGHT = 640, 360
@@ -36,6 +40,7 @@ PLACES: dict[str, Callable[[], Picture]] = {
 _MARGIN = 160, 90
 """What of the drawn place lies outside the view on each side, pixels of 1920 x 1080: room to turn the camera."""
 _WINDOW = 1600, 900
+_NOISE_SHIFTS = 128
 
 
 @cache
@@ -181,25 +186,99 @@ def with_clock(picture: Picture, second: int) -> Picture:
     return found
 
 
-def sensor(picture: Picture, second: int, strength: float = 2.0) -> Picture:
+@cache
+def _noise() -> npt.NDArray[np.float32]:
+    shape = (HEIGHT + _NOISE_SHIFTS, WIDTH + _NOISE_SHIFTS, 1)
+    return np.random.default_rng(5).normal(0, 1, shape).astype(np.float32)
+
+
+def sensor(picture: Picture, second: float, strength: float = 2.0) -> Picture:
     """With the noise of a sensor, ``strength`` grey levels, another in every picture."""
-    noise = np.random.default_rng((second, 5)).normal(0, strength, (HEIGHT, WIDTH, 1))
-    return _clipped(picture + noise)
+    top, left = np.random.default_rng((round(second * 4), 5)).integers(0, _NOISE_SHIFTS, 2)
+    return _clipped(picture + strength * _noise()[top : top + HEIGHT, left : left + WIDTH])
+
+
+# -- a day -------------------------------------------------------------------------------------------------------------
+
+Scene = Callable[[Picture, int], Picture]
+
+
+def _calm(picture: Picture, second: int) -> Picture:
+    return picture
+
+
+def _fading(first: float, last: float, seconds: int) -> Scene:
+    return lambda picture, second: dusk(picture, first + (last - first) * min(1.0, second / seconds))
+
+
+ORDINARY_DAY: tuple[tuple[str, int, Scene], ...] = (
+    ("calm", 120, _calm),
+    ("somebody stands there", 20, somebody),
+    ("calm", 10, _calm),
+    ("somebody right before the camera", 20, lambda picture, second: somebody(picture, second, near=3.0)),
+    ("calm", 30, _calm),
+    ("rain", 120, rain),
+    ("a parked car", 240, lambda picture, second: parked_van(picture)),
+    ("calm", 60, _calm),
+    ("a van right before the camera", 60, lambda picture, second: parked_van(picture, size=1.2, x=0.5)),
+    ("calm", 30, _calm),
+    ("dusk", 300, _fading(1.0, 0.1, 300)),
+    ("infrared", 240, lambda picture, second: infrared(picture)),
+    ("headlights", 24, lambda picture, second: headlights(infrared(picture), 1.0)),
+    ("infrared", 60, lambda picture, second: infrared(picture)),
+    ("somebody at night", 20, lambda picture, second: infrared(somebody(picture, second, near=3.0))),
+    ("infrared", 120, lambda picture, second: infrared(picture)),
+    ("dawn", 240, _fading(0.15, 1.0, 240)),
+    ("calm", 60, _calm),
+)
+"""What happens, how long it lasts in seconds, and how it looks: half an hour that has everything a day has."""
+
+EVERY_S = 2
+
+
+def ordinary_day(place: str) -> Iterator[Picture]:
+    """Half an hour of a camera at ``place``; its sensor is noisier the darker it is."""
+    base, at = view(place), 0
+    for _, lasts_s, scene in ORDINARY_DAY:
+        for second in range(0, lasts_s, EVERY_S):
+            picture = scene(base, second)
+            darkness = 1 - float(picture.mean()) / 255
+            yield with_clock(sensor(picture, at + second, 1.5 + 3 * darkness**2), at + second)
+        at += lasts_s
+
+
+def going_wrong(
+    place: str, ailment: Scene, *, well_s: int = 120, ailing_s: int = 240, again_s: int = 0
+) -> Iterator[Picture]:
+    """A calm camera at ``place`` that has ``ailment`` from second ``well_s`` on, and is well ``again_s`` at the end."""
+    base = view(place)
+    for second in range(0, well_s + ailing_s + again_s, EVERY_S):
+        ailing = well_s <= second < well_s + ailing_s
+        yield sensor(ailment(base, second) if ailing else base, second)
 
 
 # -- as a stream -------------------------------------------------------------------------------------------------------
 
 
-def encode_seconds(path: Path, pictures: Iterable[Picture]) -> Path:
-    """Write ``pictures`` (one a second, every second one a keyframe) to ``path`` as H.264."""
-    options = {"preset": "superfast", "bf": "0", "g": "2", "sc_threshold": "0", "crf": "23", "threads": "1"}
+def encode(path: Path, pictures: Iterable[Picture], *, gop: int = 1, bit_rate: int | None = None) -> Path:
+    """Write ``pictures``, ``EVERY_S`` / ``gop`` seconds apart, to ``path`` as H.264, each ``gop``-th a keyframe.
+
+    bit_rate: bits a second that the encoder keeps to; without it every picture has the same quality.
+    """
+    options = {"preset": "superfast", "bf": "0", "g": str(gop), "sc_threshold": "0", "threads": "1"}
+    if bit_rate is None:
+        options["crf"] = "23"
+    else:
+        options |= {"maxrate": str(bit_rate * 3 // 2), "bufsize": str(bit_rate * 3 // 2)}
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=1, options=options)
+        stream = container.add_stream("libx264", rate=Fraction(gop, EVERY_S), options=options)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        if bit_rate is not None:
+            stream.bit_rate = bit_rate
         for number, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
-            frame.pts, frame.time_base = number, Fraction(1, 1)
+            frame.pts, frame.time_base = number, Fraction(EVERY_S, gop)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
@@ -216,6 +295,17 @@ def glances(path: Path) -> Iterator[Glance]:
             rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
             luma = np.asarray(rows[: frame.height, : frame.width], np.uint8)
             yield Glance(shrink(luma), frame.time, NOON + timedelta(seconds=frame.time))
+
+
+def told(path: Path, watch: ConditionWatch | None = None) -> list[CameraConditionV1]:
+    """What an edge tells of a camera that sends the stream in ``path``."""
+    watch = watch or ConditionWatch(CameraId("cam"), [CheckpointId("gate")])
+    online = CameraHealth(camera=watch.camera, state=CameraState.ONLINE)
+    changes = []
+    for glance in glances(path):
+        watch.see(glance)
+        changes += watch.look(online, glance.at_s, glance.at)
+    return changes
 
 
 def _clipped(values: object) -> Picture:

@@ -17,6 +17,8 @@ from models.types import Float
 LEARNING_LOOKS = 15
 """Pictures after which a background is known."""
 _FORGETS_S = 300.0
+_SHARPNESS_FORGETS_S = 21_600.0
+"""Hardly changed by another light, it is remembered longer: dew takes half an hour."""
 _ROWS, _COLUMNS = 6, 8
 _TILE = (HEIGHT // _ROWS) * (WIDTH // _COLUMNS)
 _STEADY = 0.35
@@ -80,7 +82,7 @@ def compare(background: Background, edges: Edges) -> Comparison | None:
         seen=float(there.sum() / max(1, judged.sum())),
         judged=float(judged.sum() / has.sum()),
         edges=float(edges.strength.mean()) / max(background.strength, 1e-6),
-        sharpness=sharpness_of(edges, agreement > 0.5, np.hypot(background.cosine, background.sine) < _FLAT),
+        sharpness=sharpness_of(edges, agreement > 0.5, (steady == 0) & (edges.strength < _FLAT)),
     )
 
 
@@ -103,11 +105,10 @@ def learn(background: Background | None, edges: Edges, sharpness: float | None, 
         return Background(1, edges.cosine, edges.sine, float(edges.strength.mean()), sharpness)
     looks = background.looks + 1
     share = 1 / looks if looks <= LEARNING_LOOKS else 1 - math.exp(-min(passed_s, 60.0) / _FORGETS_S)
-    before = background.sharpness
-    if before is None or sharpness is None:
-        sharp = sharpness if before is None else before
-    else:
-        sharp = before + share * (sharpness - before)
+    before, sharp = background.sharpness, sharpness
+    if before is not None:
+        slowly = max(1 / max(1, looks - LEARNING_LOOKS), 1 - math.exp(-min(passed_s, 60.0) / _SHARPNESS_FORGETS_S))
+        sharp = before if sharpness is None else before + slowly * (sharpness - before)
     return Background(
         looks,
         background.cosine + np.float32(share) * (edges.cosine - background.cosine),

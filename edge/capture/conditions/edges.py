@@ -24,8 +24,9 @@ class Edges:
 
     cosine, sine: strength of the edge in [0, 1] times cosine and sine of twice its direction. Doubled, light on dark
     and dark on light are the same edge: infrared turns one into the other.
-    light: brightness, 0 to 255. fine: contrast between neighbouring pixels of the glance, grey levels squared: lost
-    first when the picture is out of focus. coarse: slope of the brightness over a dozen pixels, grey levels squared.
+    light: brightness, 0 to 255. fine: square of the contrast between neighbouring pixels of the glance: lost first when
+    the picture is out of focus. coarse: square of the contrast over three times that distance. Both are shares of the
+    brightness around, so that dusk changes neither.
     """
 
     cosine: Float
@@ -46,18 +47,18 @@ def edges_of(luma: Image) -> Edges:
     light = _resized(large, 1)
     smooth = cv2.GaussianBlur(light, (5, 5), 1.0)
     glow = cv2.GaussianBlur(light, (0, 0), _GLOW_PX)
-    contrast = (smooth - glow) / (glow + np.float32(_BLACK))
+    around = glow + np.float32(_BLACK)
+    contrast = (smooth - glow) / around
     across, down = cv2.Sobel(contrast, cv2.CV_32F, 1, 0), cv2.Sobel(contrast, cv2.CV_32F, 0, 1)
     across2, down2 = across * across, down * down
-    floor = across2 + down2 + np.float32(_FAINT * _FAINT)
-    rough = cv2.GaussianBlur(light, (0, 0), 3.0)
-    slope = np.square(cv2.Sobel(rough, cv2.CV_32F, 1, 0)) + np.square(cv2.Sobel(rough, cv2.CV_32F, 0, 1))
+    coarse = across2 + down2
+    floor = coarse + np.float32(_FAINT * _FAINT)
     return Edges(
         cosine=np.asarray((across2 - down2) / floor, np.float32),
         sine=np.asarray(2 * across * down / floor, np.float32),
         light=light,
-        fine=_resized(np.square(cv2.Laplacian(large, cv2.CV_32F)), 1),
-        coarse=np.asarray(slope, np.float32),
+        fine=np.asarray(_resized(np.square(cv2.Laplacian(large, cv2.CV_32F)), 1) / (around * around), np.float32),
+        coarse=np.asarray(coarse, np.float32),
     )
 
 

@@ -37,7 +37,7 @@ _WHOLE_SEEN = 0.8
 _FOCUS_SEEN = 0.5
 _JUDGED = 0.3
 _ANCHORED = 0.25
-_UNFOCUSED, _UNFOCUSED_BLIND = 0.6, 0.3
+_UNFOCUSED, _UNFOCUSED_BLIND = 0.5, 0.35
 _FAR = 0.1
 
 _DARK = Finding(Grade.BLIND, "nothing but darkness: switch the lamp or the camera's infrared on, uncover the lens")
@@ -123,10 +123,13 @@ def _moved(
 
 
 def _moved_text(where: Turned) -> str:
-    sideways = f"{abs(where.right):.0%} to the {'right' if where.right > 0 else 'left'}"
-    upright = f"{abs(where.down):.0%} {'down' if where.down > 0 else 'up'}"
-    askew = f", {abs(where.roll_deg):.0f} degrees askew" if where.roll_deg else ""
-    return f"the camera looks {sideways}, {upright}{askew}: turn it back or draw its zones anew"
+    ways = (
+        (abs(where.right) >= 0.01, f"{abs(where.right):.0%} farther to the {'right' if where.right > 0 else 'left'}"),
+        (abs(where.down) >= 0.01, f"{abs(where.down):.0%} farther {'down' if where.down > 0 else 'up'}"),
+        (where.roll_deg != 0, f"about {abs(where.roll_deg):.0f} degrees askew"),
+    )
+    how = ", ".join(way for applies, way in ways if applies)
+    return f"the camera looks {how}: turn it back or draw its zones anew"
 
 
 def _unfocused(background: Background, compared: Comparison) -> Finding | None:

@@ -1,0 +1,1 @@
+"""What can be wrong with a camera that sends pictures."""

@@ -8,11 +8,13 @@ from datetime import UTC, datetime
 import pytest
 
 from core.contract.config import PresentationPolicy
+from core.contract.events import StepTimes
 from core.contract.vocabulary import Presentation, Reason, Verdict
 from edge.checkpoint.decide import Decision, decide
 from edge.checkpoint.face_gate import FaceGateWatcher
 from edge.checkpoint.shooting import MAX_EMBEDDED
-from edge.evidence import FaceEvidence, FaceMatch
+from edge.evidence import FaceEvidence, FaceMatch, Moment, Observation
+from edge.passage import decided_passage
 from models.errors import ModelRunError
 from models.protocols import PresentationChecking
 from models.types import Float, Image
@@ -107,6 +109,23 @@ def test_where_nothing_could_look_another_gate_compares_and_says_that_nothing_lo
 ) -> None:
     decision, seen, _ = stand(presence)
     assert (decision.verdict, seen.presentation) == (Verdict.ADMIT, Presentation.NOT_CHECKED)
+
+
+@pytest.mark.parametrize(
+    ("presentation", "reason"),
+    [(Presentation.ATTACK, Reason.PRESENTATION_ATTACK), (Presentation.NOT_CHECKED, Reason.LISTED)],
+)
+def test_a_passage_tells_the_word_and_of_an_attack_nothing_about_whom(
+    presentation: Presentation, reason: Reason
+) -> None:
+    moment = Moment(1.0, NOW, 1.0)
+    seen = FaceEvidence(SURE, 2, 0, presentation)
+    observation = Observation(gate().id, gate().camera, seen, moment, moment, StepTimes())
+    decision = decide(gate(), seen, Lists(), NOW)
+    passage = decided_passage(gate(), observation, decision, opened=False, decision_ms=None)
+    assert (passage.presentation, passage.reason) == (presentation, reason)
+    if presentation is Presentation.ATTACK:
+        assert (passage.subject, passage.template_id, passage.picture) == (None, None, None)
 
 
 def test_own_face_first_and_a_picture_after_it_is_not_the_pictures_pass() -> None:

@@ -24,15 +24,17 @@ _FILLING = 48
 _QUIET_EVERY_S = 2.0
 _BUSY_EVERY_S = 16.0
 """A busy hour must not become what is usual, a tree that moves all day may: it is learned eight times slower."""
+_GOLDEN = 0.618034
 
-_SIGMAS_PER_IQR = 1 / 1.349
+_SIGMAS_PER_SPREAD = 1 / 2.563
+"""From the first tenth to the last: quartiles would call the lesser habit of an encoder with two a surprise."""
 _LEAST_SIGMA = 0.06
 """Of log2 bytes: 4 %. Encoders that vary less than that still vary by that now and then."""
 _LARGEST_SURPRISE = 6.0
 """Of one packet: one alone, however large, is a stray; two of them are movement."""
 _EXPECTED = 1.25
 _ALARM = 8.0
-_CALM = 1.0
+_CALM = 2.0
 _CALM_S = 1.0
 
 
@@ -42,6 +44,7 @@ class _Usual:
 
     recent: deque[float] = field(default_factory=deque)
     ordered: list[float] = field(default_factory=list)
+    taken: int = 0
     taken_s: float = float("-inf")
 
     def surprise(self, value: float) -> float:
@@ -49,15 +52,18 @@ class _Usual:
         known = len(self.ordered)
         if known < _ENOUGH:
             return 0.0
-        spread = (self.ordered[known * 3 // 4] - self.ordered[known // 4]) * _SIGMAS_PER_IQR
+        spread = (self.ordered[known * 9 // 10] - self.ordered[known // 10]) * _SIGMAS_PER_SPREAD
         surprise = (value - self.ordered[known // 2]) / max(spread, _LEAST_SIGMA)
         return min(_LARGEST_SURPRISE, max(-_LARGEST_SURPRISE, surprise))
 
     def take(self, value: float, at_s: float, *, busy: bool) -> None:
         every_s = _BUSY_EVERY_S if busy else _QUIET_EVERY_S
         filling = len(self.recent) < _FILLING and not busy
+        # Not evenly: that would take the same frame of every run, and know nothing of its neighbours.
+        every_s *= 0.5 + self.taken * _GOLDEN % 1
         if not filling and 0 <= at_s - self.taken_s < every_s:
             return
+        self.taken += 1
         self.taken_s = at_s
         if len(self.recent) >= _REMEMBERED:
             del self.ordered[bisect_left(self.ordered, self.recent.popleft())]

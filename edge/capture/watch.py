@@ -250,9 +250,8 @@ class Watch:
         return self._decoder
 
     def _note_doubt(self) -> None:
-        doubt = self._judge.form or self._judge.doubt
-        if not self._meter.learned:
-            doubt = Doubt.LEARNING
+        learned = self._meter.learned
+        doubt = self._judge.form or (self._judge.doubt if learned else Doubt.LEARNING)
         if doubt is not self._doubt:
             self._doubt = doubt
             if doubt is not None:

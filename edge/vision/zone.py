@@ -102,7 +102,7 @@ class Zone:
         height, width = image.shape[:2]
         across, down = (x1 - x0) / width, (y1 - y0) / height
         corners = _stencil(self.polygon, picture.width, picture.height).corners
-        corners = (corners - np.array([x0, y0], np.float32)) / np.array([across, down], np.float32)
+        corners = ((corners - (x0, y0)) / (across, down)).astype(np.float32)
         inside = np.zeros((height, width), np.uint8)
         cv2.fillPoly(inside, [np.round(corners).astype(np.int32)], 1)
         image[inside == 0] = 0

@@ -1,0 +1,142 @@
+"""Packets are trusted until pictures show what they don't tell, and again when they would have told for a while."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.capture.judge import DOUBTS, FARTHEST_KEYFRAME, Doubt, SignalJudge
+
+LOOK_S = 0.4
+
+
+@dataclass
+class Watching:
+    """A stream that is decoded: looks every ``LOOK_S``."""
+
+    judge: SignalJudge = field(default_factory=SignalJudge)
+    at_s: float = 0.0
+
+    def for_s(self, seconds: float, *, moved: bool = False, busy: bool = False) -> None:
+        for _ in range(round(seconds / LOOK_S)):
+            self.at_s += LOOK_S
+            self.judge.look(self.at_s, moved=moved, busy=busy)
+
+    def walk(self, *, told: bool) -> None:
+        self.for_s(10)
+        self.for_s(3, moved=True, busy=told)
+
+
+def test_a_stream_whose_packets_tell_is_trusted() -> None:
+    watching = Watching()
+    for _ in range(30):
+        watching.walk(told=True)
+    assert watching.judge.doubt is None
+
+
+def test_one_missed_movement_may_be_a_shadow_two_are_a_stream_that_does_not_tell() -> None:
+    watching = Watching()
+    doubts = []
+    for _ in range(2):
+        watching.walk(told=False)
+        doubts.append(watching.judge.doubt)
+    assert doubts == [None, Doubt.MISSES]
+
+
+def test_a_few_misses_among_many_movements_are_forgiven() -> None:
+    watching = Watching()
+    for number in range(60):
+        watching.walk(told=number % 20 != 7)
+    assert watching.judge.doubt is None
+
+
+def test_what_only_keyframes_showed_is_missed() -> None:
+    judge = SignalJudge()
+    judge.missed(10.0)
+    judge.missed(20.0)
+    assert judge.doubt is Doubt.MISSES
+
+
+def test_packets_that_tell_of_movement_half_the_time_without_any_are_no_help() -> None:
+    watching = Watching()
+    for _ in range(40):
+        watching.for_s(8, busy=True)
+        watching.for_s(8)
+    assert watching.judge.doubt is Doubt.CRIES_WOLF
+
+
+def test_packets_that_cry_wolf_now_and_then_are_kept() -> None:
+    watching = Watching()
+    for _ in range(60):
+        watching.for_s(4, busy=True)
+        watching.for_s(26)
+    assert watching.judge.doubt is None
+
+
+def test_a_doubted_stream_is_trusted_again_once_its_packets_would_have_told() -> None:
+    watching = Watching()
+    watching.walk(told=False)
+    watching.walk(told=False)
+    doubts = []
+    for until_s in (550, 700):
+        while watching.at_s < until_s:
+            watching.walk(told=True)
+        doubts.append(watching.judge.doubt)
+    assert doubts == [Doubt.MISSES, None]
+
+
+def test_without_any_movement_a_doubted_stream_has_proved_nothing() -> None:
+    watching = Watching()
+    watching.walk(told=False)
+    watching.walk(told=False)
+    watching.for_s(7200)
+    assert watching.judge.doubt is Doubt.MISSES
+
+
+def test_each_time_it_is_doubted_again_trying_takes_longer() -> None:
+    watching = Watching()
+    doubted_s = 0.0
+    waits: list[float] = []
+    for _ in range(3):
+        while watching.judge.doubt is None:
+            watching.walk(told=False)
+        doubted_s = watching.at_s
+        while watching.judge.doubt is not None:
+            watching.walk(told=True)
+        waits.append(watching.at_s - doubted_s)
+    assert waits[0] == pytest.approx(600, abs=30)
+    assert waits[1] == pytest.approx(1200, abs=30)
+    assert waits[2] == pytest.approx(2400, abs=30)
+
+
+def test_a_stream_of_keyframes_alone_is_known_by_its_form() -> None:
+    judge = SignalJudge()
+    for _ in range(150):
+        judge.packet(keyframe=True)
+    assert judge.form is Doubt.KEYFRAMES_ONLY
+
+
+def test_keyframes_too_far_apart_are_known_at_once_and_believed_to_be_better_after_a_few_runs() -> None:
+    judge = SignalJudge()
+    for number in range(FARTHEST_KEYFRAME + 10):
+        judge.packet(keyframe=number == 0)
+    assert judge.form is Doubt.KEYFRAMES_TOO_FAR
+    forms = []
+    for number in range(400):
+        judge.packet(keyframe=number % 50 == 0)
+        forms.append(judge.form)
+    assert forms[100] is Doubt.KEYFRAMES_TOO_FAR
+    assert forms[-1] is None
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.booleans(), st.booleans()), max_size=300))
+def test_whatever_is_looked_at_a_doubt_has_words(looks: list[tuple[float, bool, bool]]) -> None:
+    judge = SignalJudge()
+    at_s = 0.0
+    for step_s, moved, busy in looks:
+        at_s += step_s
+        judge.look(at_s, moved=moved, busy=busy)
+        assert judge.doubt is None or DOUBTS[judge.doubt]

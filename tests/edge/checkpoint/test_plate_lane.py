@@ -10,8 +10,9 @@ import numpy as np
 from core.contract.config import PlateLane
 from core.contract.ids import CameraId, CheckpointId
 from core.contract.vocabulary import Ring
-from edge.checkpoint.plate_lane import PlateLaneWatcher
+from edge.checkpoint.plate_lane import SAME_VISIT_S, PlateLaneWatcher
 from edge.evidence import Observation, PlateEvidence
+from edge.vision.plate_vote import VoteRules
 from models.types import Image, PlateRead, Plates
 from tests.edge.checkpoint.watching import FPS, NAME, SHUT, picture, watch
 
@@ -44,7 +45,7 @@ class Script:
         return [PlateRead(text, (confidence,) * len(text))]
 
 
-def lane(script: Script) -> PlateLaneWatcher:
+def lane(script: Script, rules: VoteRules | None = None) -> PlateLaneWatcher:
     checkpoint = PlateLane(
         id=CheckpointId("cp"),
         name=NAME,
@@ -53,7 +54,7 @@ def lane(script: Script) -> PlateLaneWatcher:
         zone=((0, 0), (1, 0), (1, 1), (0, 1)),
         min_plate_px=80,
     )
-    return PlateLaneWatcher(checkpoint, script, script)
+    return PlateLaneWatcher(checkpoint, script, script, rules)
 
 
 def texts(told: list[tuple[int, Observation]]) -> list[str | None]:
@@ -167,3 +168,75 @@ def test_a_vehicle_that_stays_unread_is_read_a_bounded_number_of_times() -> None
     script = Script([STANDING] * 200, [("??", 0.3)])
     watch(lane(script), 200)
     assert 24 <= script.reads <= 24 + 200 / FPS
+
+
+def on_its_way(first: int, *, x: float = 60) -> list[Plates]:
+    """A plate that comes down the picture for twelve looks."""
+    return [plates((x + 4 * look, first + 12 * look)) for look in range(12)]
+
+
+def test_a_follower_that_takes_over_the_track_is_told_as_soon_as_it_is_read_twice() -> None:
+    """The first plate leaves below, the next comes above: one track, but not where it should be."""
+    script = Script([*on_its_way(160), *on_its_way(80)], [(ONE, 0.95), (ONE, 0.95), (TWO, 0.95)])
+    told = watch(lane(script), 40)
+    assert texts(told) == [ONE, TWO]
+    assert told[1][0] <= 12 + 2
+
+
+def test_a_vehicle_read_once_before_another_took_its_track_is_told_too_when_that_read_was_sure() -> None:
+    script = Script(on_its_way(100), [(ONE, 0.97), (TWO, 0.95)])
+    assert texts(watch(lane(script), 30)) == [ONE, TWO]
+    doubtful = Script(on_its_way(100), [(ONE, 0.8), (TWO, 0.95)])
+    assert texts(watch(lane(doubtful), 30)) == [TWO]
+
+
+def test_a_broken_track_whose_rest_is_misread_in_one_character_is_the_same_visit() -> None:
+    misread = ONE[:-1] + "8"
+    script = Script(
+        [*[STANDING] * 10, *[Plates.none()] * 8, *[STANDING] * 10], [(ONE, 0.95), (ONE, 0.95), (misread, 0.95)]
+    )
+    assert texts(watch(lane(script), 60)) == [ONE]
+
+
+def test_the_same_plate_again_after_a_while_is_another_visit() -> None:
+    away = [Plates.none()] * round(FPS * (SAME_VISIT_S + 1))
+    script = Script([*[STANDING] * 6, *away, *[STANDING] * 6], [(ONE, 0.95)])
+    assert texts(watch(lane(script), len(script.looks) + 10)) == [ONE, ONE]
+
+
+def test_the_picture_shown_is_the_one_the_plate_was_read_best_in() -> None:
+    script = Script([STANDING] * 8, [(ONE, 0.85), ("", 0.0), (ONE, 0.99), ("京A12045", 0.9), (ONE, 0.7), (ONE, 0.9)])
+    rules = VoteRules(min_agreeing=4, doubtful_agreeing=4)
+    told = watch(lane(script, rules), 20)
+    assert texts(told) == [ONE]
+    shown = told[0][1].picture
+    assert shown is not None
+    assert np.array_equal(shown, picture(2).bgr())
+
+
+def test_every_refusal_is_counted_by_its_reason() -> None:
+    script = Script(
+        [plates((250, 200), width=60), *[STANDING] * 7],
+        [("A12", 0.9), ("京A12045", 0.9), (ONE, 0.5), (ONE, 0.95), (ONE, 0.95), (ONE, 0.95)],
+    )
+    watcher = lane(script, VoteRules(min_agreeing=3))
+    assert texts(watch(watcher, 30)) == [ONE]
+    counted = watcher.counts.flat()
+    refused = {name: counted[f"gate.plate_{name}.refused"] for name in ("size", "blur", "grammar", "colour")}
+    assert refused == {"size": 1, "blur": 0, "grammar": 1, "colour": 0}
+    assert counted["gate.plate_confidence.refused"] == 1
+    assert counted["gate.plate_agreement.refused"] == 1
+    assert counted["gate.plate_grammar.asked"] == script.reads
+
+
+def test_a_plate_blurred_beyond_reading_is_not_read_but_its_vehicle_is_told() -> None:
+    script = Script([STANDING] * 8, [(ONE, 0.95)])
+    watcher = lane(script)
+    told = []
+    for look in range(30):
+        soft = np.full((360, 640, 3), 100 + look % 7 * 20, np.uint8)
+        told += [(look, seen) for seen in watcher.look(picture(look, soft), SHUT)]
+    assert texts(told) == [None]
+    assert script.reads == 0
+    assert told[0][1].picture is not None
+    assert watcher.counts.flat()["gate.plate_blur.refused"] == 8

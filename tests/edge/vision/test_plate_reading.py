@@ -13,7 +13,7 @@ from core.contract.vocabulary import PlateColour
 from demo.draw.plates import draw_plate
 from edge.vision.plate_reading import ONE_ROW_PX, TWO_ROWS_PX, WIDTH_PX, aspect, read, sharpness, straightened
 from models.types import Float, Image, PlateRead
-from tests.edge.checkpoint.drawn_lane import two_row_plate
+from tests.support.lane import two_row_plate
 from tests.edge.checkpoint.watching import picture
 
 NOTHING = PlateRead("", ())

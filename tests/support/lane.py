@@ -13,6 +13,7 @@ from demo.draw.canvas import Canvas, Colour, Picture, Sprite, rounded
 from demo.draw.fonts import text_mask
 from demo.draw.places import LANE, draw_barrier, lane_picture, place_sprite
 from demo.draw.vehicles import CAR_PX, PAINTS, PLATE_PX, draw_car
+from models.types import Float
 
 LANE_X = 930.0
 _PLATE_MIDDLE = (60 + 0.5 * CAR_PX, 70 + 0.655 * CAR_PX)
@@ -79,18 +80,24 @@ class DrawnLane:
             picture = canvas.to_picture()
         return picture
 
+    def corners(self, number: int) -> dict[str, Float]:
+        """Where the plates are at frame ``number``: text to float32 (4, 2), top left first, clockwise, pixels."""
+        found: dict[str, Float] = {}
+        for drive in self.drives:
+            place = drive.place(number)
+            if place is not None:
+                x, depth = place
+                sprite = _vehicle(drive) if drive.plate not in self._sprites else self._sprites[drive.plate]
+                corner = (round(x - sprite.anchor[0] * depth), round(LANE.y(depth) - sprite.anchor[1] * depth))
+                found[drive.plate] = _plate_in_sprite(drive) * np.float32(depth) + np.array(corner, np.float32)
+        return found
+
 
 def through(first: int, *, stop_frames: int = 0) -> tuple[Key, ...]:
-    """From far away to the stop line, a stop, and on."""
-    there = first + 44
+    """From where a plate is just too small to be read to the stop line in a second, a stop, and on."""
+    there = first + 26
     gone = there + stop_frames
-    return (
-        Key(first, 0.25),
-        Key(first + 22, 0.66),
-        Key(there, 1.0),
-        Key(gone, 1.0),
-        Key(gone + 40, 1.42, LANE_X - 1500),
-    )
+    return Key(first, 0.5), Key(there, 1.0), Key(gone, 1.0), Key(gone + 24, 1.42, LANE_X - 1500)
 
 
 def _vehicle(drive: Drive) -> Sprite:
@@ -99,8 +106,8 @@ def _vehicle(drive: Drive) -> Sprite:
         return draw_car("saloon", paint, drive.plate, drive.colour)
     sprite = draw_car("van", paint, "京A00000", PlateColour.BLUE)
     plate = two_row_plate(drive.plate)
-    height = round(PLATE_PX * 220 / 440)
-    left, top = round(_PLATE_MIDDLE[0] - PLATE_PX / 2), round(_PLATE_MIDDLE[1] - height / 2 + 10)
+    left, top, _, bottom = (int(edge) for edge in _plate_box(drive))
+    height = bottom - top
     bgr, alpha = sprite.bgr.copy(), sprite.alpha.copy()
     bgr[top - 4 : top + height + 4, left - 4 : left + PLATE_PX + 4] = 30
     bgr[top : top + height, left : left + PLATE_PX] = cv2.resize(
@@ -108,6 +115,23 @@ def _vehicle(drive: Drive) -> Sprite:
     )
     alpha[top - 4 : top + height + 4, left - 4 : left + PLATE_PX + 4] = 255
     return Sprite(bgr, alpha, sprite.anchor)
+
+
+def _plate_box(drive: Drive) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom of the plate on its vehicle's sprite, pixels, as `draw_car` and `_vehicle` place it."""
+    if drive.rows == 2:
+        width, height, lower = PLATE_PX, round(PLATE_PX * 220 / 440), 10
+    else:
+        long = drive.colour is PlateColour.GREEN
+        width = round(PLATE_PX * 480 / 440) if long else PLATE_PX
+        height, lower = round(width * 140 / (480 if long else 440)), 0
+    left, top = round(_PLATE_MIDDLE[0] - width / 2), round(_PLATE_MIDDLE[1] - height / 2 + lower)
+    return left, top, left + width, top + height
+
+
+def _plate_in_sprite(drive: Drive) -> Float:
+    left, top, right, bottom = _plate_box(drive)
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32)
 
 
 def two_row_plate(text: str) -> Picture:

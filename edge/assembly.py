@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from core.contract import config as settings
-from core.contract.config import CameraConfig, Door, EdgeConfig, FaceGate, ModelChoice, PlateLane
+from core.contract.config import CameraConfig, Door, EdgeConfig, FaceGate, ModelChoice, PlateLane, Polygon
 from core.contract.config_file import LoadedConfig
 from core.contract.config_scenes import Scenes
 from core.contract.events import CheckpointStateV1
@@ -253,11 +253,28 @@ def make_gate(
             return MqttRelay(checkpoint.id, hold_s, timeout_s, channel, changed)
 
 
-def make_stream(
-    camera: CameraConfig, bell: threading.Event, on_glance: Callable[[CameraId, Glance], None]
-) -> CameraStream:
-    """The stream of ``camera``, which sets ``bell`` for each picture and has ``on_glance`` look at it now and then."""
-    return CameraStream(camera, bell=bell, on_glance=functools.partial(on_glance, camera.id))
+def make_streams(
+    cameras: Iterable[CameraConfig],
+    checkpoints: Sequence[FaceGate | Door | PlateLane],
+    scenes: Scenes,
+    on_glance: Callable[[CameraId, Glance], None],
+    bell: threading.Event,
+) -> dict[CameraId, CameraStream]:
+    """The stream of each camera, which sets ``bell`` for each picture and has ``on_glance`` look at it now and then.
+
+    Movement matters where a checkpoint's zone is; where scenes are watched, in the whole picture.
+    """
+    watched = {place.camera for place in scenes.places}
+
+    def zones(camera: CameraId) -> list[Polygon]:
+        return [] if camera in watched else [one.zone for one in checkpoints if one.camera == camera]
+
+    return {
+        camera.id: CameraStream(
+            camera, zones=zones(camera.id), bell=bell, on_glance=functools.partial(on_glance, camera.id)
+        )
+        for camera in cameras
+    }
 
 
 def make_watches(

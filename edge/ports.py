@@ -8,7 +8,7 @@ from typing import Protocol
 
 from core.contract.base import Message
 from core.contract.events import CheckpointStateV1
-from core.contract.ids import CheckpointId, ModelId, PassId, SubjectKey, VehicleKey
+from core.contract.ids import CameraId, CheckpointId, ClipId, ModelId, PassId, SubjectKey, VehicleKey
 from core.contract.lists import ListHideV1, ListMessage, ListReceiptV1
 from core.contract.signed import QrPass, Recipient
 from core.contract.vocabulary import Reason
@@ -112,6 +112,14 @@ class Resealing(Protocol):
     """Seals a template this edge holds for other edges too, and sees that the core gets it. Raises nothing."""
 
     def __call__(self, template: Template, recipients: Sequence[Recipient]) -> None: ...
+
+
+class ClipKeeper(Protocol):
+    """Keeps a clip around what happened."""
+
+    def keep(self, clip: ClipId, camera: CameraId, at_s: float) -> None:
+        """Of ``camera`` around stream time ``at_s``, named by the passage or event it shows; never waits."""
+        ...
 
 
 class PassReader(Protocol):

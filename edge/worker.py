@@ -16,21 +16,22 @@ from datetime import UTC, datetime
 
 import structlog
 
+from core.contract.base import Message
 from core.contract.config import Door, FaceGate, PlateLane
 from core.contract.config_file import LoadedConfig
 from core.contract.events_cameras import CameraHealth
-from core.contract.ids import EdgeId
+from core.contract.events_scenes import HappeningV1, Phase
+from core.contract.ids import ClipId, EdgeId
 from core.contract.vocabulary import CameraState
 from edge.aside import Aside
 from edge.assembly import (
     Models,
     core_public_key,
-    enrol_tls,
     lookers,
     make_gate,
     make_notes,
     make_scenes,
-    make_stream,
+    make_streams,
     make_watcher,
     make_watches,
     open_lists,
@@ -39,14 +40,13 @@ from edge.assembly import (
 from edge.checkpoint.controllers import MqttRelay, utc_now
 from edge.checkpoint.post import Books, CheckpointPost
 from edge.checkpoint.rounds import Station, VisionLoop
-from edge.enrol.endpoint import make_app
+from edge.endpoint import EdgeEndpoint
 from edge.enrol.enroller import Enroller
 from edge.enrol.portrait import PortraitReader
 from edge.enrol.sealing import Resealer
-from edge.enrol.server import EnrolServer, EnrolServerError
 from edge.enrol.tickets import TicketBook
 from edge.health import Counters, EdgeHealth, EdgeIdentity
-from edge.keys import edge_dir, load_or_create
+from edge.keys import EdgeKeys, edge_dir, load_or_create
 from edge.link.client import EdgeLink, LinkParts
 from edge.link.connection import LinkAddress
 from edge.living import LivingThread
@@ -55,6 +55,7 @@ from edge.reconcile import RECONCILE_EVERY_S, Kind, Reconciler
 from edge.scenes.door_contact import DoorContactWatch
 from edge.scenes.post import SceneDesk
 from edge.settings import edge_settings, own_cameras, own_checkpoints
+from edge.video.site import SiteVideo, open_clips
 
 log = structlog.get_logger()
 
@@ -92,35 +93,26 @@ class EdgeWorker:
         )
         reseal = Resealer(self._outbox, self._counters, utc_now)
         self._lists = open_lists(loaded, self._config, keys, core_key, models.embedder, reseal=reseal)
-        reader = PortraitReader(models.faces, models.embedder)
-        self._enrolment = self._make_enrolment(Enroller(edge, core_key, reader, self._tickets, self._outbox))
-        identity = EdgeIdentity(
-            edge,
-            utc_now(),
-            base64.b64encode(keys.private.public_key().public_bytes_raw()).decode(),
-            base64.b64encode(keys.signing.public_key().public_bytes_raw()).decode(),
-            None if self._enrolment is None else self._config.enrol_url,
-        )
-        health = EdgeHealth(
-            identity,
-            self._outbox,
-            self._counters,
-            lists=self._lists,
-            cameras=self._camera_health,
-            watched=self._watch_counts,
-        )
-        parts = LinkParts(self._outbox, self._lists, health.state, self._counters)
-        self._link = EdgeLink(LinkAddress(loaded, edge), parts)
-        self._pictures = Aside("pictures", PICTURES_WAITING, self._counters)
-        self._books = Books(self._outbox, self._pictures, models.faces, self._counters)
-        cameras = own_cameras(loaded, edge)
+        cameras, scenes, bell = own_cameras(loaded, edge), loaded.config.scenes, threading.Event()
         self._watches = make_watches(cameras, checkpoints, self._counters)
-        bell = threading.Event()
-        self._streams = {camera.id: make_stream(camera, bell, self._watches.see) for camera in cameras}
-        self._notes = make_notes(loaded.config.scenes, checkpoints, models)
+        self._streams = make_streams(cameras, checkpoints, scenes, self._watches.see, bell)
+        self._notes = make_notes(scenes, checkpoints, models)
+        self._video = SiteVideo(
+            self._config,
+            open_clips(self._config, keys, loaded.state_dir),
+            self._streams,
+            core_key=core_key,
+            tickets=self._tickets,
+            counters=self._counters,
+        )
+        enroller = Enroller(edge, core_key, PortraitReader(models.faces, models.embedder), self._tickets, self._outbox)
+        self._endpoint = EdgeEndpoint(loaded, self._config, enroller, self._video.router, self._counters)
+        self._link = self._make_link(keys)
+        self._pictures = Aside("pictures", PICTURES_WAITING, self._counters)
+        self._books = Books(self._outbox, self._pictures, models.faces, self._counters, self._video)
         self._posts = self._make_posts(checkpoints, models)
-        scenes = make_scenes(cameras, loaded.config.scenes, models, self._counters, utc_now())
-        self._scenes = SceneDesk(scenes, self._make_contacts(), self._books.write)
+        scene_posts = make_scenes(cameras, scenes, models, self._counters, utc_now())
+        self._scenes = SceneDesk(scene_posts, self._make_contacts(), self._write_scene)
         self._vision = VisionLoop(self._stations(), self._counters, lookers=lookers(self._config), bell=bell)
         self._reconciler = Reconciler(self._parts(), self._counters)
         self._stopping = threading.Event()
@@ -138,18 +130,17 @@ class EdgeWorker:
             stream.start()
         self._vision.start()
         self._housekeeper.start()
-        if self._enrolment is not None:
-            self._serve_enrolment(self._enrolment)
+        self._video.start()
+        self._endpoint.start()
 
     def stop(self) -> None:
         """End within ``_STOP_S`` or a little more: what was decided is written down, what is written is on disk."""
         self._stopping.set()
         deadline_s = time.monotonic() + _STOP_S
-        closing = [stream.stop for stream in self._streams.values()]
-        if self._enrolment is not None:
-            closing.append(self._enrolment.stop)
-        threads = [_beside(close) for close in closing]
         self._vision.stop()
+        self._video.stop(1.0)  # before its streams: what they sent is in the clips that wait
+        closing = [*(stream.stop for stream in self._streams.values()), self._endpoint.stop]
+        threads = [_beside(close) for close in closing]
         self._scenes.finish(utc_now())
         for post in self._posts:
             post.stop(max(0.1, deadline_s - time.monotonic()))
@@ -178,25 +169,24 @@ class EdgeWorker:
 
     # -- parts -----------------------------------------------------------------------------------------------------
 
-    def _make_enrolment(self, enroller: Enroller) -> EnrolServer | None:
-        """The endpoint, or None when its address is taken: gates open without it."""
-        api = self._loaded.config.api
-        app = make_app(enroller, api.public_url or f"http://{api.host}:{api.port}")
-        try:
-            return EnrolServer(
-                app, self._config.enrol_host, self._config.enrol_port, enrol_tls(self._loaded, self._config)
-            )
-        except EnrolServerError as error:
-            self._counters.add("enrolment_unavailable")
-            log.warning("enrolment.unavailable", problem=str(error))
-            return None
-
-    def _serve_enrolment(self, enrolment: EnrolServer) -> None:
-        try:
-            enrolment.start()
-        except EnrolServerError as error:
-            self._counters.add("enrolment_unavailable")
-            log.warning("enrolment.unavailable", problem=str(error))
+    def _make_link(self, keys: EdgeKeys) -> EdgeLink:
+        identity = EdgeIdentity(
+            self._config.id,
+            utc_now(),
+            base64.b64encode(keys.private.public_key().public_bytes_raw()).decode(),
+            base64.b64encode(keys.signing.public_key().public_bytes_raw()).decode(),
+            self._endpoint.url,
+        )
+        health = EdgeHealth(
+            identity,
+            self._outbox,
+            self._counters,
+            lists=self._lists,
+            cameras=self._camera_health,
+            watched=self._watch_counts,
+        )
+        parts = LinkParts(self._outbox, self._lists, health.state, self._counters)
+        return EdgeLink(LinkAddress(self._loaded, self._config.id), parts)
 
     def _make_posts(self, checkpoints: tuple[FaceGate | Door | PlateLane, ...], models: Models) -> list[CheckpointPost]:
         posts = []
@@ -286,6 +276,13 @@ class EdgeWorker:
             self._books.write(changed, now)
         there = {health.camera for health in cameras if health.state is CameraState.ONLINE}
         self._scenes.keep_time(time.monotonic(), now, there.__contains__)
+
+    def _write_scene(self, message: Message, occurred_at: datetime) -> None:
+        """Write down what the scenes tell; of what begins now, a clip."""
+        self._books.write(message, occurred_at)
+        if isinstance(message, HappeningV1) and message.phase is not Phase.ENDED:
+            ago_s = max(0.0, (utc_now() - occurred_at).total_seconds())
+            self._video.keep(ClipId(message.happening_id), message.camera, time.monotonic() - ago_s)
 
     def _put_right(self) -> None:
         self._reconciler.put_right(time.monotonic())

@@ -18,7 +18,8 @@ from core.contract.base import Message
 from core.contract.commands import COMMAND_LIFETIME_S
 from core.contract.config import Door, FaceGate, PlateLane
 from core.contract.events import PassageV1
-from core.contract.vocabulary import GateState, Verdict
+from core.contract.ids import ClipId
+from core.contract.vocabulary import GateState, Reason, Verdict
 from edge.aside import Aside, Job
 from edge.capture.picture import Picture
 from edge.checkpoint.controllers import Controller
@@ -32,7 +33,7 @@ from edge.health import Counters
 from edge.living import LivingThread
 from edge.outbox import OutboxError
 from edge.passage import decided_passage, followed_passage, picture_of
-from edge.ports import CaseView, ListView, Outbox
+from edge.ports import CaseView, ClipKeeper, ListView, Outbox
 from edge.vision.blur import PictureTooLargeError
 from models.protocols import FaceDetecting
 from models.types import Image, ModelInputError
@@ -45,12 +46,13 @@ MAX_WAITING = 32
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """Where every post writes what happened."""
+    """Where every post writes what happened. clips: None where none are kept."""
 
     outbox: Outbox
     pictures: Aside
     detector: FaceDetecting
     counters: Counters
+    clips: ClipKeeper | None = None
 
     def write(self, message: Message, occurred_at: datetime) -> None:
         """Keep an event. One that can't be kept is counted: nobody is kept out because a disk is full."""
@@ -64,6 +66,11 @@ class Books:
         """Keep the passage's picture when there is time for it."""
         if not self.pictures.submit(functools.partial(self._blur_and_write, passage, image)):
             self.counters.add("pictures_skipped")
+
+    def keep_clip(self, passage: PassageV1, at_s: float) -> None:
+        """Keep what was before and after a passage that somebody has to look at; of nobody who was let in."""
+        if self.clips is not None and (passage.reason is Reason.FOLLOWED or passage.verdict is Verdict.ASK_GUARD):
+            self.clips.keep(ClipId(passage.passage_id), passage.camera, at_s)
 
     def _blur_and_write(self, passage: PassageV1, image: Image) -> None:
         try:
@@ -208,6 +215,7 @@ class CheckpointPost:
 
     def _write(self, observation: Observation, passage: PassageV1) -> None:
         self._books.write(passage, passage.occurred_at)
+        self._books.keep_clip(passage, observation.deciding.pts_s)
         if passage.picture is not None and observation.picture is not None:
             self._books.write_picture(passage, observation.picture)
 

@@ -259,6 +259,7 @@ def test_trouble_in_the_house_is_counted_and_the_edge_goes_on(
     assert any(entry["event"] == "edge.housekeeping_failed" for entry in logs)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_thread_that_dies_is_back_within_a_minute_and_counted(
     loaded: LoadedConfig, core: Core, running: Callable[[LoadedConfig], EdgeWorker], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,128 @@
+"""What has lasted is told, once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.capture.conditions.finding import NOTHING, Finding, Grade
+from edge.capture.conditions.lasting import Change, Lasting, Patience, last
+from edge.capture.conditions.usual import REMEMBERED_S, Spells, spell
+
+NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+PATIENCE = Patience(begin_s=10, end_s=20)
+THERE, BLIND = Finding(Grade.THERE, "look"), Finding(Grade.BLIND, "look at once")
+
+Looks = list[tuple[float, Finding | None]]
+looks = st.lists(
+    st.tuples(st.floats(0.1, 15), st.sampled_from([None, NOTHING, THERE, BLIND, Finding(Grade.THERE, "", 40.0)])),
+    max_size=60,
+)
+
+
+def told(found: Looks) -> list[tuple[float, Change]]:
+    """What is told when; ``found``: seconds since the look before, and what it found."""
+    lasting, at_s, changes = Lasting(), 0.0, []
+    for waited_s, finding in found:
+        at_s += waited_s
+        lasting, change = last(lasting, finding, PATIENCE, at_s, NOON + timedelta(seconds=at_s))
+        if change is not None:
+            changes.append((at_s, change))
+    return changes
+
+
+def test_it_begins_after_it_lasted_and_ends_after_it_was_away() -> None:
+    found: Looks = [(1, THERE), (9, THERE), (1, THERE), (5, NOTHING), (19, NOTHING), (1, NOTHING)]
+    [(began_s, began), (ended_s, ended)] = told(found)
+    assert (began_s, began) == (11, Change(THERE, NOON + timedelta(seconds=1)))
+    assert (ended_s, ended.since, ended.until) == (36, began.since, NOON + timedelta(seconds=16))
+
+
+def test_what_comes_and_goes_within_its_patience_is_never_told() -> None:
+    assert told([(5, THERE), (9, THERE), (0.5, NOTHING)] * 20) == []
+
+
+def test_a_look_that_could_not_tell_lets_it_start_over() -> None:
+    assert told([(1, THERE), (9, THERE), (0.5, None), (0.5, THERE), (9, THERE)]) == []
+
+
+def test_what_gets_worse_is_told_again_since_it_began() -> None:
+    [(_, first), (at_s, second)] = told([(1, THERE), (10, THERE), (5, BLIND), (10, BLIND)])
+    assert (first.found, second.found, at_s) == (THERE, BLIND, 26)
+    assert second.since == first.since
+
+
+def test_only_as_bad_as_it_was_all_the_time_is_told() -> None:
+    [(_, change)] = told([(1, BLIND), (5, THERE), (5, BLIND)])
+    assert change.found is THERE
+
+
+def test_a_finding_may_ask_for_more_patience() -> None:
+    slow = Finding(Grade.THERE, "", after_s=60)
+    assert told([(1, slow), (59, slow)]) == []
+    assert len(told([(1, slow), (60, slow)])) == 1
+
+
+@given(looks)
+def test_what_is_told_alternates_and_each_had_lasted(found: Looks) -> None:
+    grade, at_s, history = Grade.NONE, 0.0, []
+    for waited_s, finding in found:
+        at_s += waited_s
+        history.append((at_s, finding))
+    for told_s, change in told(found):
+        now = Grade.NONE if change.until is not None else change.found.grade
+        assert now is not grade
+        began_s = ((change.until or NOON) - NOON).total_seconds()
+        if now > grade:
+            lasted = [one for at, one in history if told_s - PATIENCE.begin_s <= at <= told_s]
+            assert all(one is not None and one.grade >= now for one in lasted)
+        else:
+            lasted = [one for at, one in history if told_s - PATIENCE.end_s <= at <= told_s]
+            assert all(one is not None and one.grade <= now for one in lasted)
+        if change.until is not None:
+            assert began_s <= told_s - PATIENCE.end_s + 1e-6
+            assert change.since <= change.until
+        grade = now
+
+
+@given(looks)
+def test_what_lasts_long_enough_is_told_whatever_was_before(found: Looks) -> None:
+    lasting: Looks = [(1, BLIND)] * 60
+    changes = told(found + lasting)
+    assert changes[-1][1].until is None
+    assert changes[-1][1].found.grade is Grade.BLIND
+    assert told([*found, *lasting, *[(1.0, NOTHING)] * 22])[-1][1].until is not None
+
+
+def darkness(*nights: tuple[float, float]) -> Spells:
+    """After it was there from the first second of each to the second."""
+    spells = Spells()
+    for begins_s, ends_s in nights:
+        spells = spell(spell(spell(spells, True, begins_s), True, (begins_s + ends_s) / 2), False, ends_s)
+    return spells
+
+
+def test_what_happened_twice_is_no_habit() -> None:
+    assert darkness((0, 3600), (10_000, 13_600)).usual_s == 0
+
+
+def test_what_lasts_as_long_as_it_does_three_times_a_week_is_no_news() -> None:
+    assert darkness((0, 3600), (10_000, 13_600), (20_000, 24_000)).usual_s == 1.5 * 3600
+
+
+def test_a_habit_is_forgotten_after_a_week() -> None:
+    nights = [(0.0, 3600.0), (10_000.0, 13_600.0), (20_000.0, 24_000.0)]
+    later = REMEMBERED_S + 30_000
+    assert darkness(*nights, (later, later + 10)).usual_s == 0
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 1e6), st.booleans()), max_size=200))
+def test_spells_stay_few(steps: list[tuple[float, bool]]) -> None:
+    spells, at_s = Spells(), 0.0
+    for waited_s, there in steps:
+        at_s += waited_s
+        spells = spell(spells, there, at_s)
+    assert len(spells.past) <= 32
+    assert all(length_s >= 0 for _, length_s in spells.past)

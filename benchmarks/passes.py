@@ -9,10 +9,12 @@ late, so what is missed is missed by the pipeline, not by the machine. Draws its
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
+import structlog
 
 from benchmarks.pipelines import Outcome, Runners, enrolled, run_ours, run_rival
 from benchmarks.report import Row, write
@@ -102,6 +104,7 @@ def main() -> None:
     parser.add_argument("--why", action="store_true", help="say why ours missed what it missed")
     asked = parser.parse_args()
     cv2.setNumThreads(1)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     runners = Runners()
     scenes = [
         Scene(place, kind, passes=asked.passes, rate=Rate.CRF if seed % 2 else Rate.CAPPED_VBR, seed=seed)

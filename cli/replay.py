@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from edge.replay.score import Told
     from edge.replay.truth import Truth
     from edge.replay.why import Finding
+    from edge.scenes.post import ScenePost
 
 DEMO_CONFIG = Path(__file__).parent.parent / "configs" / "demo.yaml"
 MISSED, CALLED_WRONGLY = 1, 2
@@ -172,9 +174,20 @@ def _replay(played: Played, true: Truth, scene: Scene, lists: Lists) -> tuple[Re
             pictures.learn()
         clock.begin()
         pace = real_time(clock.starts_s) if played.speed is Speed.REAL else None
-        came_to = play(pictures, clock, scene.checkpoints, models, decided_by, pace=pace, notes=notes)
+        scenes = _scenes(scene, models, clock.wall())
+        came_to = play(pictures, clock, scene.checkpoints, models, decided_by, pace=pace, notes=notes, scenes=scenes)
     made = report(true, came_to, pictures.seen_in, timed=played.speed is Speed.REAL)
     return dataclasses.replace(made, capture=pictures.counts), pictures.fps
+
+
+def _scenes(scene: Scene, models: Models, now: datetime) -> ScenePost | None:
+    """The lines, lanes and zones of the clip's camera, where the configuration has any."""
+    from edge.assembly import make_scenes  # noqa: PLC0415
+    from edge.health import Counters  # noqa: PLC0415
+
+    config = scene.loaded.config
+    camera = config.camera(scene.checkpoints[0].camera)
+    return next(iter(make_scenes([camera], config.scenes, models, Counters(), now)), None)
 
 
 @contextmanager
@@ -206,6 +219,9 @@ def show(made: Report, fps: float, clip: str, console: Console) -> None:
     for told in made.extra:
         line = f"{_frame(told.at_s, fps)}  {told.checkpoint}: {_in_words(told)}"
         console.print(Text.assemble(("+ extra " if made.passes else "+ ", "yellow"), line))
+    for happened in made.happened:
+        what = f"{happened.what} {happened.phase}".replace("_", " ")
+        console.print(Text.assemble(("· ", "cyan"), f"{_frame(happened.at_s, fps)}  {happened.where}: {what}"))
     if made.passes:
         _show_results(made, console)
     _show_steps(made, console)

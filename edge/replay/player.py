@@ -16,6 +16,7 @@ from typing import Protocol
 from core.contract.base import Message
 from core.contract.config import Door, FaceGate, PlateLane
 from core.contract.events import PassageV1
+from core.contract.events_scenes import HappeningV1
 from core.contract.ids import CheckpointId
 from edge.aside import Aside, Job
 from edge.assembly import Models, make_watcher
@@ -28,7 +29,9 @@ from edge.ports import EdgeLists
 from edge.replay.clock import ReplayClock
 from edge.replay.notes import Notes
 from edge.replay.score import Told
+from edge.scenes.post import SceneDesk, ScenePost
 
+_KEEP_TIME_S = 1.0
 AnyCheckpoint = FaceGate | Door | PlateLane
 
 
@@ -91,6 +94,16 @@ class ClipPictures(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Happened:
+    """at_s: seconds from the clip's first frame; where: a place's or a checkpoint's id."""
+
+    at_s: float
+    what: str
+    phase: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
 class Replayed:
     """What came of it. counts: of each checkpoint's watcher; spent_s: what the replay took on this machine."""
 
@@ -105,6 +118,16 @@ class Replayed:
     @property
     def told(self) -> tuple[Told, ...]:
         return tuple(told_of(passage, self.clock) for passage in self.passages)
+
+    @property
+    def happenings(self) -> tuple[Happened, ...]:
+        """What happened at lines, lanes, zones and doors beside the passages, in order."""
+        found = [one for one in self.messages if isinstance(one, HappeningV1)]
+        return tuple(
+            Happened(round(self.clock.of(one.ended_at or one.occurred_at), 3), one.what.value, one.phase.value, where)
+            for one in found
+            for where in [str(one.place or one.checkpoint)]
+        )
 
 
 def told_of(passage: PassageV1, clock: ReplayClock) -> Told:
@@ -129,23 +152,31 @@ def play(
     *,
     pace: Callable[[float], None] | None = None,
     notes: dict[CheckpointId, Notes] | None = None,
+    scenes: ScenePost | None = None,
 ) -> Replayed:
     """Play the clip to its end.
 
-    pace: called after each step with how far the clip has come, to wait for real time; notes: those to write into,
-    where the caller's lists do too. Raises NotWatchedError when the models for a checkpoint are missing.
+    scenes: the lines, lanes and zones of the camera, where it has any. pace: called after each step with how far the
+    clip has come, to wait for real time. notes: those to write into, where the caller's lists do too.
+    Raises NotWatchedError when the models for a checkpoint are missing.
     """
     counters, outbox = Counters(), Recording()
     heard = notes if notes is not None else {one.id: Notes(clock) for one in checkpoints}
     books = Books(outbox, _Dropping(), models.faces, counters)
     posts = tuple(_post(one, models, lists, books, clock, notes=heard[one.id]) for one in checkpoints)
-    station = Station(pictures, posts)
-    began_s = time.perf_counter()
+    station = Station(pictures, posts, scenes)
+    desk = SceneDesk([] if scenes is None else [scenes], [], outbox.append)
+    began_s, kept_s = time.perf_counter(), 0.0
     while pictures.advance():
         if pace is not None:
             pace(clock.clip_s)
         _look(station)
+        desk.tell()
+        if clock.clip_s - kept_s >= _KEEP_TIME_S:
+            kept_s = clock.clip_s
+            desk.keep_time(clock.monotonic(), clock.wall(), lambda _camera: True)
     _look(station)
+    desk.finish(clock.wall())
     return Replayed(
         passages=outbox.passages,
         messages=tuple(outbox.messages),

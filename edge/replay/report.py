@@ -11,7 +11,7 @@ from core.contract.events import PassageV1
 from core.contract.ids import CheckpointId
 from edge.replay.advice import advise
 from edge.replay.notes import Notes
-from edge.replay.player import Replayed
+from edge.replay.player import Happened, Replayed
 from edge.replay.score import EARLY_S, LATE_S, Result, Score, Scored, Told, score
 from edge.replay.truth import TruePass, Truth
 from edge.replay.why import Seen, Why, why
@@ -46,6 +46,7 @@ class Report:
     advice: tuple[str, ...]
     steps: tuple[Step, ...]
     counts: dict[CheckpointId, dict[str, int]]
+    happened: tuple[Happened, ...]
     clip_s: float
     spent_s: float
     capture: dict[str, int] = field(default_factory=dict)
@@ -77,6 +78,7 @@ def report(truth: Truth, replayed: Replayed, seen_in: SeenIn, *, timed: bool = F
         advice=advise([one.why for one in judged if one.why is not None]),
         steps=steps(replayed.passages, STEPS if timed else [one for one in STEPS if one not in _WAITS]),
         counts=replayed.counts,
+        happened=replayed.happenings,
         clip_s=replayed.clock.clip_s,
         spent_s=replayed.spent_s,
     )
@@ -107,6 +109,7 @@ def as_json(made: Report, fps: float) -> dict[str, Any]:
         "wrong": made.of(Result.WRONG),
         "extra": [_told(one, fps) for one in made.extra],
         "passes": [_judged(one, fps) for one in made.passes],
+        "happened": [asdict(one) | {"frame": round(one.at_s * fps)} for one in made.happened],
         "advice": list(made.advice),
         "steps_ms": {step.name: {"p50": step.median_ms, "p95": step.p95_ms} for step in made.steps},
         "counts": made.counts,

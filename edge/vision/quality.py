@@ -92,8 +92,8 @@ class FaceQuality:
 # log-odds of success per unit of `features`, fitted by `python -m benchmarks.quality` on 2026-11-22: YuNet's boxes and
 # scores, SFace's vectors, 300 people of LFW, clean and degraded by simulation, cosine with another picture of the
 # person above 0.44. Other models need their own.
-_WEIGHTS: Float = np.array([3.288, 0.858, 2.134, 3.683, 3.457, 1.472, 0.338, 3.918], np.float32)
-_OFFSET = -19.35
+_WEIGHTS: Float = np.array([3.572, 0.848, 2.164, 3.365, 3.021, 0.068, 1.383, 6.955], np.float32)
+_OFFSET = -14.77
 FEATURES = ("detector score", "edges", "sharpness", "exposure", "roll", "size", "yaw", "pitch")
 _UNSEEN_YAW, _UNSEEN_PITCH = 0.35, 0.05
 """Up to there turning made no difference to success."""
@@ -153,7 +153,7 @@ def features(measures: Measures) -> Float:
             np.log(max(measures.sharpness, 1e-3)),
             -measures.white,
             -measures.roll_deg / 45,
-            # Beyond 40 pixels a wider face has no more for the embedder.
+            # Beyond 40 pixels a wider face has no more for the embedder; below, its sharpness says nearly all of it.
             np.log(min(max(measures.width_px, 1.0), 40.0)),
             -max(measures.yaw - _UNSEEN_YAW, 0.0),
             -max(abs(measures.pitch - 0.55) - _UNSEEN_PITCH, 0.0),

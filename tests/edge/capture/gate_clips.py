@@ -59,10 +59,13 @@ def _pictures(noise: float) -> Iterator[np.ndarray]:
     empty, *walk = _scenes()
     there_and_back = [*walk, *reversed(walk)]
     rng = np.random.default_rng(7)
+    field = rng.normal(0, noise, (2 * HEIGHT, 2 * WIDTH, 1)).astype(np.int16)
     for number in range(FRAMES):
         shown = there_and_back[number - WALK_FROM] if WALK_FROM <= number < WALK_TO else empty
         if noise:
-            shown = np.clip(shown + rng.normal(0, noise, (HEIGHT, WIDTH, 1)), 0, 255).astype(np.uint8)
+            top, left = rng.integers(0, HEIGHT), rng.integers(0, WIDTH)
+            grain = field[top : top + HEIGHT, left : left + WIDTH]
+            shown = np.clip(shown.astype(np.int16) + grain, 0, 255).astype(np.uint8)
         yield shown
 
 

@@ -8,15 +8,19 @@ from torch.nn import functional
 STRIDE = 8
 CORNER_UNIT_PX = 32.0
 """What a corner's 1.0 of the last layer means."""
-_FINE, _MIDDLE, _COARSE, _HEAD = 48, 96, 128, 64
+_FIRST, _FINE, _MIDDLE, _COARSE, _HEAD = 32, 48, 96, 128, 64
 
 
-def _full(channels: int, out: int) -> nn.Sequential:
-    """A dense 3 x 3 convolution that halves the picture."""
-    return nn.Sequential(nn.Conv2d(channels, out, 3, 2, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU(inplace=True))
+def _full(channels: int, out: int, kernel: int, stride: int) -> nn.Sequential:
+    """A dense convolution that makes the picture smaller."""
+    return nn.Sequential(
+        nn.Conv2d(channels, out, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(out),
+        nn.ReLU(inplace=True),
+    )
 
 
-def _mixed(channels: int, out: int, *, kernel: int = 5, stride: int = 1) -> nn.Sequential:
+def _mixed(channels: int, out: int, kernel: int, stride: int = 1) -> nn.Sequential:
     """A convolution per channel, then one across channels."""
     return nn.Sequential(
         nn.Conv2d(channels, channels, kernel, stride, kernel // 2, groups=channels, bias=False),
@@ -28,9 +32,9 @@ def _mixed(channels: int, out: int, *, kernel: int = 5, stride: int = 1) -> nn.S
 
 
 class _Residual(nn.Module):
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, kernel: int) -> None:
         super().__init__()
-        self.inner = _mixed(channels, channels)
+        self.inner = _mixed(channels, channels, kernel)
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.relu(x + self.inner(x), inplace=True)
@@ -45,15 +49,16 @@ class PlateNet(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.start = nn.Sequential(_full(3, 16), _full(16, 24), _Residual(24))
-        self.fine = nn.Sequential(_full(24, _FINE), _Residual(_FINE), _Residual(_FINE))
-        self.middle = nn.Sequential(_mixed(_FINE, _MIDDLE, stride=2), *(_Residual(_MIDDLE) for _ in range(3)))
-        self.coarse = nn.Sequential(_mixed(_MIDDLE, _COARSE, stride=2), *(_Residual(_COARSE) for _ in range(4)))
+        self.start = _full(3, _FIRST, 7, 4)
+        self.fine = nn.Sequential(_full(_FIRST, _FINE, 3, 2), _Residual(_FINE, 3), _Residual(_FINE, 3))
+        # Wide kernels where they are cheap: a plate of 400 pixels is 25 cells wide here, and 12 in the next.
+        self.middle = nn.Sequential(_mixed(_FINE, _MIDDLE, 5, 2), *(_Residual(_MIDDLE, 5) for _ in range(3)))
+        self.coarse = nn.Sequential(_mixed(_MIDDLE, _COARSE, 5, 2), *(_Residual(_COARSE, 5) for _ in range(4)))
         self.down = nn.Conv2d(_COARSE, _MIDDLE, 1)
-        self.joined = _Residual(_MIDDLE)
+        self.joined = _Residual(_MIDDLE, 5)
         self.across = nn.Conv2d(_MIDDLE, _HEAD, 1)
         self.fine_across = nn.Conv2d(_FINE, _HEAD, 1)
-        self.head = nn.Sequential(_Residual(_HEAD), _Residual(_HEAD))
+        self.head = nn.Sequential(_Residual(_HEAD, 3), _Residual(_HEAD, 3))
         self.score = nn.Conv2d(_HEAD, 1, 1)
         self.corners = nn.Conv2d(_HEAD, 8, 1)
         nn.init.constant_(self.score.bias, -4.0)

@@ -1,6 +1,6 @@
 """Training of the plate detector.
 
-    python -m models.training.plate_detector.train SCENES CHECKPOINT [--steps 5000] [--log FILE]
+    python -m models.training.plate_detector.train SCENES CHECKPOINT [--steps 7000] [--log FILE]
 
 Uses the shards that are there, also while more are being written, and goes on from CHECKPOINT where there is one.
 One thread; the CPU time spent is counted in the checkpoint.
@@ -29,12 +29,12 @@ from models.training.plate_detector.scene import MIN_PX, Scene
 from models.training.plate_detector.targets import targets
 from models.types import Float, Image
 
-BATCH = 16
+BATCH = 8
 VIEWS = ((320, 192), (320, 192), (448, 256))
 """Widths and heights of the views, one for each batch: small ones are quick, large plates need large ones."""
 ON_A_PLATE = 0.8
 """Share of the views that are chosen so that a plate of the scene lies in them."""
-PEAK_RATE, WARM_STEPS = 2e-3, 200
+PEAK_RATE, WARM_STEPS = 1.5e-3, 200
 CORNERS_WEIGHT = 1.5
 TEST_SHARDS = 1
 """The first shard is never trained on."""
@@ -215,7 +215,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenes", type=Path)
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--steps", type=int, default=7000)
     parser.add_argument("--log", type=Path, default=Path("plate_detector.jsonl"))
     chosen = parser.parse_args()
     torch.set_num_threads(1)

@@ -12,6 +12,7 @@ from models.face_detector import FaceDetector
 from models.face_embedder import FaceEmbedder
 from models.manifest import Task, load_manifest
 from models.plate_detector import PlateDetector
+from models.plate_detector_own import OwnPlateDetector
 from models.plate_reader import PlateReader
 from models.presentation import THRESHOLD, PresentationCheck
 from models.protocols import (
@@ -24,6 +25,7 @@ from models.protocols import (
 )
 
 _INSIGHTFACE = frozenset({"buffalo_l", "antelopev2"})
+_OWN_PLATE_DETECTOR = "anju-plate-det"
 
 
 def open_face_detector(name: str, threads: int = 1, store: ModelDirectory | None = None) -> FaceDetecting:
@@ -50,7 +52,8 @@ def open_face_embedder(name: str, threads: int = 1, store: ModelDirectory | None
 
 def open_plate_detector(name: str, threads: int = 1, store: ModelDirectory | None = None) -> PlateDetecting:
     """The plate detector called ``name``, computing on ``threads`` threads."""
-    return PlateDetector((store or ModelDirectory()).ready(load_manifest().model(name), Task.PLATE_DETECTION), threads)
+    path = (store or ModelDirectory()).ready(load_manifest().model(name), Task.PLATE_DETECTION)
+    return OwnPlateDetector(path, threads) if name == _OWN_PLATE_DETECTOR else PlateDetector(path, threads)
 
 
 def open_plate_reader(name: str, threads: int = 1, store: ModelDirectory | None = None) -> PlateReading:

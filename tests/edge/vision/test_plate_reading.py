@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from core.contract.vocabulary import PlateColour
 from demo.draw.plates import draw_plate
 from edge.vision.plate_reading import ONE_ROW_PX, TWO_ROWS_PX, WIDTH_PX, aspect, read, sharpness, straightened
 from models.types import Float, Image, PlateRead
-from tests.support.lane import two_row_plate
 from tests.edge.checkpoint.watching import picture
+from tests.support.lane import two_row_plate
 
 NOTHING = PlateRead("", ())
 
@@ -146,3 +147,28 @@ def test_motion_takes_a_plates_sharpness_and_light_does_not() -> None:
 def test_the_shape_of_a_plate_is_told_from_all_four_sides() -> None:
     assert aspect(np.array(FRONTAL, np.float32)) == pytest.approx(220 / 70)
     assert aspect(np.array(TWO_ROWS, np.float32)) == pytest.approx(2.0, abs=0.02)
+
+
+@dataclass
+class MainStream:
+    """The full pictures of a camera that is watched by its small stream."""
+
+    image: Image
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.image.shape[1], self.image.shape[0]
+
+    def near(self, at_s: float) -> av.VideoFrame | None:
+        return av.VideoFrame.from_ndarray(self.image, format="bgr24")
+
+
+def test_where_a_small_stream_is_watched_the_plate_is_cut_from_the_full_picture() -> None:
+    road, quad = on_a_road(draw_plate("京A12D45", PlateColour.BLUE), FRONTAL)
+    small = np.asarray(cv2.resize(road, (160, 90), interpolation=cv2.INTER_AREA), np.uint8)
+    watched = picture(0, small)
+    watched.full = MainStream(road)
+    from_full, from_small = straightened(watched, quad, 0), straightened(picture(0, small), quad / 4, 0)
+    assert from_full is not None
+    assert from_small is not None
+    assert from_full.sharpness > 1.5 * from_small.sharpness

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from cli.logs import log_structured
+from cli.picture import picture
 from cli.replay import replay
 from core.contract.config_file import load_config
 from core.contract.ids import EdgeId
@@ -51,3 +52,4 @@ def key(config: ConfigOption, id_: IdOption) -> None:
 
 
 edge_app.command("replay")(replay)
+edge_app.command("picture")(picture)

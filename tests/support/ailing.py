@@ -248,13 +248,17 @@ def ordinary_day(place: str) -> Iterator[Picture]:
 
 
 def going_wrong(
-    place: str, ailment: Scene, *, well_s: int = 120, ailing_s: int = 240, again_s: int = 0
+    place: str, ailment: Scene, *, well_s: int = 120, ailing_s: int = 240, again_s: int = 0, noisy: bool = True
 ) -> Iterator[Picture]:
-    """A calm camera at ``place`` that has ``ailment`` from second ``well_s`` on, and is well ``again_s`` at the end."""
+    """A calm camera at ``place`` that has ``ailment`` from second ``well_s`` on, and is well ``again_s`` at the end.
+
+    noisy: whether its sensor goes on making noise meanwhile.
+    """
     base = view(place)
     for second in range(0, well_s + ailing_s + again_s, EVERY_S):
         ailing = well_s <= second < well_s + ailing_s
-        yield sensor(ailment(base, second) if ailing else base, second)
+        picture = ailment(base, second) if ailing else base
+        yield picture if ailing and not noisy else sensor(picture, second)
 
 
 # -- as a stream -------------------------------------------------------------------------------------------------------

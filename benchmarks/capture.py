@@ -47,7 +47,7 @@ class Effort:
     reconnects: int
 
 
-FULL = Effort(rounds=3, cameras=4, settle_s=75.0, measure_s=40.0, walk_s=150.0, reconnects=1000)
+FULL = Effort(rounds=2, cameras=4, settle_s=75.0, measure_s=40.0, walk_s=120.0, reconnects=1000)
 QUICK = Effort(rounds=1, cameras=2, settle_s=30.0, measure_s=15.0, walk_s=60.0, reconnects=150)
 
 

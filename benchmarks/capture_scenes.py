@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -59,15 +60,24 @@ class Scenes:
                 stream.width, stream.height = size
                 stream.pix_fmt = "yuv420p"
                 outputs.append((container, stream))
-            for number, picture in enumerate(pictures):
+            # An encoder settles in its first run, which would come round again with every turn of the loop.
+            for number, picture in enumerate([*pictures[:GOP], *pictures], start=-GOP):
                 planes = _filmed(picture, number)
                 frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
                 for container, stream in outputs:
                     sized = frame if stream.width == WIDTH else frame.reformat(stream.width, stream.height)
-                    sized.pts, sized.time_base = number, Fraction(1, FPS)
-                    container.mux(stream.encode(sized))
+                    sized.pts, sized.time_base = number + GOP, Fraction(1, FPS)
+                    _mux(container, stream.encode(sized))
             for container, stream in outputs:
-                container.mux(stream.encode(None))
+                _mux(container, stream.encode(None))
+
+
+def _mux(container: Any, packets: list[av.Packet[Any]]) -> None:
+    """Everything after the first run, as if that had never been."""
+    for packet in packets:
+        if packet.pts is not None and packet.dts is not None and packet.pts >= GOP:
+            packet.pts, packet.dts = packet.pts - GOP, packet.dts - GOP
+            container.mux(packet)
 
 
 def run_number(luma: Image) -> int:
@@ -82,5 +92,5 @@ def _filmed(picture: Image, number: int) -> Image:
     dx, dy = number * 37 % 128, number * 71 % 128
     noise = noise_tile(1)[dy : dy + HEIGHT, dx : dx + WIDTH]
     planes[:HEIGHT] = cv2.add(planes[:HEIGHT], noise, dtype=cv2.CV_8U)
-    planes[:_MARK, :_MARK] = _MARK_LOW + _MARK_STEP * (number // GOP)
+    planes[:_MARK, :_MARK] = _MARK_LOW + _MARK_STEP * (max(0, number) // GOP)
     return planes

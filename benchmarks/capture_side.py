@@ -101,7 +101,8 @@ class Ours:
         run = stream.sent("sub").ring.between(at_s, at_s)
         if run:
             frame = run_number(picture.luma()) * GOP + round((at_s - run[0].pts_s) * FPS)
-            self.delays_ms.append((taken_s - at_s + (frame - FIRST_MOVING) / FPS) * 1000)
+            if abs(frame - FIRST_MOVING) < GOP:
+                self.delays_ms.append((taken_s - at_s + (frame - FIRST_MOVING) / FPS) * 1000)
 
 
 def measure(mode: str, urls: list[str], seconds: float, settle_s: float) -> dict[str, object]:

@@ -19,7 +19,7 @@ _SAME_MOMENT_S = 0.02
 _FARTHEST_S = 0.25
 """Somebody who walks is a face's width farther on by then."""
 _FORGOTTEN_S = 2.0
-_REST_S = 0.1
+_REST_S = 0.2
 
 
 class MainFrames:

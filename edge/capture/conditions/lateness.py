@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from edge.capture.conditions.finding import NOTHING, Finding, Grade
 
 LATE_S = 2.0
-_DRIFT = 0.0002
-"""Two clocks drift apart by less than 0.2 ms a second; what goes on coming later than that is queueing."""
+_DRIFT = 0.002
+"""Two clocks drift apart by less than 2 ms a second, cheap cameras' too; what comes ever later than that is queueing."""
 _LEAP_S = 2.0
 _WINDOW_S = 60.0
 _DROPPED_PER_S = 2.0

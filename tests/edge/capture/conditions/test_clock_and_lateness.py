@@ -53,7 +53,7 @@ def test_a_steady_stream_is_not_late_however_long_its_way() -> None:
 
 
 def test_one_that_sends_a_twentieth_too_slowly_is_later_and_later() -> None:
-    assert received(*((n / 25, n / 25 * 1.05) for n in range(25 * 60))).late_s == pytest.approx(3, abs=0.1)
+    assert received(*((n / 25, n / 25 * 1.05) for n in range(25 * 60))).late_s == pytest.approx(3, abs=0.2)
 
 
 def test_a_stall_is_late_until_it_was_caught_up_with() -> None:

@@ -50,6 +50,7 @@ from models.protocols import (
     PlateReading,
     PresentationChecking,
 )
+from models.session import prefer_providers
 from models.store import (
     open_body_detector,
     open_face_detector,
@@ -93,6 +94,7 @@ def open_models(edge: EdgeConfig, *, needs_plates: bool) -> Models:
 
     Without plate models the lanes stay blind, and everything else works. Raises ModelError.
     """
+    prefer_providers(edge.providers)
     choice, threads = edge.models, edge.threads
     faces = open_face_detector(choice.face_detector, threads)
     embedder = open_face_embedder(choice.face_embedder, threads)

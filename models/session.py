@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,18 @@ LOAD_ERRORS = (
 )
 
 
+_preferred: tuple[str, ...] = PREFERRED_PROVIDERS
+
+
+def prefer_providers(providers: Sequence[str]) -> None:
+    """Compute with these, first choice first, in every session this process loads from now on; with none: as shipped."""
+    global _preferred  # noqa: PLW0603 - one process, one machine: what it computes with is the same for every model
+    _preferred = tuple(providers) or PREFERRED_PROVIDERS
+
+
 def choose_providers(available: list[str]) -> list[str]:
     """Execution providers to ask for, out of those ``available``; the CPU is always the last."""
-    chosen = [provider for provider in PREFERRED_PROVIDERS if provider in available]
+    chosen = [provider for provider in _preferred if provider in available]
     return chosen if "CPUExecutionProvider" in chosen else [*chosen, "CPUExecutionProvider"]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import ModelDamagedError
-from models.session import Session, choose_providers, session_options
+from models.session import Session, choose_providers, prefer_providers, session_options
 from models.types import ModelInputError
 
 
@@ -49,3 +49,13 @@ def test_a_file_that_is_no_graph_says_what_to_do(content: bytes, tmp_path: Path)
 def test_a_file_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ModelDamagedError, match="anju models fetch"):
         Session(tmp_path / "none.onnx")
+
+
+def test_what_the_configuration_prefers_comes_first_and_what_is_not_there_is_passed_over() -> None:
+    available = ["CUDAExecutionProvider", "OpenVINOExecutionProvider", "CPUExecutionProvider"]
+    prefer_providers(["OpenVINOExecutionProvider", "TensorrtExecutionProvider"])
+    try:
+        assert choose_providers(available) == ["OpenVINOExecutionProvider", "CPUExecutionProvider"]
+    finally:
+        prefer_providers(())
+    assert choose_providers(available) == available

@@ -9,7 +9,7 @@ from edge.capture.conditions.finding import NOTHING, Finding, Grade
 
 LATE_S = 2.0
 _DRIFT = 0.002
-"""Two clocks drift apart by less than 2 ms a second, cheap cameras' too; what comes ever later than that is queueing."""
+"""Two clocks drift apart by less than 2 ms a second, cheap cameras' too; what comes later still is queueing."""
 _LEAP_S = 2.0
 _WINDOW_S = 60.0
 _DROPPED_PER_S = 2.0

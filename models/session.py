@@ -31,7 +31,7 @@ _preferred: tuple[str, ...] = PREFERRED_PROVIDERS
 
 
 def prefer_providers(providers: Sequence[str]) -> None:
-    """Compute with these, first choice first, in every session this process loads from now on; with none: as shipped."""
+    """Compute with these, first choice first, in every session loaded from now on; with none: as shipped."""
     global _preferred  # noqa: PLW0603 - one process, one machine: what it computes with is the same for every model
     _preferred = tuple(providers) or PREFERRED_PROVIDERS
 

@@ -26,6 +26,7 @@ def camera(
     kind: Literal["gate", "plate", "overview"] = "gate",
     user: str | None = None,
     password_file: Path | None = None,
+    sub_url: str | None = None,
 ) -> CameraConfig:
     return CameraConfig(
         id=CameraId("cam-1"),
@@ -33,6 +34,7 @@ def camera(
         name=Name(zh="相机", en="Camera"),
         kind=kind,
         url=url,
+        sub_url=sub_url,
         user=user,
         password_file=password_file,
     )

@@ -18,7 +18,7 @@ from edge.capture.faults import DETAILS, Fault
 from edge.capture.source import Timeouts
 from edge.capture.stream import CameraStream
 from tests.edge.capture.conftest import WAIT_S, camera, impatient, until
-from tests.support.clips import Codec, frame_number
+from tests.support.clips import Codec, encode_clip, frame_number
 from tests.support.rtsp import ClipServer, GstServer, GstStream
 
 pytestmark = pytest.mark.integration
@@ -192,3 +192,45 @@ def test_stopping_twice_or_before_starting_leaves_nothing_behind() -> None:
     started.stop()
     started.stop()
     assert not any(thread.name == "camera-cam-1" for thread in threading.enumerate())
+
+
+def test_a_camera_with_a_small_stream_is_watched_there_and_shows_the_main_one_in_detail(
+    clip: Callable[..., Path], rtsp_server: ServeClips
+) -> None:
+    small = clip("h264", seconds=8.0)
+    server = rtsp_server(small.parent)
+    main = encode_clip(small.parent / "main.mp4", seconds=8.0, width=640, height=480)
+    config = camera(server.url(main.name), sub_url=server.url(small.name))
+    with CameraStream(config, wanted_fps=10, timeouts=QUICK) as stream:
+        until(lambda: stream.counters().get("connections", 0) >= 1, stream)
+        until(lambda: stream.health().state is CameraState.ONLINE, stream)
+        picture = stream.take(WAIT_S)
+        while stream.take(0) is not None:
+            continue
+        picture = stream.take(WAIT_S)
+        assert picture is not None
+        assert (picture.width, picture.height) == (640, 480)
+        assert picture.luma().shape == (240, 320)
+        assert picture.part(0, 0, 640, 480, 320).shape == (240, 320, 3)
+        before = stream.counters().get("frames", 0)
+        assert picture.bgr().shape == (480, 640, 3)
+        assert frame_number(picture.bgr()) < 8 * 25
+        assert stream.counters()["frames"] > before, "the main stream is decoded when it is asked for"
+        health = stream.health()
+        assert stream.sent("sub").form is not None
+        assert stream.sent("main").ring.newest_s is not None
+    assert health.state is CameraState.ONLINE
+    assert health.detail == ""
+    assert health.watching == "pictures", "a new stream is learnt first"
+
+
+def test_a_camera_whose_small_stream_is_missing_is_offline_and_says_which(
+    clip: Callable[..., Path], rtsp_server: ServeClips
+) -> None:
+    path = clip("h264", seconds=4.0)
+    server = rtsp_server(path.parent)
+    config = camera(server.url(path.name), sub_url=server.url("none.mp4"))
+    with CameraStream(config, timeouts=QUICK, backoff=impatient()) as stream:
+        until(lambda: stream.health().state is CameraState.OFFLINE, stream)
+        until(lambda: stream.counters().get("frames", 0) >= 1, stream)
+        assert stream.health().detail.startswith("sub stream: ")

@@ -17,7 +17,7 @@ from edge.vision.plate_colour import plate_colour
 from edge.vision.plate_vote import SeenPlate
 from models.plate_crop import one_beside_the_other, rectify
 from models.protocols import PlateReading
-from models.types import Float, Image, ModelInputError
+from models.types import Float, Image, ModelInputError, PlateRead
 
 MARGINS = (0.04, 0.0, 0.08)
 """Crop margins taken in turn: reads that differ in nothing but noise agree on the same mistake."""
@@ -76,12 +76,19 @@ def sharpness(crop: Image) -> float:
 
 def read(reader: PlateReading, plate: Straightened, weight: float, *, colourless: bool) -> SeenPlate:
     """What ``reader`` makes of it. colourless: the picture has no colours to tell the ground's by."""
-    colour = PlateColour.UNKNOWN if colourless else plate_colour(plate.crop)
-    whole = SeenPlate(reader.read([plate.crop])[0], colour, weight)
+    measured = PlateColour.UNKNOWN if colourless else plate_colour(plate.crop)
+    whole = _seen(reader.read([plate.crop])[0], measured, weight, colourless=colourless)
     if not plate.tall or _sureness(whole) >= SURE:
         return whole
-    rows = SeenPlate(reader.read([one_beside_the_other(plate.crop)])[0], colour, weight)
+    rows = _seen(reader.read([one_beside_the_other(plate.crop)])[0], measured, weight, colourless=colourless)
     return max(whole, rows, key=_sureness)
+
+
+def _seen(told: PlateRead, measured: PlateColour, weight: float, *, colourless: bool) -> SeenPlate:
+    """The ground is what the reader saw it to be, who knows where the characters are; else what was measured."""
+    seen = PlateColour(told.colour)
+    unseen = colourless or seen is PlateColour.UNKNOWN
+    return SeenPlate(told, measured if unseen else seen, weight)
 
 
 def _sureness(seen: SeenPlate) -> float:

@@ -135,6 +135,15 @@ def test_by_infrared_light_the_colour_is_unknown_and_fits_every_form() -> None:
     assert (seen.text, seen.colour) == ("沪AF12345", PlateColour.UNKNOWN)
 
 
+def test_a_reader_that_saw_the_grounds_colour_is_believed_but_not_by_infrared_light() -> None:
+    road, quad = on_a_road(draw_plate("沪AF12345", PlateColour.GREEN), FRONTAL)
+    plate = straightened(picture(0, road), quad, 0)
+    assert plate is not None
+    reader = Reader(lambda _crop: PlateRead("沪AF12345", (0.9,) * 8, "yellow_green"))
+    assert read(reader, plate, 0.9, colourless=False).colour is PlateColour.YELLOW_GREEN
+    assert read(reader, plate, 0.9, colourless=True).colour is PlateColour.UNKNOWN
+
+
 def test_motion_takes_a_plates_sharpness_and_light_does_not() -> None:
     crop = cv2.resize(draw_plate("京A12D45", PlateColour.BLUE), (220, 70), interpolation=cv2.INTER_AREA)
     smeared = cv2.blur(crop, (17, 1))

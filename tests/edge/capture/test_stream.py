@@ -15,6 +15,7 @@ import pytest
 
 from core.contract.vocabulary import CameraState
 from edge.capture.faults import DETAILS, Fault
+from edge.capture.glance import Glance
 from edge.capture.source import Timeouts
 from edge.capture.stream import CameraStream
 from tests.edge.capture.conftest import WAIT_S, camera, impatient, until
@@ -234,3 +235,16 @@ def test_a_camera_whose_small_stream_is_missing_is_offline_and_says_which(
         until(lambda: stream.health().state is CameraState.OFFLINE, stream)
         until(lambda: stream.counters().get("frames", 0) >= 1, stream)
         assert stream.health().detail.startswith("sub stream: ")
+
+
+def test_a_camera_tells_its_own_clock_in_its_sender_reports(
+    gst_rtsp_server: Callable[[GstStream], GstServer],
+) -> None:
+    server = gst_rtsp_server(GstStream())
+    glances: list[Glance] = []
+    with CameraStream(camera(server.url), on_glance=glances.append, timeouts=QUICK) as stream:
+        until(lambda: any(glance.camera_clock is not None for glance in glances), stream)
+    told = next(glance for glance in glances if glance.camera_clock is not None)
+    assert told.camera_clock is not None
+    assert abs((told.camera_clock - told.at).total_seconds()) < 5.0
+    assert told.luma.shape == (240, 320)

@@ -129,7 +129,7 @@ def test_rows_that_read_worse_than_the_whole_are_not_taken() -> None:
 def test_by_infrared_light_the_colour_is_unknown_and_fits_every_form() -> None:
     road, quad = on_a_road(draw_plate("沪AF12345", PlateColour.GREEN), FRONTAL)
     grey = np.repeat(cv2.cvtColor(road, cv2.COLOR_BGR2GRAY)[..., None], 3, axis=2)
-    plate = straightened(picture(0, grey), quad, 0)
+    plate = straightened(picture(0, np.asarray(grey, np.uint8)), quad, 0)
     assert plate is not None
     seen = read(Reader(lambda _crop: plate_read("沪AF12345", 0.9)), plate, 0.9, colourless=True)
     assert (seen.text, seen.colour) == ("沪AF12345", PlateColour.UNKNOWN)
@@ -177,7 +177,7 @@ def test_where_a_small_stream_is_watched_the_plate_is_cut_from_the_full_picture(
     small = np.asarray(cv2.resize(road, (160, 90), interpolation=cv2.INTER_AREA), np.uint8)
     watched = picture(0, small)
     watched.full = MainStream(road)
-    from_full, from_small = straightened(watched, quad, 0), straightened(picture(0, small), quad / 4, 0)
+    from_full, from_small = straightened(watched, quad, 0), straightened(picture(0, small), quad * np.float32(0.25), 0)
     assert from_full is not None
     assert from_small is not None
     assert from_full.sharpness > 1.5 * from_small.sharpness

@@ -219,6 +219,9 @@ def make_scenes(
     cameras: Iterable[CameraConfig], scenes: Scenes, models: Models, counters: Counters, now: datetime
 ) -> list[ScenePost]:
     """Who watches the lines, lanes and zones of each camera that has any: given nothing that could look at a face."""
+    if models.bodies is None:
+        # What stands still is background to whoever sees only what moves.
+        scenes = scenes.model_copy(update={"fire_lanes": ()})
     watched = {place.camera for place in scenes.places}
     return [
         ScenePost(SceneWatcher(camera.id, scenes, models.bodies or MovingBodies(), now), counters)

@@ -22,6 +22,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
+
 from benchmarks.camera_side import Camera, Measured, Plan, ToldLive
 from benchmarks.report import Row, against_limit, against_peer, write
 from benchmarks.scene_films import Kind, Place
@@ -42,6 +44,7 @@ _PER_SERVER = 6
 """Streams one server process sends: more of them would wait for each other, not for the edge."""
 _UP_S = 20.0
 _PATIENCE_S = 120.0
+_SUB = "-sub"
 _PLACES = {Place.GATE: "north-gate", Place.LANE: "east-lane"}
 Mode = Literal["ours", "rival"]
 
@@ -70,13 +73,19 @@ class Run:
     shown: tuple[Shown, ...]
     measured: Measured
     server_cpu_s: float
+    video_s: float
     scores: tuple[Score, ...]
 
     @property
     def share(self) -> float:
-        """Processor time per camera and second."""
+        """Processor time per second of a camera's video: what a server on a busy machine did not send cost nobody."""
+        return self.measured.cpu_s / self.video_s
+
+    @property
+    def kept_up(self) -> float:
+        """How much of what the cameras should have sent was sent, [0, 1]; below 0.98 the machine was too busy."""
         window_s = self.measured.ended - self.measured.began
-        return self.measured.cpu_s / window_s / len(self.shown)
+        return self.video_s / (window_s * len(self.shown))
 
     def count(self, result: Result) -> int:
         return sum(len(one.of(result)) for one in self.scores)
@@ -128,28 +137,33 @@ def run(mode: Mode, shown: Sequence[Shown], timing: Timing) -> Run:
     """One process of ``mode`` at these cameras. Raises SystemExit with its output when it went wrong."""
     with _served(shown) as (servers, cameras, folder):
         loop_s = max(one.clip.seconds for one in shown)
+        # Whole loops: each camera is then as busy as its clip, wherever in it the measuring begins.
+        seconds = loop_s * max(1, round(timing.seconds / loop_s))
         plan = Plan(
             mode=mode,
             cameras=cameras,
             truth=shown[0].clip.truth_file,
             stagger_s=loop_s / len(shown),
             settle_s=timing.settle_s,
-            seconds=timing.seconds,
+            seconds=seconds,
             learning_s=timing.learning_s,
         )
         (folder / "plan.json").write_text(plan.model_dump_json(), encoding="utf-8")
         before_s = servers.cpu_s()
-        limit_s = loop_s + timing.settle_s + timing.seconds + _PATIENCE_S
+        limit_s = loop_s + timing.settle_s + seconds + _PATIENCE_S
         command = [sys.executable, "-m", "benchmarks.camera_side", str(folder / "plan.json")]
         done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s, check=False)
         if done.returncode != 0:
             raise SystemExit(f"{mode} at {len(shown)} cameras went wrong:\n{done.stderr[-3000:]}")
         measured = Measured.model_validate_json(done.stdout.strip().splitlines()[-1])
-        all_s = loop_s + timing.settle_s + timing.seconds
-        server_cpu_s = (servers.cpu_s() - before_s) * timing.seconds / all_s
+        server_cpu_s = (servers.cpu_s() - before_s) * seconds / (loop_s + timing.settle_s + seconds)
         sessions = read_served(servers.served)
     scores = [score_of(number, one, measured, sessions) for number, one in enumerate(shown) if one.decides]
-    return Run(tuple(shown), measured, server_cpu_s, tuple(scores))
+    made = Run(tuple(shown), measured, server_cpu_s, video_s_of(sessions, measured), tuple(scores))
+    told = f"{100 * made.share:.1f} % of a core each, {made.missed} of {made.passes} passes missed"
+    told += f", {100 * made.kept_up:.0f} % of the video sent in time"
+    print(f"{mode}, {len(shown)} cameras: {told}, {measured.rss_mb:.0f} MB, {measured.counters}", flush=True)
+    return made
 
 
 @contextmanager
@@ -163,16 +177,31 @@ def _served(shown: Sequence[Shown]) -> Iterator[tuple[Servers, tuple[Camera, ...
             for number, one in enumerate(shown):
                 os.link(one.clip.sub if one.only_sub else one.clip.main, folder / f"cam-{number}.mp4")
                 if one.sub:
-                    os.link(one.clip.sub, folder / f"cam-{number}-sub.mp4")
+                    os.link(one.clip.sub, folder / f"cam-{number}{_SUB}.mp4")
                 checkpoint = CheckpointId(_PLACES[one.clip.scene.place]) if one.decides else None
                 cameras.append(
                     Camera(
                         url=servers.url(f"cam-{number}"),
-                        sub_url=servers.url(f"cam-{number}-sub") if one.sub else None,
+                        sub_url=servers.url(f"cam-{number}{_SUB}") if one.sub else None,
                         checkpoint=checkpoint,
                     )
                 )
             yield servers, tuple(cameras), folder
+
+
+def video_s_of(sessions: Sequence[ServedSession], measured: Measured) -> float:
+    """Seconds of video that were sent while it was measured, of all cameras' watched streams together."""
+    frames = sum(
+        _frames_by(session, measured.ended) - _frames_by(session, measured.began)
+        for session in sessions
+        if not session.camera.endswith(_SUB)
+    )
+    return frames / FPS
+
+
+def _frames_by(session: ServedSession, at: float) -> float:
+    """Frames of a session sent by ``at``, seconds since 1970."""
+    return float(np.interp(at, session.times, session.counts, left=0.0))
 
 
 def score_of(number: int, shown: Shown, measured: Measured, sessions: Sequence[ServedSession]) -> Score:
@@ -261,13 +290,15 @@ def capacity_rows(ours: Run, sub: Run, rival: Run, rival_sub: Run) -> list[Row]:
         )
 
     beside = (
-        "cameras on 2 cores, with a sub stream (peer: as Frigate does, on the sub stream alone; it missed "
+        f"cameras on {CORES} cores, with a sub stream (peer: as Frigate does, on the sub stream alone, where it missed "
         f"{rival_sub.missed} of {rival_sub.passes} passes)"
     )
+    ratio = float(f"{rival_sub.share / sub.share:.3g}")
+    carried = [float(f"{CORES / one.share:.3g}") for one in (sub, rival_sub)]
     return [
         row("one stream", ours, ONE_STREAM_GOAL),
         row("with a sub stream", sub, SUB_STREAM_GOAL),
-        against_peer(beside, ours=CORES / sub.share, peer=CORES / rival_sub.share, goal=0.0, lower_is_better=False),
+        Row(beside, carried[0], carried[1], ratio, "no goal: it recognises less", met=True),
     ]
 
 
@@ -310,14 +341,14 @@ def waiting_rows(faces: Run, plates: Run) -> list[Row]:
 def main() -> None:
     """Measure, print, and write `results/cameras.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="two and three cameras for half a minute")
+    parser.add_argument("--quick", action="store_true", help="two and three cameras for one loop of a minute")
     parser.add_argument("--few", type=int, default=4, help="cameras of the rival, and of ours for memory (default: 4)")
     parser.add_argument("--more", type=int, default=10, help="cameras of ours (default: 10)")
     parser.add_argument("--seconds", type=float, default=220.0, help="measured of each run (default: 220)")
     parser.add_argument("--fill", action="store_true", help="also run as many cameras as fill two cores")
     asked = parser.parse_args()
     few, more = (2, 3) if asked.quick else (asked.few, asked.more)
-    timing = Timing(10.0, 12.0, 30.0) if asked.quick else Timing(60.0, 65.0, asked.seconds)
+    timing = Timing(10.0, 12.0, 1.0) if asked.quick else Timing(60.0, 65.0, asked.seconds)
     clips = draw(quick=asked.quick)
     rival = run("rival", clips.busy_a_tenth(few), timing)
     rival_sub = run("rival", clips.busy_a_tenth(few, only_sub=True), timing)

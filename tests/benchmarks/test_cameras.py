@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.camera_side import Measured, ToldLive
-from benchmarks.cameras import Shown, score_of
+from benchmarks.cameras import Shown, score_of, video_s_of
 from benchmarks.scene_films import Kind, Place
 from benchmarks.scenes import Filmed, Scene, staged
 from core.contract.ids import CameraId
@@ -70,3 +70,11 @@ def test_what_another_camera_told_does_not_count(clip: Filmed) -> None:
     first = clip.truth.passes[0]
     found = score_of(1, Shown(clip), measured(clip, BEGAN + first.from_s + 1.5), [session(BEGAN, 100)])
     assert not found.passes
+
+
+def test_only_video_that_was_sent_while_it_was_measured_is_counted(clip: Filmed) -> None:
+    on_time, late = session(BEGAN - 20, 200), session(BEGAN + 60, 100)
+    assert video_s_of([on_time], measured(clip)) == pytest.approx(100, abs=1)
+    assert video_s_of([on_time, late], measured(clip)) == pytest.approx(140, abs=2)
+    sub = ServedSession(CameraId("cam-0-sub"), "s", on_time.counts, on_time.times)
+    assert video_s_of([on_time, sub], measured(clip)) == pytest.approx(100, abs=1)

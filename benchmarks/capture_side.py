@@ -31,6 +31,7 @@ from edge.capture.stream import CameraStream
 from edge.capture.watch import WatchRules
 
 PLAIN_FPS = 5.0
+_RESTS_S = 120.0
 _OPTIONS = {"rtsp_transport": "tcp", "fpsprobesize": "0"}
 
 
@@ -84,6 +85,20 @@ class Ours:
             stream.start()
             threading.Thread(target=self._take, args=(number, stream, stopping), daemon=True).start()
 
+    def await_rest(self) -> None:
+        """Until each camera was learnt and left alone, and once more five seconds. Raises TimeoutError."""
+        deadline_s = time.monotonic() + _RESTS_S
+        while not all(self._left_alone(stream) for stream in self.streams):
+            if time.monotonic() > deadline_s:
+                raise TimeoutError(f"cameras are not left alone: {[one.counters() for one in self.streams]}")
+            time.sleep(0.5)
+        time.sleep(5.0)
+
+    @staticmethod
+    def _left_alone(stream: CameraStream) -> bool:
+        counters = stream.counters()
+        return bool(counters.get("left_alone") or counters.get("sub.left_alone"))
+
     def _take(self, number: int, stream: CameraStream, stopping: threading.Event) -> None:
         while not stopping.is_set():
             picture = stream.take(0.5)
@@ -118,6 +133,8 @@ def measure(mode: str, urls: list[str], seconds: float, settle_s: float) -> dict
             keywords = {"decoding": mode == "plain"}
             threading.Thread(target=work, args=(url, stopping), kwargs=keywords, daemon=True).start()
     time.sleep(settle_s)
+    if ours is not None:
+        ours.await_rest()
     began_s, began_cpu_s = time.monotonic(), cpu_s()
     time.sleep(seconds)
     share = 100 * (cpu_s() - began_cpu_s) / (time.monotonic() - began_s) / len(urls)

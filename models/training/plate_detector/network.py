@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 STRIDE = 8
-CORNER_UNIT_PX = 32.0
-"""What a corner's 1.0 of the last layer means."""
+TYPICAL_HALF_PX = 60.0
+"""Half a plate's width, of which the last layer tells the logarithm: plates of 40 and of 400 pixels are as easy."""
+_SHAPE = (-1.0, -0.32, 1.0, -0.32, 1.0, 0.32, -1.0, 0.32)
+"""A one-row plate seen from the front, in half its width; the last layer tells what differs."""
 _FIRST, _FINE, _MIDDLE, _COARSE, _HEAD = 32, 48, 96, 128, 64
 
 
@@ -47,6 +50,8 @@ class PlateNet(nn.Module):
     bottom right and bottom left, pixels from the cell's middle.
     """
 
+    shape: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.start = _full(3, _FIRST, 7, 4)
@@ -60,9 +65,11 @@ class PlateNet(nn.Module):
         self.fine_across = nn.Conv2d(_FINE, _HEAD, 1)
         self.head = nn.Sequential(_Residual(_HEAD, 3), _Residual(_HEAD, 3))
         self.score = nn.Conv2d(_HEAD, 1, 1)
-        self.corners = nn.Conv2d(_HEAD, 8, 1)
+        self.corners = nn.Conv2d(_HEAD, 9, 1)
+        self.register_buffer("shape", torch.tensor(_SHAPE).reshape(1, 8, 1, 1))
         nn.init.constant_(self.score.bias, -4.0)
-        nn.init.normal_(self.corners.weight, std=0.001)
+        nn.init.normal_(self.corners.weight, std=0.01)
+        nn.init.zeros_(self.corners.bias)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         fine = self.fine(self.start(pictures / 255.0 - 0.5))
@@ -71,4 +78,6 @@ class PlateNet(nn.Module):
         joined = self.joined(functional.relu(middle + coarse))
         wide = functional.interpolate(self.across(joined), scale_factor=2.0, mode="nearest")
         seen = self.head(functional.relu(self.fine_across(fine) + wide))
-        return self.score(seen), self.corners(seen) * CORNER_UNIT_PX
+        told = self.corners(seen)
+        half_px = TYPICAL_HALF_PX * torch.exp(told[:, :1].clamp(-3.0, 2.0))
+        return self.score(seen), half_px * (self.shape + told[:, 1:])

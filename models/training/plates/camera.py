@@ -21,16 +21,18 @@ class Conditions:
     width_px: a plate's width in the camera's picture, drawn evenly on a logarithmic scale; harshness: 0..1, the worst
     of blur, noise, light and compression (each picture gets from none of it to all), and the size of crop errors;
     infrared: share of grey night pictures; loose: share of crops that are the upright box around a tilted plate, as
-    many detectors give, rather than straightened by its corners.
+    many detectors give, rather than straightened by its corners; squeezed: share of crops, among those scaled twice,
+    that are lower than they should be (D1 recorders halve the height, crops for other readers have 94x24 pixels).
     """
 
     width_px: tuple[float, float]
     harshness: float
     infrared: float
     loose: float
+    squeezed: float = 0.0
 
 
-TRAINING = Conditions((42, 210), 1.0, 0.12, 0.3)
+TRAINING = Conditions((42, 210), 1.0, 0.12, 0.3, 0.4)
 ORDINARY = Conditions((64, 200), 0.6, 0.08, 0.15)
 """A gate camera placed as docs/plates.md asks for."""
 FAR = Conditions((40, 64), 0.6, 0.08, 0.15)
@@ -82,6 +84,8 @@ def crop(seen: Seen, conditions: Conditions, width: int, height: int, rng: np.ra
     corners = (centre + (quad - centre) * np.float32(1 + margin) + error).astype(np.float32)
     twice = rng.random() < 0.6
     between = (200, round(200 * size[1] / size[0] * rng.uniform(0.9, 1.1))) if twice else (width, height)
+    if twice and rng.random() < conditions.squeezed:
+        between = (int(rng.integers(90, 160)), int(rng.integers(22, 48) * (1.6 if size[1] > 0.4 * size[0] else 1)))
     target = np.array([[0, 0], [between[0], 0], [between[0], between[1]], [0, between[1]]], np.float32)
     matrix = cv2.getPerspectiveTransform(corners, target)
     straight = cv2.warpPerspective(seen.bgr, matrix, between, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

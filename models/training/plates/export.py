@@ -24,8 +24,8 @@ def export(checkpoint: Path, out: Path) -> None:
         (torch.zeros(1, 3, HEIGHT_PX, WIDTH_PX),),
         str(out),
         input_names=["pictures"],
-        output_names=["characters", "colours"],
-        dynamic_axes={name: {0: "n"} for name in ("pictures", "characters", "colours")},
+        output_names=["characters", "colours", "rows"],
+        dynamic_axes={name: {0: "n"} for name in ("pictures", "characters", "colours", "rows")},
         opset_version=OPSET,
         dynamo=False,
     )

@@ -27,11 +27,16 @@ _AHEAD = 6
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """pictures: uint8 (n, 3, h, w) BGR; places: int64 (n, 9), 0 for none; colours: int64 (n,); cpu_s: of drawing."""
+    """What the network sees, and what it should say.
+
+    pictures: uint8 (n, 3, h, w) BGR; places: int64 (n, 9), 0 for none; colours: int64 (n,); rows: int64 (n,), 0 for one
+    row; cpu_s: what drawing took.
+    """
 
     pictures: Image
     places: npt.NDArray[np.int64]
     colours: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
     cpu_s: float
 
 
@@ -63,8 +68,9 @@ def batch_of(samples: list[Sample], started: float) -> Batch:
     for row, one in enumerate(samples):
         places[row, : len(one.text)] = [CHARACTERS.index(character) + 1 for character in one.text]
     colours = np.array([COLOURS.index("unknown" if one.grey else one.kind.colour) for one in samples], np.int64)
+    rows = np.array([one.kind.layout(one.text).rows - 1 for one in samples], np.int64)
     pictures = np.stack([one.crop for one in samples]).transpose(0, 3, 1, 2)
-    return Batch(np.ascontiguousarray(pictures), places, colours, time.process_time() - started)
+    return Batch(np.ascontiguousarray(pictures), places, colours, rows, time.process_time() - started)
 
 
 def _draw_on(stream: Stream, first: int, batches: mp.Queue[Batch]) -> None:

@@ -17,9 +17,11 @@ CLASSES = len(CHARACTERS) + 1
 _WIDTHS = (16, 48, 64, 96, 128)
 _KEY = 48
 _STRIDE = 8
-_CENTRES = (0.086, 0.216, 0.395, 0.525, 0.654, 0.784, 0.913, 0.96, 0.96)
-"""Of the characters on one-row plates, shares of the width."""
-_SPREAD, _FAR = 1.4, -4.0
+_ONE_ROW = ((0.086, 0.216, 0.395, 0.525, 0.654, 0.784, 0.913, 0.96, 0.96), (0.5,) * 9)
+_TWO_ROWS = ((0.34, 0.66, 0.14, 0.32, 0.5, 0.68, 0.86, 0.9, 0.9), (0.21, 0.21, *[0.66] * 7))
+"""Middles of the characters on plates of one and of two rows: shares of the width, shares of the height."""
+ROWS = 2
+_SPREAD, _ROW_SPREAD, _FAR = 1.4, 2.0, -4.0
 
 
 def _block(inputs: int, outputs: int, stride: int | tuple[int, int] = 1) -> nn.Sequential:
@@ -56,7 +58,7 @@ class _Surroundings(nn.Module):
 
 
 class PlateNetwork(nn.Module):
-    """uint8-valued float pictures (n, 3, 64, 144) BGR to logits: characters (n, 9, classes), colours (n, 7)."""
+    """Pictures float32 (n, 3, 64, 144), BGR 0..255, to logits of characters (n, 9, 78), colours (n, 7), rows (n, 2)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,6 +75,7 @@ class PlateNetwork(nn.Module):
         )
         self.surroundings = _Surroundings(last)
         self.where = nn.Parameter(_first_guess())
+        self.rows = nn.Linear(last, ROWS)
         self.question = nn.Parameter(torch.randn(PLACES, _KEY) * _KEY**-0.5)
         self.key = nn.Conv2d(last, _KEY, 1)
         self.neighbours = nn.Linear(PLACES, PLACES, bias=False)
@@ -83,22 +86,32 @@ class PlateNetwork(nn.Module):
         self.characters = nn.Linear(last, CLASSES)
         self.colours = nn.Linear(last, len(COLOURS))
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        features = self.surroundings(self.trunk(_evened(pictures)))
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        trunk = self.trunk(_evened(pictures))
+        rows = self.rows(trunk.mean(dim=(2, 3)))
+        where = (rows.softmax(dim=1) @ self.where.flatten(1)).unflatten(1, self.where.shape[1:])
+        features = self.surroundings(trunk)
         flat = features.flatten(2)
-        weights = (self.question @ self.key(features).flatten(2) + self.where).softmax(dim=2)
+        weights = (self.question @ self.key(features).flatten(2) + where).softmax(dim=2)
         seen = weights @ flat.transpose(1, 2)
         context = self.neighbours(seen.transpose(1, 2)).transpose(1, 2)
         answer = seen + self.drop(torch.relu(self.hidden(seen + context + self.of_place)))
-        return self.characters(answer), self.colours(flat.mean(dim=2))
+        return self.characters(answer), self.colours(flat.mean(dim=2)), rows
 
 
 def _first_guess() -> Tensor:
-    """Where each place of a one-row plate is, as a start: from knowing nothing, thousands of steps pass unused."""
+    """Where each place is on plates of one and two rows, as a start: (2, places, cells).
+
+    From knowing nothing, thousands of steps pass before any place is found.
+    """
     columns = torch.arange(WIDTH_PX // _STRIDE) + 0.5
-    centres = torch.tensor(_CENTRES) * (WIDTH_PX // _STRIDE)
-    near = -0.5 * ((columns[None] - centres[:, None]) / _SPREAD) ** 2
-    return near.clamp(min=_FAR)[:, None].repeat(1, HEIGHT_PX // _STRIDE, 1).flatten(1)
+    rows = torch.arange(HEIGHT_PX // _STRIDE) + 0.5
+    guesses = []
+    for (across, down), spread in ((_ONE_ROW, 1e3), (_TWO_ROWS, _ROW_SPREAD)):
+        x = (columns[None] - torch.tensor(across)[:, None] * len(columns)) / _SPREAD
+        y = (rows[None] - torch.tensor(down)[:, None] * len(rows)) / spread
+        guesses.append((-0.5 * (x[:, None] ** 2 + y[:, :, None] ** 2)).clamp(min=_FAR).flatten(1))
+    return torch.stack(guesses)
 
 
 def _evened(pictures: Tensor) -> Tensor:

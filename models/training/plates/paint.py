@@ -22,6 +22,8 @@ _HSV: dict[str, tuple[tuple[int, int], tuple[int, int], tuple[int, int]]] = {
     "white": ((0, 179), (0, 14), (200, 250)),
     "black": ((0, 179), (0, 60), (12, 55)),
 }
+_LATIN_STRETCH, _CHINESE_STRETCH = 0.015, 0.035
+"""How far parts of a character move, as a share of its size: there are few Chinese typefaces, and radicals vary."""
 _DRAWN_SHARE = 0.5
 """Share of plates lettered with drawn lines; the rest uses font files."""
 
@@ -116,13 +118,31 @@ def _lettering(
             cell.width * grow + stray[place, 2],
             cell.height * grow + stray[place, 3],
         )
-        _stamp(target, typeface.masks[character], where, scale)
+        stretch = _LATIN_STRETCH if typeface is latin else _CHINESE_STRETCH
+        _stamp(target, _restyled(typeface.masks[character], stretch, rng), where, scale)
     if rng.random() < 0.9:
         for x, y in layout.dots:
             radius = rng.uniform(4, 6.5) * scale
             centre = (round((x + slide[0]) * scale * 8), round((y + slide[1]) * scale * 8))
             cv2.circle(mask, centre, round(radius * 8), 255, -1, cv2.LINE_AA, 3)
     return mask, red
+
+
+def _restyled(glyph: Image, stretch: float, rng: np.random.Generator) -> Image:
+    """The glyph with its parts wider, narrower, higher or lower: what differs between typefaces of one style."""
+    height, width = glyph.shape
+    columns = _bent(width, stretch, rng)
+    rows = _bent(height, stretch, rng)
+    drawn = cv2.remap(glyph, np.tile(columns, (height, 1)), np.repeat(rows[:, None], width, axis=1), cv2.INTER_LINEAR)
+    return np.asarray(drawn, np.uint8)
+
+
+def _bent(length: int, stretch: float, rng: np.random.Generator) -> Float:
+    """Where each of ``length`` pixels is taken from: a rising line with three bends."""
+    knots = np.linspace(0, 1, 5)
+    moved = knots + np.concatenate([[0.0], rng.normal(0, stretch, 3), [0.0]])
+    source = np.interp(np.linspace(0, 1, length), knots, np.maximum.accumulate(moved.clip(0, 1)))
+    return np.asarray(source * (length - 1), np.float32)
 
 
 def _stamp(target: Image, glyph: Image, cell: Cell, scale: float) -> None:

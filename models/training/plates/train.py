@@ -98,8 +98,8 @@ class Trainer:
             group["lr"] = rate_at(self.progress.step, steps)
         self.network.train()
         with torch.autocast("cpu", torch.bfloat16):
-            characters, colours = self.network(_tensor(batch))
-        loss = _loss(characters.float(), colours.float(), batch)
+            characters, colours, rows = self.network(_tensor(batch))
+        loss = _loss(characters.float(), colours.float(), rows.float(), batch)
         self._optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -123,11 +123,12 @@ def _tensor(batch: Batch) -> Tensor:
     return torch.from_numpy(batch.pictures).float().contiguous(memory_format=torch.channels_last)
 
 
-def _loss(characters: Tensor, colours: Tensor, batch: Batch) -> Tensor:
+def _loss(characters: Tensor, colours: Tensor, rows: Tensor, batch: Batch) -> Tensor:
     places = torch.from_numpy(batch.places)
     text = nn.functional.cross_entropy(characters.reshape(-1, CLASSES), places.reshape(-1), label_smoothing=_SMOOTHING)
     colour = nn.functional.cross_entropy(colours, torch.from_numpy(batch.colours))
-    return text * (PLACES / 7) + _COLOUR_WEIGHT * colour
+    row = nn.functional.cross_entropy(rows, torch.from_numpy(batch.rows))
+    return text * (PLACES / 7) + _COLOUR_WEIGHT * (colour + row)
 
 
 @torch.no_grad()

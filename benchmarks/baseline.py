@@ -210,6 +210,8 @@ class AsFrigateDoes:
         vector = self._models.embedder.embed(crop[None])[0]
         if isinstance(self._checkpoint, Door):
             return self._verify(person, vector)
+        if not self._lists.faces:
+            return None
         subject, cosine = max(((who, float(mean @ vector)) for who, mean in self._lists.faces.items()), key=_second)
         weight = min(areas[largest], 4000.0) * max(0.0, cosine - self._lists.identify + _UNKNOWN_BELOW) * 10
         if weight > 0:

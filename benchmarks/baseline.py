@@ -287,10 +287,9 @@ def regions_of(boxes: Iterable[Box], width: int, height: int) -> list[Box]:
 
 def likeliest_read(reads: Sequence[tuple[str, float]]) -> str:
     """The surest read of the largest group of like ones."""
-    groups: list[list[tuple[str, float]]] = [
-        [other for other in reads if apart(one[0], other[0]) <= _SAME_PLATE] for one in reads
-    ]
-    return max(max(groups, key=len), key=_second)[0]
+    alike = [sum(apart(text, other) <= _SAME_PLATE for other, _ in reads) for text, _ in reads]
+    middle = reads[alike.index(max(alike))][0]
+    return max((one for one in reads if apart(middle, one[0]) <= _SAME_PLATE), key=_second)[0]
 
 
 def apart(one: str, other: str) -> int:

@@ -42,6 +42,11 @@ class StreamStatus:
         self._note = ""
         self._lateness: Lateness | None = None
 
+    @property
+    def state(self) -> CameraState:
+        with self._lock:
+            return self._state
+
     def connected(self, at_s: float) -> None:
         with self._lock:
             self._counts["connections"] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -26,6 +27,7 @@ from edge.capture.packets import PacketRing, StreamPacket
 from edge.capture.picture import Picture
 from edge.capture.reader import OpenStream, PacketTaker, ReaderParts, StreamReader
 from edge.capture.source import Timeouts, open_camera
+from edge.capture.standby import Standby
 from edge.capture.status import StreamHealth, StreamStatus
 from edge.capture.watch import Viewers, Watch, WatchRules
 from edge.evidence import Moment
@@ -35,7 +37,7 @@ RING_S = 15.0
 """A clip of what happened begins ten seconds before it, at a keyframe."""
 RING_BYTES = 16_000_000
 _OVERVIEW_REST_S = 0.2
-_SADDEST_FIRST = (CameraState.OFFLINE, CameraState.CONNECTING, CameraState.ONLINE)
+_SUB_IS_AWAY = "the main stream is watched instead, at more cost, for the sub stream is away: "
 _MAX_DETAIL = 300
 
 Which = Literal["main", "sub"]
@@ -55,7 +57,7 @@ class _Stream:
 
     ring: PacketRing
     status: StreamStatus
-    taker: Watch | MainFrames
+    taker: Watch | Standby
     reader: StreamReader
 
 
@@ -107,7 +109,7 @@ class CameraStream:
         self._bell = bell or threading.Event()
         self._buffer: FrameBuffer[Picture] = FrameBuffer()
         self._stopping = False
-        self._main_frames: MainFrames | None = None
+        self._standby: Standby | None = None
         connecting = _Connecting(camera, timeouts or Timeouts(), backoff or Backoff(), open_stream, wall_clock)
         self._streams = self._make_streams(connecting)
         self._watch = next(one.taker for one in self._streams.values() if isinstance(one.taker, Watch))
@@ -139,14 +141,25 @@ class CameraStream:
         """One for each of the camera's streams."""
         return tuple(stream.reader.thread for stream in self._streams.values())
 
+    @property
+    def _watches(self) -> tuple[Watch, ...]:
+        return (self._watch,) if self._standby is None else (self._watch, self._standby.watch)
+
+    @property
+    def _watching(self) -> Watch:
+        """The one that movement is found by now."""
+        return self._standby.watch if self._standby is not None and self._standby.watching else self._watch
+
     def want(self, fps: float) -> None:
         """Hand out so many pictures per second of the stream from now on while something moves; 0: none."""
-        self._watch.sampler.fps = fps
+        for watch in self._watches:
+            watch.sampler.fps = fps
 
     def set_in_pass(self, in_pass: bool) -> None:
         """Whether somebody is passing now: then frames are dropped last, and the stream is not left alone."""
         self._buffer.set_in_pass(in_pass)
-        self._watch.in_pass = in_pass
+        for watch in self._watches:
+            watch.in_pass = in_pass
 
     def waiting(self) -> int:
         """Pictures that wait to be taken."""
@@ -165,19 +178,22 @@ class CameraStream:
         dropped, missed = self._buffer.losses()
         now_s = time.monotonic()
         healths = {name: stream.status.health(now_s) for name, stream in self._streams.items()}
-        worst = min(healths.values(), key=lambda health: _SADDEST_FIRST.index(health.state))
-        ages = [one.last_frame_age_s for one in healths.values()]
+        main = healths["main"]
+        # Without its small stream a camera is still watched; without its main one nothing can be seen in detail.
+        begins = main.state is CameraState.ONLINE and any(
+            one.state is CameraState.CONNECTING for one in healths.values()
+        )
         return CameraHealth(
             camera=self.camera.id,
-            state=worst.state,
-            frames_per_s=healths["main"].frames_per_s,
+            state=CameraState.CONNECTING if begins else main.state,
+            frames_per_s=main.frames_per_s,
             late_s=max((one.late_s for one in healths.values() if one.late_s is not None), default=None),
-            last_frame_age_s=None if None in ages else max(age for age in ages if age is not None),
+            last_frame_age_s=main.last_frame_age_s,
             dropped_frames=dropped,
             missed_passes=missed,
             corrupt_packets=sum(one.counts.get("corrupt_packets", 0) for one in healths.values()),
             reconnects=max(max(0, one.counts.get("connections", 0) - 1) for one in healths.values()),
-            watching=self._watch.watching,
+            watching=self._watching.watching,
             detail=self._detail(healths),
         )
 
@@ -201,16 +217,19 @@ class CameraStream:
             watch = self._make_watch(ring, status)
             reader = connecting.reader(camera.url, "main", ring, status, watch)
             return {"main": _Stream(ring, status, watch, reader)}
-        self._main_frames = MainFrames(ring, status, camera.decoder, lambda: self._watch.decoding)
-        reader = connecting.reader(camera.url, "main", ring, status, self._main_frames)
-        main = _Stream(ring, status, self._main_frames, reader)
-        status, ring = StreamStatus(), PacketRing(RING_S, RING_BYTES)
-        watch = self._make_watch(ring, status)
-        reader = connecting.reader(camera.sub_url, "sub", ring, status, watch)
-        return {"main": main, "sub": _Stream(ring, status, watch, reader)}
+        sub_status, sub_ring = StreamStatus(), PacketRing(RING_S, RING_BYTES)
+        frames = MainFrames(ring, status, camera.decoder, lambda: self._watch.decoding)
+        small = self._make_watch(sub_ring, sub_status, frames)
+        self._standby = Standby(frames, self._make_watch(ring, status), lambda: sub_status.state is CameraState.OFFLINE)
+        reader = connecting.reader(camera.url, "main", ring, status, self._standby)
+        sub_reader = connecting.reader(camera.sub_url, "sub", sub_ring, sub_status, small)
+        main = _Stream(ring, status, self._standby, reader)
+        return {"main": main, "sub": _Stream(sub_ring, sub_status, small, sub_reader)}
 
-    def _make_watch(self, ring: PacketRing, status: StreamStatus) -> Watch:
-        viewers = Viewers(self._hand_out, self._buffer.set_catching_up, self._glanced, lambda: self._stopping)
+    def _make_watch(self, ring: PacketRing, status: StreamStatus, full: MainFrames | None = None) -> Watch:
+        viewers = Viewers(
+            functools.partial(self._hand_out, full), self._buffer.set_catching_up, self._glanced, lambda: self._stopping
+        )
         return Watch(
             self.camera.id,
             ring,
@@ -222,12 +241,11 @@ class CameraStream:
             rules=self._rules,
         )
 
-    def _hand_out(self, packet: StreamPacket, frame: av.VideoFrame) -> None:
-        main = self._main_frames
-        if main is not None and 0 in main.size:
+    def _hand_out(self, full: MainFrames | None, packet: StreamPacket, frame: av.VideoFrame) -> None:
+        if full is not None and 0 in full.size:
             return  # Nobody can say where in the full picture something is while its size is unknown.
         moment = Moment(packet.pts_s, packet.received_at, packet.received_s)
-        self._buffer.put(Picture(moment, frame, time.monotonic(), main))
+        self._buffer.put(Picture(moment, frame, time.monotonic(), full))
         self._bell.set()
 
     def _glanced(self, glance: Glance) -> None:
@@ -237,11 +255,11 @@ class CameraStream:
     def _detail(self, healths: dict[Which, StreamHealth]) -> str:
         """What is wrong, of which stream where there are two; else what people should know."""
         told = [
-            f"{'sub stream: ' if name == 'sub' else ''}{DETAILS[health.fault]}"
+            f"{_SUB_IS_AWAY if name == 'sub' else ''}{DETAILS[health.fault]}"
             for name, health in healths.items()
             if health.fault is not None
         ]
         if not told:
-            doubt = self._watch.doubt
+            doubt = self._watching.doubt
             told = list(dict.fromkeys([*(one.note for one in healths.values()), DOUBTS[doubt] if doubt else ""]))
         return "; ".join(filter(None, told))[:_MAX_DETAIL]

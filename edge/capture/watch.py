@@ -136,6 +136,11 @@ class Watch:
         self._decoding = False
         self._begins = True
 
+    def leave(self) -> None:
+        """No more packets for now: decode nothing, hold nothing."""
+        self._leave_alone()
+        self._decoder = None
+
     def packet(self, packet: StreamPacket) -> None:
         disposable = bool(packet.data.is_disposable)
         self._busy |= self._meter.see(packet.size, packet.pts_s, keyframe=packet.keyframe, disposable=disposable)

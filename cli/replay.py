@@ -177,7 +177,8 @@ def _replay(played: Played, true: Truth, scene: Scene, lists: Lists) -> tuple[Re
         scenes = _scenes(scene, models, clock.wall())
         came_to = play(pictures, clock, scene.checkpoints, models, decided_by, pace=pace, notes=notes, scenes=scenes)
     made = report(true, came_to, pictures.seen_in, timed=played.speed is Speed.REAL)
-    return dataclasses.replace(made, capture=pictures.counts), pictures.fps
+    advice = (*made.advice, pictures.doubt) if pictures.doubt else made.advice
+    return dataclasses.replace(made, capture=pictures.counts, advice=advice), pictures.fps
 
 
 def _scenes(scene: Scene, models: Models, now: datetime) -> ScenePost | None:

@@ -20,6 +20,7 @@ from core.contract.config import Polygon
 from core.contract.ids import CameraId
 from edge.capture.decoder import StreamForm
 from edge.capture.glance import Glance
+from edge.capture.judge import DOUBTS
 from edge.capture.main_frames import MainFrames
 from edge.capture.packets import PacketRing, StreamPacket
 from edge.capture.picture import Picture
@@ -120,6 +121,12 @@ class ClipStream:
     def counts(self) -> dict[str, int]:
         """What was counted on the way, as `edge.capture.stream.CameraStream.counters` has it."""
         return self._status.health(0.0).counts
+
+    @property
+    def doubt(self) -> str:
+        """What to do about the camera's encoder where its packets don't tell of movement; empty where they do."""
+        doubt = self._watch.doubt
+        return "" if doubt is None else DOUBTS[doubt]
 
     def learn(self) -> None:
         """Play the clip for its packets alone, until what is usual in it is known, as it is of a camera of long ago."""

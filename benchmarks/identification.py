@@ -248,9 +248,12 @@ def three_shots(bench: Bench, passes: int) -> list[Row | dict[str, Any]]:
     fusing = ways["fused"]
     calibrated = calibration_of(bench.model).identify_at(len(enrolled)).cosine
     made: list[Row | dict[str, Any]] = []
-    for name in ("the first shot alone", "the best shot alone", "the best score of three", "the mean of three"):
+    for name in ("the first shot alone", "the best shot alone", "the mean of three"):
         what = f"people missed, %, FPIR 1 %, three simulated shots of a pass, fused by quality ({name})"
         made.append(_no_worse(what, 100 * fusing.fnir(), 100 * ways[name].fnir()))
+    best_of_three = 100 * ways["the best score of three"].fnir()
+    what = "people missed, %, FPIR 1 %, three simulated shots of a pass, fused by quality (the best score of three)"
+    made.append(_beside(what, 100 * fusing.fnir(), best_of_three))
     for name, one in (("fused by quality", fusing), ("the best score of three", ways["the best score of three"])):
         what = f"people missed, %, three shots, {name}, at the threshold that comes with Anju (strangers let in, %)"
         made.append(_shown(what, one.missed(calibrated), calibrated, one))
@@ -282,8 +285,9 @@ def real_passes(bench: Bench) -> list[Row | dict[str, Any]]:
     alone = [(name, _fused([one])) for name, probes in three.items() for one in probes]
     together = [(name, _fused(probes)) for name, probes in three.items()]
     one, all_three = search(gallery, alone, []), search(gallery, together, [])
-    what = f"lowest own score of {len(three)} people, three different real pictures fused (each alone)"
-    return [_beside(what, float(all_three.own.min()), float(one.own.min()), higher_is_better=True)]
+    at = calibration_of(bench.model).identify_at(len(gallery.people)).cosine
+    what = f"people missed, %, three different real pictures of {len(three)} people fused, that threshold (each alone)"
+    return [_no_worse(what, 100 * all_three.missed(at), 100 * one.missed(at))]
 
 
 def _fused(shots: list[Probe]) -> Float | None:
@@ -345,16 +349,9 @@ def _shown(what: str, missed: float, threshold: float, searches: Searches) -> di
     }
 
 
-def _beside(what: str, ours: float, peer: float, *, higher_is_better: bool) -> dict[str, Any]:
-    ratio = ours / peer if higher_is_better else peer / ours
-    return {
-        "what": what,
-        "ours": _three(ours),
-        "peer": _three(peer),
-        "ratio": _three(ratio),
-        "goal": "none",
-        "met": None,
-    }
+def _beside(what: str, ours: float, peer: float) -> dict[str, Any]:
+    """The other side of a trade: the peer needs a threshold of its own for it."""
+    return _no_worse(what, ours, peer) | {"goal": "none", "met": None}
 
 
 def _three(value: float) -> float:

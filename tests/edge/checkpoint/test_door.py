@@ -192,7 +192,7 @@ def test_a_holder_whose_template_went_meanwhile_is_told_at_the_first_shot(show: 
 
 def test_no_good_shot_in_three_seconds_is_told_as_such(show: ShowCodes) -> None:
     show(lambda _scan: (TEXT,))
-    scene = Scene(*[faces((200, 180, 90), yaw=0.9)] * 60)
+    scene = Scene(*[faces((200, 180, 90), yaw=1.8)] * 60)
     told = scene.run(60)
     assert passes(told) == [PassEvidence(PASS, None, 0.4, good_shots=0, others_in_zone=0)]
     assert told[0][0] == pytest.approx(3 * FPS, abs=1)

@@ -138,7 +138,7 @@ def test_people_one_after_the_other_and_side_by_side_are_all_told() -> None:
 
 def test_every_gates_answers_are_counted() -> None:
     far, near = faces((300, 180, 50)), faces((300, 180, 90))
-    turned, two = faces((300, 180, 90), yaw=0.9), faces((300, 180, 90), (520, 180, 90))
+    turned, two = faces((300, 180, 90), yaw=1.8), faces((300, 180, 90), (520, 180, 90))
     scene = Scene(*[far] * 2, *[near] * 3, *[turned] * 2, *[two] * 2, *[near] * 20, matches=(UNSURE,))
     scene.run(60)
     counted = scene.watcher.counts.flat()
@@ -170,7 +170,7 @@ def test_somebody_unknown_is_compared_three_times_at_most_and_told_once() -> Non
 
 
 def test_a_turned_face_waits_for_a_better_shot() -> None:
-    scene = Scene(*[faces((300, 180, 90), yaw=0.9)] * 6, *[faces((300, 180, 90))] * 6)
+    scene = Scene(*[faces((300, 180, 90), yaw=1.8)] * 6, *[faces((300, 180, 90))] * 6)
     [(look, seen)] = scene.run(40)
     assert look == 6
     assert evidence(seen).good_shots == 1
@@ -178,7 +178,7 @@ def test_a_turned_face_waits_for_a_better_shot() -> None:
 
 
 def test_somebody_never_good_enough_is_told_while_still_there() -> None:
-    scene = Scene(*[faces((300, 180, 90), yaw=0.9)] * 100)
+    scene = Scene(*[faces((300, 180, 90), yaw=1.8)] * 100)
     [(look, seen)] = scene.run(120)
     assert 60 < look < 70, "five seconds"
     assert evidence(seen) == FaceEvidence(match=None, good_shots=0, others_in_zone=0)
@@ -241,7 +241,7 @@ def test_of_what_was_compared_one_copy_goes_with_what_is_told_and_it_can_be_forg
 
 
 def test_who_was_not_compared_leaves_nothing_to_compare() -> None:
-    scene = Scene(*[faces((300, 180, 90), yaw=0.9)] * 100)
+    scene = Scene(*[faces((300, 180, 90), yaw=1.8)] * 100)
     [(_, seen)] = scene.run(120)
     assert seen.probes is None
     seen.forget()

@@ -59,8 +59,8 @@ def test_a_large_sharp_frontal_face_is_good() -> None:
     ("picture", "box", "landmarks", "refusal"),
     [
         (crop(), np.array([0, 0, 59, 70], np.float32), FRONTAL, Refusal.TOO_SMALL),
-        (crop(), BOX, turned(0.8), Refusal.TURNED),
-        (crop(), BOX, turned(-0.8), Refusal.TURNED),
+        (crop(), BOX, turned(1.7), Refusal.TURNED),
+        (crop(), BOX, turned(-1.7), Refusal.TURNED),
         (crop(), BOX, FRONTAL[[0, 1, 2, 3, 4]][:, ::-1].copy(), Refusal.TURNED),
         (crop(14, 1), BOX, FRONTAL, Refusal.DARK),
         (crop(252, 2), BOX, FRONTAL, Refusal.BRIGHT),
@@ -72,9 +72,9 @@ def test_the_gate_says_what_is_wrong(picture: Image, box: Float, landmarks: Floa
 
 
 def test_who_is_refused_was_asked_nothing_after_that() -> None:
-    quality = assess(blurred(9), BOX, turned(0.8), 0.7, LIMITS)
+    quality = assess(blurred(9), BOX, turned(1.7), 0.7, LIMITS)
     assert [check.refusal for check in quality.checks] == [Refusal.TOO_SMALL, Refusal.TURNED]
-    assert quality.checks[-1].figure == pytest.approx(0.8, abs=0.02)
+    assert quality.checks[-1].figure == pytest.approx(1.7, abs=0.02)
     assert quality.checks[-1].limit == LIMITS.max_yaw
 
 

@@ -14,6 +14,7 @@ import structlog
 from core.contract.config import CameraConfig
 from edge.capture.decoder import StreamForm
 from edge.capture.faults import DETAILS, CameraError, Fault
+from edge.capture.memory import give_back_memory
 from edge.capture.pace import Backoff, StreamClock
 from edge.capture.packets import PacketRing, StreamPacket
 from edge.capture.source import Source, Timeouts
@@ -111,6 +112,7 @@ class StreamReader:
             self._read(source)
         finally:
             source.close()
+            give_back_memory()
 
     def _read(self, source: Source) -> None:
         status, timeouts = self._parts.status, self._parts.timeouts

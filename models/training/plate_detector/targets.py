@@ -13,11 +13,13 @@ ACROSS, DOWN = 0.13, 0.26
 """How far a plate's middle reaches, in plate widths and heights: the score falls like a bell with these sigmas."""
 CORNERS_FROM = 0.3
 """Cells whose wanted score is at least this also tell the corners."""
+_EVEN_CELLS = 8.0
+"""A plate of so many cells counts as they do; a smaller one's cells count for more, a larger one's for less."""
 
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """score: float32 (h, w), wanted in [0, 1]; counts: float32 (h, w), 0 where nothing is asked;
+    """score: float32 (h, w), wanted in [0, 1]; counts: float32 (h, w), how much it counts, 0 where nothing is asked;
 
     corners: float32 (8, h, w), pixels from the cell's middle; near: float32 (h, w), how much a cell's corners count;
     height_px: float32 (h, w), the plate's height there, 1 elsewhere.
@@ -43,11 +45,13 @@ def targets(quads: Float, ignored: Float, width: int, height: int, stride: int) 
     for quad in quads:
         bell, high = _bell(quad, x, y)
         better = bell > score
+        cells = float(bell[bell >= CORNERS_FROM].sum())
         score[better], counts[bell > 0.1] = bell[better], 1
+        counts[better & (bell >= CORNERS_FROM)] = np.sqrt(_EVEN_CELLS / cells)
         offsets = (quad[:, :, None, None] - np.stack([x, y])[None]).reshape(8, down, across)
         corners[:, better] = offsets[:, better]
         height_px[better] = high
-    near = np.where(score >= CORNERS_FROM, score, 0).astype(np.float32)
+    near = np.where(score >= CORNERS_FROM, score * counts, 0).astype(np.float32)
     return Targets(score, counts, corners, near, height_px)
 
 

@@ -58,8 +58,8 @@ COUNTERS: dict[str, str] = {
     "reseals_refused": "edges that a template could not be sealed for again, because their key is none",
 }
 """Every counter with a fixed name. Beside them: ``{verdict}.{reason}`` for decisions, ``crossed.{completes, followed,
-same}`` for crossings of a door's line, ``{checkpoint}.{what}`` for what a watcher has counted, ``{camera}.scenes.{looks,
-bodies, crossings}`` for what was counted besides gates, and ``LIST_COUNTS``."""
+same}`` for crossings of a door's line, ``{checkpoint}.{what}`` for what a watcher has counted,
+``{camera}.scenes.{what}`` for what was counted besides gates (looks, bodies, crossings), and ``LIST_COUNTS``."""
 
 
 LIST_COUNTS: dict[str, str] = {

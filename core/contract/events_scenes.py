@@ -87,9 +87,7 @@ class ZoneCount(Message):
 
 
 class CountsV1(Message):
-    """How many there were at one camera's lines and in its zones during an interval. Nothing where nobody came.
-
-    """
+    """How many there were at one camera's lines and in its zones during an interval. Nothing where nobody came."""
 
     camera: CameraId
     since: Instant

@@ -25,7 +25,6 @@ class Watching:
             self.at_s += LOOK_S
             self.judge.look(self.at_s, moved=moved, busy=busy)
 
-    @property
     def doubted(self) -> bool:
         return self.judge.doubt is not None
 
@@ -105,10 +104,10 @@ def test_each_time_it_is_doubted_again_trying_takes_longer() -> None:
     doubted_s = 0.0
     waits: list[float] = []
     for _ in range(3):
-        while not watching.doubted:
+        while not watching.doubted():
             watching.walk(told=False)
         doubted_s = watching.at_s
-        while watching.doubted:
+        while watching.doubted():
             watching.walk(told=True)
         waits.append(watching.at_s - doubted_s)
     assert waits[0] == pytest.approx(600, abs=30)

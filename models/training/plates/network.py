@@ -16,12 +16,14 @@ CLASSES = len(CHARACTERS) + 1
 """One for each character, and class 0: no character at this place."""
 _WIDTHS = (16, 48, 64, 96, 128)
 _KEY = 48
+_LOOKS = 2
+"""How often each place looks: a province is told by what stands above or left and what stands below or right."""
 _STRIDE = 8
 _ONE_ROW = ((0.086, 0.216, 0.395, 0.525, 0.654, 0.784, 0.913, 0.96, 0.96), (0.5,) * 9)
 _TWO_ROWS = ((0.34, 0.66, 0.14, 0.32, 0.5, 0.68, 0.86, 0.9, 0.9), (0.21, 0.21, *[0.66] * 7))
 """Middles of the characters on plates of one and of two rows: shares of the width, shares of the height."""
 ROWS = 2
-_SPREAD, _ROW_SPREAD, _FAR = 1.4, 2.0, -4.0
+_SPREAD, _ROW_SPREAD, _APART, _FAR = 1.4, 2.0, 0.5, -4.0
 
 
 def _block(inputs: int, outputs: int, stride: int | tuple[int, int] = 1) -> nn.Sequential:
@@ -76,14 +78,14 @@ class PlateNetwork(nn.Module):
         self.surroundings = _Surroundings(last)
         self.where = nn.Parameter(_first_guess())
         self.rows = nn.Linear(last, ROWS)
-        self.question = nn.Parameter(torch.randn(PLACES, _KEY) * _KEY**-0.5)
+        self.question = nn.Parameter(torch.randn(_LOOKS * PLACES, _KEY) * _KEY**-0.5)
         self.key = nn.Conv2d(last, _KEY, 1)
         self.neighbours = nn.Linear(PLACES, PLACES, bias=False)
         nn.init.zeros_(self.neighbours.weight)
-        self.hidden = nn.Linear(last, last)
-        self.of_place = nn.Parameter(torch.zeros(PLACES, last))
+        self.hidden = nn.Linear(_LOOKS * last, _LOOKS * last)
+        self.of_place = nn.Parameter(torch.zeros(PLACES, _LOOKS * last))
         self.drop = nn.Dropout(0.1)
-        self.characters = nn.Linear(last, CLASSES)
+        self.characters = nn.Linear(_LOOKS * last, CLASSES)
         self.colours = nn.Linear(last, len(COLOURS))
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -93,25 +95,27 @@ class PlateNetwork(nn.Module):
         features = self.surroundings(trunk)
         flat = features.flatten(2)
         weights = (self.question @ self.key(features).flatten(2) + where).softmax(dim=2)
-        seen = weights @ flat.transpose(1, 2)
+        looks = (weights @ flat.transpose(1, 2)).unflatten(1, (_LOOKS, PLACES))
+        seen = looks.transpose(1, 2).flatten(2)
         context = self.neighbours(seen.transpose(1, 2)).transpose(1, 2)
         answer = seen + self.drop(torch.relu(self.hidden(seen + context + self.of_place)))
         return self.characters(answer), self.colours(flat.mean(dim=2)), rows
 
 
 def _first_guess() -> Tensor:
-    """Where each place is on plates of one and two rows, as a start: (2, places, cells).
+    """Where each look of each place goes on plates of one and two rows, as a start: (2, looks x places, cells).
 
     From knowing nothing, thousands of steps pass before any place is found.
     """
     columns = torch.arange(WIDTH_PX // _STRIDE) + 0.5
     rows = torch.arange(HEIGHT_PX // _STRIDE) + 0.5
     guesses = []
-    for (across, down), spread in ((_ONE_ROW, 1e3), (_TWO_ROWS, _ROW_SPREAD)):
-        x = (columns[None] - torch.tensor(across)[:, None] * len(columns)) / _SPREAD
-        y = (rows[None] - torch.tensor(down)[:, None] * len(rows)) / spread
-        guesses.append((-0.5 * (x[:, None] ** 2 + y[:, :, None] ** 2)).clamp(min=_FAR).flatten(1))
-    return torch.stack(guesses)
+    for across, down in (_ONE_ROW, _TWO_ROWS):
+        for off in (-_APART, _APART):
+            x = (columns[None] - torch.tensor(across)[:, None] * len(columns) - off) / _SPREAD
+            y = (rows[None] - torch.tensor(down)[:, None] * len(rows) - off) / _ROW_SPREAD
+            guesses.append((-0.5 * (x[:, None] ** 2 + y[:, :, None] ** 2)).clamp(min=_FAR).flatten(1))
+    return torch.cat(guesses).unflatten(0, (ROWS, _LOOKS * PLACES))
 
 
 def _evened(pictures: Tensor) -> Tensor:

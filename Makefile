@@ -1,7 +1,7 @@
 # Everything sets itself up: `make demo` and `make test` work on a fresh clone.
 BIN := .venv/bin
 ARGS ?=
-BENCHMARKS := models edge faces plates thresholds store erasure latency
+BENCHMARKS := models edge capture conditions identification quality presentation faces plates thresholds store erasure latency
 # Tests and benchmarks load the plate detector, whose licence is unclear; `make test ANJU_ACCEPT_LICENCE=` leaves the
 # tests with models out.
 ANJU_ACCEPT_LICENCE ?= clp-det

@@ -22,6 +22,7 @@ from watchlists.thresholds.errors import BadTargetError
 from watchlists.thresholds.file import Rate
 from watchlists.thresholds.scores import Codes, Numbers, ScoreSet
 
+_NEXT_TO_NOTHING = 1e-9
 CONFIDENCE = 0.95
 RULE_OF_THREE = 3.0
 """-ln 0.05: with no error in n trials the rate is below 3/n, 95 of 100 times."""
@@ -128,9 +129,9 @@ def interval(estimate: float, variance: float, *, fewest: int, most: int) -> Rat
         trials = float(fewest)
     tail = (1 - CONFIDENCE) / 2 if 0 < estimate < 1 else 1 - CONFIDENCE
     errors = estimate * trials
-    low = float(stats.beta.ppf(tail, errors, trials - errors + 1)) if estimate > 0 else 0.0
-    high = float(stats.beta.ppf(1 - tail, errors + 1, trials - errors)) if estimate < 1 else 1.0
-    # Beta's quantiles are not numbers where a count is next to nothing: then nothing is known on that side.
+    # Where a count is next to nothing, beta's quantiles are not numbers, or not to be had: nothing is known there.
+    low = float(stats.beta.ppf(tail, errors, trials - errors + 1)) if errors > _NEXT_TO_NOTHING else 0.0
+    high = float(stats.beta.ppf(1 - tail, errors + 1, trials - errors)) if trials - errors > _NEXT_TO_NOTHING else 1.0
     low, high = float(np.nan_to_num(low, nan=0.0)), float(np.nan_to_num(high, nan=1.0))
     return Rate(estimate=estimate, low=min(low, estimate), high=max(high, estimate))
 

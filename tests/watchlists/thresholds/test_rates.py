@@ -6,7 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -123,6 +123,7 @@ def test_an_empty_gallery_is_refused(gallery: int) -> None:
 
 
 @given(st.floats(0, 1), st.floats(0, 0.3), st.integers(1, 10_000))
+@example(5e-324, 0.0, 5)
 def test_an_interval_holds_its_estimate(estimate: float, variance: float, trials: int) -> None:
     rate = interval(estimate, variance, fewest=trials, most=2 * trials)
     assert 0 <= rate.low <= rate.estimate <= rate.high <= 1

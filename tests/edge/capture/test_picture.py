@@ -29,7 +29,11 @@ def scene(width: int = WIDTH, height: int = HEIGHT) -> np.ndarray[Any, np.dtype[
 
 def picture_of(image: Any, pixel_format: str = "yuv420p", **kinds: int) -> Picture:
     frame = av.VideoFrame.from_ndarray(image, format="bgr24")
-    if pixel_format != "bgr24":
+    if pixel_format == "yuv420p10le":
+        # Not by swscale, whose way to ten bits gives another picture each time.
+        eight = frame.reformat(format="yuv420p").to_ndarray()
+        frame = av.VideoFrame.from_ndarray(eight.astype(np.uint16) * 4, format=pixel_format)
+    elif pixel_format != "bgr24":
         frame = frame.reformat(format=pixel_format, **kinds)
         if "dst_colorspace" in kinds:
             frame.colorspace = kinds["dst_colorspace"]

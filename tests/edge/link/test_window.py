@@ -16,7 +16,7 @@ from core.contract.ids import EdgeId, EstateId
 from core.contract.topics import ROOT, Channel, topic
 from edge.link import sender as sender_module
 from edge.link.backoff import MOST_S, delays
-from edge.link.inbox import RefusedMessageError, read
+from edge.link.inbox import RefusedMessageError, SensorSaid, read
 from edge.link.sender import OutboxSender
 from edge.link.window import SendWindow
 from edge.outbox import DurableOutbox
@@ -176,6 +176,12 @@ def test_waits_grow_to_a_limit_and_are_never_all_the_same() -> None:
     retained=st.booleans(),
 )
 def test_whatever_arrives_is_a_message_of_ours_or_refused(where: str, payload: bytes, retained: bool) -> None:
+    if where == topic(ESTATE, Channel.SENSOR_STATE, EDGE):
+        # What a sensor means is in its own words: whoever listens to it knows them, and asks again for others.
+        said = read(where, payload, retained=retained, estate=ESTATE, edge=EDGE)
+        assert isinstance(said, SensorSaid)
+        assert (said.sensor, said.retained) == (EDGE, retained)
+        return
     with pytest.raises(RefusedMessageError):
         read(where, payload, retained=retained, estate=ESTATE, edge=EDGE)
 

@@ -180,7 +180,7 @@ def test_whatever_arrives_is_a_message_of_ours_or_refused(where: str, payload: b
         # What a sensor means is in its own words: whoever listens to it knows them, and asks again for others.
         said = read(where, payload, retained=retained, estate=ESTATE, edge=EDGE)
         assert isinstance(said, SensorSaid)
-        assert (said.sensor, said.retained) == (EDGE, retained)
+        assert (str(said.sensor), said.retained) == (EDGE, retained)
         return
     with pytest.raises(RefusedMessageError):
         read(where, payload, retained=retained, estate=ESTATE, edge=EDGE)

@@ -20,7 +20,7 @@ from benchmarks.report import Row, against_limit, against_peer, write
 from benchmarks.timing import medians_ms
 from models.alignment import align
 from models.directory import ModelDirectory
-from models.manifest import load_manifest
+from models.manifest import Task, load_manifest
 from models.plate_crop import rectify
 from models.store import open_face_detector, open_face_embedder, open_plate_detector, open_plate_reader
 from models.types import Image
@@ -60,7 +60,22 @@ def faces(store: ModelDirectory, rounds: int) -> list[Row]:
         },
         rounds,
     )
+    finder = _plain_session(store.ready(load_manifest().model("yunet"), Task.FACE_DETECTION), threads=1)
+    four = np.repeat(np.pad(picture, ((0, 24), (0, 0), (0, 0))).transpose(2, 0, 1)[None].astype(np.float32), 4, axis=0)
+    at_once = medians_ms(
+        {
+            "one by one": lambda: [finder.run(None, {"input": four[:1]}) for _ in range(4)],
+            "all at once": lambda: finder.run(None, {"input": four}),
+        },
+        rounds,
+    )
     return [
+        against_peer(
+            "find faces in four cameras' pictures one by one, 1 thread, ms (peer: the same network, all four at once)",
+            ours=at_once["one by one"],
+            peer=at_once["all at once"],
+            goal=0.9,
+        ),
         against_peer(
             "find faces, 640x360, 1 thread, ms (peer: OpenCV FaceDetectorYN, same model)",
             ours=found["ours"],

@@ -37,7 +37,7 @@ from edge.enrol.server import TlsFiles
 from edge.health import CameraWatches, Counters
 from edge.keys import EdgeKeys, KeyFileError
 from edge.lists.mirror import ListMirror
-from edge.ports import EdgeLists, Resealing
+from edge.ports import Resealing, WatcherLists
 from edge.scenes.post import ScenePost
 from edge.scenes.watcher import SceneWatcher
 from edge.vision.moving import MovingBodies
@@ -193,7 +193,7 @@ def face_thresholds(loaded: LoadedConfig, edge: EdgeConfig, model: ModelId) -> C
     return load_calibration(loaded.file(edge.calibration_file), model)
 
 
-def make_watcher(checkpoint: FaceGate | Door | PlateLane, models: Models, lists: EdgeLists) -> Watcher | None:
+def make_watcher(checkpoint: FaceGate | Door | PlateLane, models: Models, lists: WatcherLists) -> Watcher | None:
     """The watcher of ``checkpoint``; None for a lane without plate models."""
     match checkpoint:
         case FaceGate():

@@ -55,6 +55,8 @@ COUNTERS: dict[str, str] = {
     "pictures_not_blurred": "pictures not kept because faces in them could not be looked for",
     "pictures_skipped": "pictures not kept because too many were waiting",
     "scene_events_dropped": "counts and happenings of a camera that came faster than they could be written down",
+    "shard_questions_unanswered": "what a process of the cameras asked of the lists and was not told in time",
+    "shards_ended": "processes of the cameras that ended or were ended, and were begun again; why is in the log",
     "reseals_refused": "edges that a template could not be sealed for again, because their key is none",
 }
 """Every counter with a fixed name. Beside them: ``{verdict}.{reason}`` for decisions, ``crossed.{completes, followed,

@@ -55,6 +55,10 @@ from edge.reconcile import RECONCILE_EVERY_S, Kind, Reconciler
 from edge.scenes.door_contact import DoorContactWatch
 from edge.scenes.post import SceneDesk
 from edge.settings import edge_settings, own_cameras, own_checkpoints
+from edge.shards.ears import Desk
+from edge.shards.elsewhere import WatcherElsewhere
+from edge.shards.plan import spread
+from edge.shards.site import Shards
 from edge.video.site import SiteVideo, open_clips
 
 log = structlog.get_logger()
@@ -66,6 +70,7 @@ _TICK_S = 0.2
 _CAMERAS_EVERY_S = 1.0
 _DROPPED_EVERY_S = 10.0
 _STOP_S = 2.5
+_SHARDS_STOP_S = 1.5
 SWITCH_S = 0.0005
 """How long a thread may go on computing in Python while another could go on. Python's own 5 ms would be seen at a
 gate: every search and every model comes back from C code and waits its turn."""
@@ -94,8 +99,10 @@ class EdgeWorker:
         reseal = Resealer(self._outbox, self._counters, utc_now)
         self._lists = open_lists(loaded, self._config, keys, core_key, models.embedder, reseal=reseal)
         cameras, scenes, bell = own_cameras(loaded, edge), loaded.config.scenes, threading.Event()
+        plan = spread(cameras, checkpoints, self._config.shards) if self._config.shards else ()
+        here = () if plan else cameras
         self._watches = make_watches(cameras, checkpoints, self._counters)
-        self._streams = make_streams(cameras, checkpoints, scenes, self._watches.see, bell)
+        self._streams = make_streams(here, checkpoints, scenes, self._watches.see, bell)
         self._notes = make_notes(scenes, checkpoints, models)
         self._video = SiteVideo(
             self._config,
@@ -111,13 +118,18 @@ class EdgeWorker:
         self._pictures = Aside("pictures", PICTURES_WAITING, self._counters)
         self._books = Books(self._outbox, self._pictures, models.faces, self._counters, self._video)
         self._posts = self._make_posts(checkpoints, models)
-        scene_posts = make_scenes(cameras, scenes, models, self._counters, utc_now())
+        scene_posts = make_scenes(here, scenes, models, self._counters, utc_now())
         self._scenes = SceneDesk(scene_posts, self._make_contacts(), self._write_scene)
-        self._vision = VisionLoop(self._stations(), self._counters, lookers=lookers(self._config), bell=bell)
+        looking = 0 if plan else lookers(self._config)
+        self._vision = VisionLoop(self._stations(), self._counters, lookers=looking, bell=bell)
+        desk = Desk(self._lists, models.embedder.dimension, self._books, self._watches.see, self._write_scene)
+        self._shards = Shards(
+            loaded, self._config, plan=plan, posts=self._posts, desk=desk, counters=self._counters
+        )
         self._reconciler = Reconciler(self._parts(), self._counters)
         self._stopping = threading.Event()
         self._housekeeper = LivingThread("housekeeping", self._keep_house)
-        log.info("edge.ready", edge=edge, key=keys.fingerprint, cameras=len(self._streams), posts=len(self._posts))
+        log.info("edge.ready", edge=edge, key=keys.fingerprint, cameras=len(cameras), posts=len(self._posts))
 
     def start(self) -> None:
         """Begin. Gates work from here on; the broker, the cameras and the core may come when they can."""
@@ -129,6 +141,7 @@ class EdgeWorker:
         for stream in self._streams.values():
             stream.start()
         self._vision.start()
+        self._shards.start()
         self._housekeeper.start()
         self._video.start()
         self._endpoint.start()
@@ -138,6 +151,7 @@ class EdgeWorker:
         self._stopping.set()
         deadline_s = time.monotonic() + _STOP_S
         self._vision.stop()
+        self._shards.stop(_SHARDS_STOP_S)
         self._video.stop(1.0)  # before its streams: what they sent is in the clips that wait
         closing = [*(stream.stop for stream in self._streams.values()), self._endpoint.stop]
         threads = [_beside(close) for close in closing]
@@ -192,6 +206,8 @@ class EdgeWorker:
         posts = []
         for checkpoint in checkpoints:
             watcher = make_watcher(checkpoint, models, self._lists)
+            if watcher is not None and self._config.shards:
+                watcher = WatcherElsewhere()
             if watcher is None:
                 self._counters.add("lanes_without_plate_models")
                 continue
@@ -231,6 +247,7 @@ class EdgeWorker:
         """Every thread that this configuration needs."""
         yield from ((Kind.CAMERA, thread) for stream in self._streams.values() for thread in stream.threads)
         yield from ((Kind.VISION, thread) for thread in self._vision.threads)
+        yield from ((Kind.SHARD, thread) for thread in self._shards.threads)
         yield from ((Kind.GATE, post.thread) for post in self._posts)
         yield (Kind.PICTURES, self._pictures.thread)
         yield (Kind.LINK, self._link.thread)
@@ -238,7 +255,8 @@ class EdgeWorker:
     # -- how it is -------------------------------------------------------------------------------------------------
 
     def _camera_health(self) -> tuple[CameraHealth, ...]:
-        return tuple(self._with_note(stream.health()) for stream in self._streams.values())
+        here = (stream.health() for stream in self._streams.values())
+        return tuple(self._with_note(health) for health in (*here, *self._shards.health()))
 
     def _with_note(self, health: CameraHealth) -> CameraHealth:
         note = self._notes.get(health.camera, "")
@@ -247,7 +265,7 @@ class EdgeWorker:
 
     def _watch_counts(self) -> dict[str, int]:
         posts = {f"{post.checkpoint.id}.{name}": count for post in self._posts for name, count in post.counted.items()}
-        return posts | self._scenes.counts()
+        return posts | self._scenes.counts() | self._shards.scene_counts()
 
     def _keep_house(self) -> None:
         every_s = {

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 import structlog
 
 from core.contract.base import Message
@@ -28,7 +29,7 @@ from edge.checkpoint.gate_counts import SuspicionLog, suspicious
 from edge.checkpoint.openings import Crossed, Openings, admitted, crossed
 from edge.checkpoint.sightings import sighting_in
 from edge.checkpoint.watcher import Watcher, step_ms
-from edge.evidence import Crossing, Evidence, Observation
+from edge.evidence import Crossing, Evidence, Observation, PictureElsewhere
 from edge.health import Counters
 from edge.living import LivingThread
 from edge.outbox import OutboxError
@@ -62,9 +63,13 @@ class Books:
             self.counters.add("outbox_append_failed")
             log.warning("outbox.append_failed", event_type=type(message).__name__, problem=str(error))
 
-    def write_picture(self, passage: PassageV1, image: Image) -> None:
+    def write_picture(self, passage: PassageV1, picture: Image | PictureElsewhere) -> None:
         """Keep the passage's picture when there is time for it."""
-        if not self.pictures.submit(functools.partial(self._blur_and_write, passage, image)):
+        if isinstance(picture, np.ndarray):
+            begun = self.pictures.submit(functools.partial(self._blur_and_write, passage, picture))
+        else:
+            begun = picture.send_for(passage)
+        if not begun:
             self.counters.add("pictures_skipped")
 
     def keep_clip(self, passage: PassageV1, at_s: float) -> None:

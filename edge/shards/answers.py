@@ -1,0 +1,145 @@
+"""What an edge answers a process that has no lists, and what it takes back of its answers.
+
+A process never says who somebody is: it hands back the number of an answer, once, and whose that was is looked up
+here. So one that was taken over can't name anybody; it can only show probes, as a camera does.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from core.contract.ids import CheckpointId, SubjectKey
+from core.contract.vocabulary import Reason
+from edge.evidence import FaceMatch
+from edge.ports import EdgeLists
+from edge.shards.messages import (
+    Answer,
+    Compare,
+    Enrolled,
+    Found,
+    GarbageError,
+    Identify,
+    MayRun,
+    Question,
+    Revoked,
+    Standing,
+    probes_in,
+)
+from models.types import Float
+from watchlists.faces.change import Likeness
+
+GOOD_FOR_S = 15.0
+"""A pass is decided within seconds of its last comparison."""
+MAX_GIVEN = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """checkpoint: where somebody was looked for; subject: with whom somebody was compared."""
+
+    at_s: float
+    checkpoint: CheckpointId | None
+    subject: SubjectKey | None
+    said: FaceMatch | Likeness
+
+
+class Answers:
+    """To one process. From one thread."""
+
+    def __init__(
+        self,
+        lists: EdgeLists,
+        checkpoints: frozenset[CheckpointId],
+        dimension: int,
+        *,
+        wall_clock: Callable[[], datetime],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """checkpoints: those that the process watches; of others it is told nothing; dimension: of its embedder."""
+        self._dimension = dimension
+        self._lists = lists
+        self._checkpoints = checkpoints
+        self._wall_clock = wall_clock
+        self._clock = clock
+        self._numbers = itertools.count(1)
+        self._given: dict[int, _Given] = {}
+
+    def answer(self, question: Question, blob: bytes) -> Answer:
+        """Raises GarbageError for probes that are none."""
+        answer = Answer(number=question.number)
+        now = self._wall_clock()
+        match question:
+            case Identify():
+                found = self._identified(question, blob, now)
+                return answer.model_copy(update={"found": found})
+            case Compare():
+                return answer.model_copy(update={"found": self._compared(question, blob)})
+            case MayRun():
+                yes = self._lists.recogniser_may_run(now)
+            case Revoked():
+                yes = self._lists.pass_revoked(question.pass_id)
+            case Enrolled():
+                yes = self._lists.enrolled(question.subject)
+            case Standing():
+                standing = self._standing(question, now)
+                return answer.model_copy(update={"standing": standing})
+        return answer.model_copy(update={"yes": yes})
+
+    def match(self, number: int | None, checkpoint: CheckpointId) -> FaceMatch | None:
+        """What answer ``number`` said at ``checkpoint``, once; None for what was never said, or too long ago."""
+        given = self._taken(number)
+        if given is None or given.checkpoint != checkpoint or not isinstance(given.said, FaceMatch):
+            return None
+        return given.said
+
+    def likeness(self, number: int | None, subject: SubjectKey) -> Likeness | None:
+        """As ``match``, of a comparison with ``subject``."""
+        given = self._taken(number)
+        if given is None or given.subject != subject or not isinstance(given.said, Likeness):
+            return None
+        return given.said
+
+    def probes(self, blob: bytes, rows: int, columns: int) -> Float:
+        """As `probes_in`; raises GarbageError also for those of another embedder."""
+        if columns != self._dimension:
+            raise GarbageError(f"probes of {columns} numbers")
+        return probes_in(blob, rows, columns)
+
+    def _standing(self, question: Standing, now: datetime) -> Reason:
+        if question.checkpoint not in self._checkpoints:
+            return Reason.UNLISTED
+        return self._lists.subject_standing(question.subject, question.checkpoint, now)
+
+    def _identified(self, question: Identify, blob: bytes, now: datetime) -> Found | None:
+        if question.checkpoint not in self._checkpoints or not self._lists.recogniser_may_run(now):
+            return None
+        probes = self.probes(blob, question.rows, question.columns)
+        found = self._lists.identify(probes, question.checkpoint, now)
+        probes.fill(0)
+        if found is None:
+            return None
+        number = self._give(_Given(self._clock(), question.checkpoint, None, found))
+        return Found(answer=number, score=found.score, margin=found.margin, threshold=found.threshold)
+
+    def _compared(self, question: Compare, blob: bytes) -> Found | None:
+        probes = self.probes(blob, question.rows, question.columns)
+        found = self._lists.compare(question.subject, probes)
+        probes.fill(0)
+        if found is None:
+            return None
+        return Found(answer=self._give(_Given(self._clock(), None, question.subject, found)), score=found.score)
+
+    def _give(self, given: _Given) -> int:
+        number = next(self._numbers)
+        self._given[number] = given
+        while len(self._given) > MAX_GIVEN:
+            del self._given[next(iter(self._given))]
+        return number
+
+    def _taken(self, number: int | None) -> _Given | None:
+        given = None if number is None else self._given.pop(number, None)
+        return None if given is None or self._clock() - given.at_s > GOOD_FOR_S else given

@@ -123,9 +123,7 @@ class EdgeWorker:
         looking = 0 if plan else lookers(self._config)
         self._vision = VisionLoop(self._stations(), self._counters, lookers=looking, bell=bell)
         desk = Desk(self._lists, models.embedder.dimension, self._books, self._watches.see, self._write_scene)
-        self._shards = Shards(
-            loaded, self._config, plan=plan, posts=self._posts, desk=desk, counters=self._counters
-        )
+        self._shards = Shards(loaded, self._config, plan=plan, posts=self._posts, desk=desk, counters=self._counters)
         self._reconciler = Reconciler(self._parts(), self._counters)
         self._stopping = threading.Event()
         self._housekeeper = LivingThread("housekeeping", self._keep_house)

@@ -173,9 +173,7 @@ class Report(_Said):
 
     kind: Literal["report"] = "report"
     cameras: Annotated[tuple[CameraHealth, ...], Field(max_length=1000)]
-    watched: Annotated[
-        dict[CheckpointId, Annotated[dict[Name, Count], Field(max_length=200)]], Field(max_length=1000)
-    ]
+    watched: Annotated[dict[CheckpointId, Annotated[dict[Name, Count], Field(max_length=200)]], Field(max_length=1000)]
     scenes: Annotated[dict[Name, Count], Field(max_length=5000)]
     counters: Annotated[dict[Name, Count], Field(max_length=200)]
 

@@ -1,7 +1,7 @@
-"""A process that looks through some cameras of an edge: `python -m edge.shards.child FD`.
+"""A process that looks through some cameras of an edge; begun by `edge.shards.confined`.
 
-It holds no list, no face and no key: what its watchers ask of the lists it asks the edge, over the socket ``FD``. When
-the edge is gone, it ends.
+It holds no list, no face and no key: what its watchers ask of the lists it asks the edge. When the edge is gone, it
+ends.
 """
 
 from __future__ import annotations
@@ -197,12 +197,17 @@ def end(code: int) -> NoReturn:
     os._exit(code)
 
 
-def main(descriptor: int) -> NoReturn:
-    """Look until the edge says stop or is gone."""
+def main(descriptor: int, *, confined: bool) -> NoReturn:
+    """Look until the edge says stop or is gone.
+
+    descriptor: of the socket to it; confined: see `edge.shards.confined`.
+    """
     _die_with_the_edge()
     log_as_the_edge_does()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C reaches every process of the terminal; the edge says when
     sys.setswitchinterval(SWITCH_S)
+    if not confined:
+        log.warning("shard.not_confined", advice="Linux 5.13 or newer with Landlock keeps it from the edge's files")
     wire = Wire(socket.socket(fileno=descriptor), patience_s=_EDGE_PATIENCE_S)
     try:
         shard = _begun(wire)
@@ -246,7 +251,3 @@ def _die_with_the_edge() -> None:
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

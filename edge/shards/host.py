@@ -9,7 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import structlog
 
@@ -56,8 +57,18 @@ PASSED_ON = (
 class ShardHost:
     """Keeps one process. ``thread`` is where it is begun and listened to."""
 
-    def __init__(self, number: int, begin: Begin, config: bytes, ears: Callable[[], Ears], counters: Counters) -> None:
-        """config: the estate's, JSON; ears: new ones for each process that is begun."""
+    def __init__(
+        self,
+        number: int,
+        begin: Begin,
+        config: bytes,
+        *,
+        readable: Sequence[Path],
+        ears: Callable[[], Ears],
+        counters: Counters,
+    ) -> None:
+        """config: the estate's, JSON; readable: what it may read; ears: new ones for each process that is begun."""
+        self._readable = readable
         self._number = number
         self._begin = begin
         self._config = config
@@ -136,7 +147,7 @@ class ShardHost:
 
     def _begun(self, there: socket.socket) -> subprocess.Popen[bytes]:
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        command = [sys.executable, "-m", "edge.shards.child", str(there.fileno())]
+        command = [sys.executable, "-m", "edge.shards.confined", str(there.fileno()), *map(str, self._readable)]
         return subprocess.Popen(
             command, env=environment, pass_fds=(there.fileno(),), stdin=subprocess.DEVNULL, process_group=0
         )

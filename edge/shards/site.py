@@ -14,9 +14,11 @@ from edge.assembly import lookers
 from edge.checkpoint.post import CheckpointPost
 from edge.health import Counters
 from edge.living import LivingThread
+from edge.settings import own_cameras
 from edge.shards.ears import Desk, Ears
 from edge.shards.host import ShardHost
 from edge.shards.messages import Begin
+from edge.shards.readable import readable
 
 
 class Shards:
@@ -46,7 +48,9 @@ class Shards:
                 lookers=max(1, lookers(edge) // len(plan)),
             )
             ears = functools.partial(Ears, tuple(cameras), own, desk)
-            self.hosts.append(ShardHost(number, begin, config, ears, counters))
+            seen = [one for one in own_cameras(loaded, edge.id) if one.id in cameras]
+            files = readable(loaded, edge, seen)
+            self.hosts.append(ShardHost(number, begin, config, readable=files, ears=ears, counters=counters))
 
     @property
     def threads(self) -> tuple[LivingThread, ...]:

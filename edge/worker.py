@@ -101,6 +101,8 @@ class EdgeWorker:
         cameras, scenes, bell = own_cameras(loaded, edge), loaded.config.scenes, threading.Event()
         plan = spread(cameras, checkpoints, self._config.shards) if self._config.shards else ()
         here = () if plan else cameras
+        if plan:
+            log.warning("edge.no_video", advice="no live views or clips are made of cameras in processes of their own")
         self._watches = make_watches(cameras, checkpoints, self._counters)
         self._streams = make_streams(here, checkpoints, scenes, self._watches.see, bell)
         self._notes = make_notes(scenes, checkpoints, models)

@@ -6,7 +6,6 @@ ends.
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import logging
 import os
@@ -61,7 +60,6 @@ SWITCH_S = 0.0005
 _REPORT_S = 1.0
 _BEGINS_WITHIN_S = 30.0
 _EDGE_PATIENCE_S = 5.0
-_PR_SET_PDEATHSIG = 1
 
 
 class Shard:
@@ -202,7 +200,6 @@ def main(descriptor: int, *, confined: bool) -> NoReturn:
 
     descriptor: of the socket to it; confined: see `edge.shards.confined`.
     """
-    _die_with_the_edge()
     log_as_the_edge_does()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C reaches every process of the terminal; the edge says when
     sys.setswitchinterval(SWITCH_S)
@@ -244,10 +241,3 @@ def log_as_the_edge_does() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
-
-
-def _die_with_the_edge() -> None:
-    """Also where no thread comes to read that the edge is gone. Linux; elsewhere the socket alone tells."""
-    prctl = getattr(ctypes.CDLL(None), "prctl", None)
-    if prctl is not None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

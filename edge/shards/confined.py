@@ -13,6 +13,7 @@ import sys
 
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
 _PR_SET_NO_NEW_PRIVS = 38
+_PR_SET_PDEATHSIG, _SIGKILL = 1, 9
 _RULE_PATH_BENEATH = 1
 _EVERY_RIGHT = (1 << 13) - 1
 """All of Landlock's first version: execute, write, read, list, remove and make of every kind."""
@@ -70,8 +71,16 @@ def _allow(libc: ctypes.CDLL, rules: int, path: str) -> None:
         os.close(descriptor)
 
 
+def die_with_the_edge() -> None:
+    """Also where nobody comes to read from the socket that the edge is gone."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, _SIGKILL)
+
+
 if __name__ == "__main__":
-    is_confined = sys.platform == "linux" and confine(sys.argv[2:])
+    is_confined = False
+    if sys.platform == "linux":
+        die_with_the_edge()
+        is_confined = confine(sys.argv[2:])
     from edge.shards.child import main
 
     main(int(sys.argv[1]), confined=is_confined)

@@ -272,8 +272,9 @@ class EdgeWorker:
     def _look_after_cameras(self) -> None:
         now = datetime.now(UTC)
         cameras = self._camera_health()
-        for changed in self._watches.look(cameras, time.monotonic(), now):
-            self._books.write(changed, now)
+        for health in cameras:  # one by one: what was told of one camera is written before another can meet trouble
+            for changed in self._watches.look((health,), time.monotonic(), now):
+                self._books.write(changed, now)
         there = {health.camera for health in cameras if health.state is CameraState.ONLINE}
         self._scenes.keep_time(time.monotonic(), now, there.__contains__)
 

@@ -97,13 +97,12 @@ def watch(video: Video, ticket: str, *, frames: int) -> tuple[str, list[float]]:
         return answer.headers["content-type"], [frame.time for frame in container.decode(video=0)]
 
 
-def test_a_live_view_begins_at_the_newest_keyframe_and_goes_on_as_packets_come(video: Video) -> None:
+def test_a_live_view_begins_at_the_newest_keyframe_and_goes_on_as_packets_come(video: Video, tmp_path: Path) -> None:
     def go_on() -> None:
-        later = camera_packets(folder, seconds=8.0)
+        later = camera_packets(tmp_path, seconds=8.0)
         for packet in later[100:]:
             video.ring.add(packet)
 
-    folder = video.store._folder
     sending = threading.Timer(0.3, go_on)
     sending.start()
     mime, times = watch(video, video.ticket(), frames=60)
@@ -174,6 +173,7 @@ def test_a_camera_that_is_away_or_has_sent_nothing_yet_shows_nothing_and_keeps_i
 
 def test_a_clip_that_is_not_there_or_damaged_is_told(video: Video) -> None:
     refused(video.ask(f"/v1/clips/{CLIP}", video.ticket(camera=None, clip=CLIP)), 404, "no_such_clip")
+    video.store._folder.mkdir()
     (video.store._folder / f"{CLIP}.clip").write_bytes(b"damaged")
     refused(video.ask(f"/v1/clips/{CLIP}", video.ticket(camera=None, clip=CLIP)), 500, "clip_unreadable")
 

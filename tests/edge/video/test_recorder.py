@@ -126,9 +126,18 @@ def test_more_events_at_once_than_can_wait_are_counted(tmp_path: Path) -> None:
 def test_old_clips_are_removed_by_themselves(tmp_path: Path) -> None:
     site = Site(tmp_path, camera_packets(tmp_path, seconds=1.0))
     old = ClipId(id_born_at(round((BORN - timedelta(days=8)).timestamp() * 1000)))
+    (tmp_path / "clips").mkdir()
     (tmp_path / "clips" / f"{old}.clip").write_bytes(b"of last week")
     with running(site):
         until(lambda: not list((tmp_path / "clips").iterdir()), "the old clip is gone")
+
+
+def test_a_folder_that_cannot_be_used_is_counted_and_told_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "clips").write_text("in the way")
+    site = Site(tmp_path, camera_packets(tmp_path, seconds=1.0))
+    with capture_logs() as logs, running(site):
+        until(lambda: site.counters.snapshot().get("clips_failed") == 1, "counted")
+    assert [line["event"] for line in logs] == ["clips.unavailable"]
 
 
 def test_stopping_before_starting_waits_for_nobody(tmp_path: Path) -> None:

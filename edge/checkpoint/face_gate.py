@@ -98,8 +98,8 @@ class FaceGateWatcher:
             one.looks += 1
             one.sums.add("detect", look.detect_ms)
             if not one.decided and one.looks >= INTENT_FRAMES and self._seen_enough(one, face, picture, len(near) - 1):
-                told.append(self._tell(one, picture, still_there=True))
-        told += [self._tell(over, picture, still_there=False) for over in self._over(look, picture, near)]
+                told.append(self._tell(one, picture, len(near) - 1, still_there=True))
+        told += [self._tell(over, picture, len(near), still_there=False) for over in self._over(look, picture, near)]
         return told
 
     def _over(self, look: Look, picture: Picture, near: list[SeenFace]) -> list[_Pass]:
@@ -169,17 +169,23 @@ class FaceGateWatcher:
             )
         return True
 
-    def _tell(self, one: _Pass, picture: Picture, *, still_there: bool) -> Observation:
-        """The one observation of this pass. Shots are gone when it is returned, probes once it is forgotten."""
+    def _tell(self, one: _Pass, picture: Picture, others: int, *, still_there: bool) -> Observation:
+        """The one observation of this pass. Shots are gone when it is returned, probes once it is forgotten.
+
+        others: further people in the zone now.
+        """
+        if others:
+            # Whoever was recognised while alone: the gate would open before somebody else.
+            one.match = None
         good_shots = one.shooting.good_shots
         probes = one.shooting.probes() if good_shots else None
         one.decided = True
         presentation = one.shooting.presentation
-        self._count_match(one, picture.moment.pts_s)
+        self._count_match(one, picture.moment.pts_s, crowded=others > 0)
         one.shooting.wipe()
         self._counts.passes += 1
         # Somebody who was compared was alone in the picture compared.
-        others = one.others if good_shots == 0 else 0
+        others = others or (one.others if good_shots == 0 else 0)
         return Observation(
             checkpoint=self._checkpoint.id,
             camera=self._checkpoint.camera,
@@ -191,10 +197,10 @@ class FaceGateWatcher:
             probes=probes,
         )
 
-    def _count_match(self, one: _Pass, at_s: float) -> None:
+    def _count_match(self, one: _Pass, at_s: float, *, crowded: bool) -> None:
         """What the last two gates said of the pass; they are asked only of who was compared."""
         self._counts.trace.note(at_s, one.track, What.DECIDED)
-        if one.shooting.good_shots == 0:
+        if one.shooting.good_shots == 0 or crowded:
             return
         match = one.match
         score, threshold = (None, None) if match is None else (match.score, match.threshold)

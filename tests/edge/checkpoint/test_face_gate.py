@@ -197,8 +197,26 @@ def test_no_gate_opens_before_the_next_person_for_one_who_has_left() -> None:
     next_one = [faces((520, 180, 90))] * 12
     scene = Scene(*[faces((120, 180, 90))] * 4, *next_one, matches=(UNSURE, UNSURE, UNSURE, UNSURE, SURE))
     told = [evidence(seen) for _, seen in scene.run(30)]
-    assert FaceEvidence(UNSURE, 1, 0) in told, "the first, by the one shot taken while there"
+    assert FaceEvidence(None, 1, 1) in told, "the first, not alone any more"
     assert not any(one.match == SURE for one in told)
+
+
+BARELY = replace(SURE, score=SURE.threshold + 0.5 * EARLY_ABOVE)
+"""Enough for a passage, not enough to be told at the first shot."""
+
+
+def test_who_was_recognised_and_left_opens_nothing_before_the_one_who_stands_there_now() -> None:
+    scene = Scene(*[faces((120, 180, 90))] * 4, *[faces((520, 180, 90))] * 12, matches=(BARELY, BARELY, None))
+    told = [evidence(seen) for _, seen in scene.run(30)]
+    assert FaceEvidence(None, 1, 1) in told
+    assert not any(one.match for one in told)
+
+
+def test_who_was_recognised_alone_and_is_joined_opens_nothing_for_two() -> None:
+    alone, joined = [faces((120, 180, 90))] * 4, [faces((120, 180, 90), (420, 180, 90))] * 70
+    told = [evidence(seen) for _, seen in Scene(*alone, *joined, matches=(BARELY,)).run(90)]
+    assert told[0] == FaceEvidence(None, 1, 1)
+    assert all(one.others_in_zone == 1 and one.match is None for one in told)
 
 
 def test_two_in_the_zone_are_not_compared() -> None:

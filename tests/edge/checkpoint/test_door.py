@@ -204,6 +204,26 @@ def test_two_before_the_door_are_not_compared(show: ShowCodes) -> None:
     assert passes(scene.run(60)) == [PassEvidence(PASS, None, 0.4, good_shots=0, others_in_zone=1)]
 
 
+BARELY = 0.41
+"""The holder, but not told at the first shot."""
+
+
+def test_a_holder_compared_alone_and_joined_opens_nothing_for_two(show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT,))
+    alone, joined = [SOMEBODY] * 3, [faces((200, 180, 90), (460, 180, 90))] * 60
+    assert passes(Scene(*alone, *joined, scores=(BARELY,)).run(60)) == [
+        PassEvidence(PASS, None, 0.4, good_shots=1, others_in_zone=1)
+    ]
+
+
+def test_nothing_of_whoever_stood_there_before_counts_for_the_next(show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT,))
+    unfit = [faces((520, 180, 90), yaw=1.8)] * 60
+    scene = Scene(*[faces((120, 180, 90))] * 2, *unfit, scores=(BARELY,))
+    assert passes(scene.run(60)) == [PassEvidence(PASS, None, 0.4, good_shots=0, others_in_zone=0)]
+    assert not any(vectors.any() for vectors in scene.embedder.given)
+
+
 def test_the_same_pass_shown_again_after_three_seconds_without_is_another_showing(show: ShowCodes) -> None:
     # Scans come every 0.3 s after the first: 4 scans with the code, 14 without, then again.
     show(lambda scan: (TEXT,) if scan < 4 or scan >= 18 else ())

@@ -12,6 +12,7 @@ from typing import Protocol
 import structlog
 
 from core.contract.config import CameraConfig
+from core.contract.vocabulary import CameraState
 from edge.capture.decoder import StreamForm
 from edge.capture.faults import DETAILS, CameraError, Fault
 from edge.capture.memory import give_back_memory
@@ -48,7 +49,7 @@ class PacketTaker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReaderParts:
-    """What a reader needs beside its camera."""
+    """What a reader needs beside its camera. backoff: its own, for it starts over when this stream shows something."""
 
     timeouts: Timeouts
     backoff: Backoff
@@ -136,6 +137,8 @@ class StreamReader:
                 self._stopping.wait(self._taker.rest_s)
 
     def _gone(self, fault: Fault) -> None:
+        if self._parts.status.state is CameraState.ONLINE:
+            self._parts.backoff.reset()
         if not self._stopping.is_set() and self._parts.status.gone(fault):
             detail = DETAILS[fault]
             log.warning("camera.offline", camera=self._camera.id, stream=self._name, fault=fault.value, detail=detail)

@@ -6,7 +6,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Literal, Self
@@ -72,7 +72,7 @@ class _Connecting:
     wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def reader(self, url: str, name: Which, ring: PacketRing, status: StreamStatus, taker: PacketTaker) -> StreamReader:
-        parts = ReaderParts(self.timeouts, self.backoff, self.open_stream, self.wall_clock, ring, status)
+        parts = ReaderParts(self.timeouts, replace(self.backoff), self.open_stream, self.wall_clock, ring, status)
         return StreamReader(self.camera, url, name, parts, taker)
 
 

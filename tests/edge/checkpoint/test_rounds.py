@@ -102,6 +102,19 @@ def test_one_checkpoints_trouble_is_counted_and_does_not_blind_the_others() -> N
     assert logs[0]["checkpoints"] == ["gate"]
 
 
+def test_one_posts_trouble_does_not_blind_the_others_of_its_camera() -> None:
+    order: list[str] = []
+    counters = Counters()
+    posts = (Post(GATE, order, fails=True), Post(LANE, order))
+    camera = Station(Stream(1), tuple(cast(CheckpointPost, post) for post in posts))
+    with capture_logs() as logs:
+        assert VisionLoop([camera], counters).turn()
+    assert order == ["gate", "lane"]
+    assert counters.snapshot()["looks_failed"] == 1
+    assert logs[0]["checkpoints"] == ["gate"]
+    assert cast(Stream, camera.stream).in_pass, "the camera goes on being watched while somebody passes"
+
+
 @pytest.mark.parametrize("lookers", [1, 3])
 @pytest.mark.parametrize("stations", [0, 2])
 def test_the_loop_runs_until_it_is_stopped(stations: int, lookers: int) -> None:

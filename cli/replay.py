@@ -176,7 +176,8 @@ def _replay(played: Played, true: Truth, scene: Scene, lists: Lists) -> tuple[Re
         pace = real_time(clock.starts_s) if played.speed is Speed.REAL else None
         scenes = _scenes(scene, models, clock.wall())
         came_to = play(pictures, clock, scene.checkpoints, models, decided_by, pace=pace, notes=notes, scenes=scenes)
-    made = report(true, came_to, pictures.seen_in, timed=played.speed is Speed.REAL)
+    # Whose face a video shows is nothing the estate's lists answer: only drawn people are told by name.
+    made = report(true, came_to, pictures.seen_in, timed=played.speed is Speed.REAL, names=lists is Lists.TRUTH)
     advice = (*made.advice, pictures.doubt) if pictures.doubt else made.advice
     return dataclasses.replace(made, capture=pictures.counts, advice=advice), pictures.fps
 

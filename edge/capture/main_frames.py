@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import av
 
+from core.contract.vocabulary import CameraState
 from edge.capture.decoder import Decoder, DecoderKind, StreamForm, usable
 from edge.capture.packets import PacketRing, StreamPacket
 from edge.capture.status import StreamStatus
@@ -44,6 +45,7 @@ class MainFrames:
         self._fed_s = float("-inf")
         self._frames: list[tuple[float, av.VideoFrame]] = []
         self._asked_s = float("-inf")
+        self._silent_since_s: float | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -64,6 +66,10 @@ class MainFrames:
             self._forget()
             if form.width and form.height:
                 self._size = form.width, form.height
+
+    def closed(self) -> None:
+        with self._lock:
+            self._forget()
 
     def packet(self, packet: StreamPacket) -> None:
         """Keyframes show that the stream is there; whether it can be decoded is known when somebody asks."""
@@ -94,11 +100,16 @@ class MainFrames:
 
     def _await(self, at_s: float) -> None:
         deadline_s = time.monotonic() + _WAIT_S
-        while time.monotonic() < deadline_s:
-            newest_s = self._ring.newest_s
-            if newest_s is None or newest_s >= at_s - _SAME_MOMENT_S:
+        newest_s = self._ring.newest_s
+        while newest_s is not None and newest_s < at_s - _SAME_MOMENT_S:
+            # Once is enough while nothing more comes: who looks at pictures has other cameras, too.
+            if newest_s == self._silent_since_s or self._status.state is CameraState.OFFLINE:
+                return
+            if time.monotonic() >= deadline_s:
+                self._silent_since_s = newest_s
                 return
             time.sleep(_LOOK_AGAIN_S)
+            newest_s = self._ring.newest_s
 
     def _unfed(self, form: StreamForm, run: tuple[StreamPacket, ...], at_s: float) -> list[StreamPacket]:
         """What has to be decoded for ``at_s``: from where decoding has got to, or from the keyframe before it."""

@@ -41,6 +41,10 @@ class PacketTaker(Protocol):
 
     def packet(self, packet: StreamPacket) -> None: ...
 
+    def closed(self) -> None:
+        """The stream is gone: hold nothing of it."""
+        ...
+
     @property
     def rest_s(self) -> float:
         """How long packets may wait to be read together: each time a thread wakes costs as much as a few packets."""
@@ -108,11 +112,13 @@ class StreamReader:
         source = self._parts.open_stream(self._camera, self._url, self._parts.timeouts)
         try:
             self._parts.status.connected(time.monotonic())
-            self._parts.ring.clear()
             self._taker.opened(source.form)
             self._read(source)
         finally:
             source.close()
+            # Whom the camera saw last stays in memory no longer than it takes to know that it is away.
+            self._parts.ring.clear()
+            self._taker.closed()
             give_back_memory()
 
     def _read(self, source: Source) -> None:

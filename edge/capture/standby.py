@@ -36,6 +36,11 @@ class Standby:
         self.frames.opened(form)
         self._watching = False
 
+    def closed(self) -> None:
+        self.frames.closed()
+        self.watch.closed()
+        self._watching = False
+
     def packet(self, packet: StreamPacket) -> None:
         self.frames.packet(packet)
         away, form = self._small_is_away(), self.frames.form

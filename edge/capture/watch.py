@@ -136,6 +136,9 @@ class Watch:
         self._decoding = False
         self._begins = True
 
+    def closed(self) -> None:
+        self._decoding, self._decoder = False, None
+
     def leave(self) -> None:
         """No more packets for now: decode nothing, hold nothing."""
         self._leave_alone()

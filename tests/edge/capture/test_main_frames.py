@@ -12,6 +12,7 @@ import pytest
 
 from edge.capture import main_frames
 from edge.capture.decoder import StreamForm
+from edge.capture.faults import Fault
 from edge.capture.main_frames import MainFrames
 from edge.capture.packets import PacketRing, StreamPacket
 from edge.capture.status import StreamStatus
@@ -118,3 +119,27 @@ def test_the_decoder_is_forgotten_when_nobody_has_asked_for_a_while(
     main.receive(70, from_=60)
     assert main.number_at(60 / FPS) == 60
     assert main.decoded - before == 11, "from the keyframe again"
+
+
+def test_of_a_main_stream_that_is_gone_nothing_is_held_and_nobody_waits_for_it(
+    main: Main, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main.receive(60)
+    assert main.number_at(55 / FPS) == 55
+    main.frames.closed()
+    main.ring.clear()
+    monkeypatch.setattr("edge.capture.main_frames.time.sleep", lambda _s: pytest.fail("waited"))
+    assert main.frames._frames == []
+    assert main.number_at(55 / FPS) is None
+    main.status.gone(Fault.SILENT)
+    main.receive(60, from_=50)
+    main.status.gone(Fault.SILENT)
+    assert main.number_at(100 / FPS) is None
+
+
+def test_a_main_stream_that_falls_silent_is_waited_for_once(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(main_frames, "_WAIT_S", 0.02)
+    main.receive(60)
+    assert main.number_at(90 / FPS) is None
+    monkeypatch.setattr("edge.capture.main_frames.time.sleep", lambda _s: pytest.fail("waited again"))
+    assert main.number_at(92 / FPS) is None

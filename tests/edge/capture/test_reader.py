@@ -14,6 +14,7 @@ from typing import Any
 import av
 
 from core.contract.config import CameraConfig
+from core.contract.vocabulary import CameraState
 from edge.capture.decoder import StreamForm
 from edge.capture.faults import CameraError, Fault
 from edge.capture.pace import Backoff
@@ -62,6 +63,7 @@ class Taker:
     status: StreamStatus
     rest_s: float = 0.0
     taken: list[StreamPacket] = field(default_factory=list)
+    closed_times: int = 0
 
     def opened(self, form: StreamForm) -> None:
         """All forms do."""
@@ -69,6 +71,9 @@ class Taker:
     def packet(self, packet: StreamPacket) -> None:
         self.taken.append(packet)
         self.status.picture()
+
+    def closed(self) -> None:
+        self.closed_times += 1
 
 
 @dataclass
@@ -127,3 +132,11 @@ def test_a_stream_that_is_missing_does_not_slow_the_other_one_down() -> None:
     for _ in range(20):
         waiting["main"].wait_s()
     assert waiting["sub"].wait_s() <= 0.01
+
+
+def test_of_a_camera_that_is_gone_nothing_is_kept() -> None:
+    reading = Reading(Camera(), Backoff(first_s=60.0))
+    reading.until(lambda: reading.status.state is CameraState.OFFLINE)
+    assert len(reading.taker.taken) == 3
+    assert reading.ring.held_bytes == 0
+    assert reading.taker.closed_times == 1

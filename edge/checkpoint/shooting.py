@@ -83,7 +83,12 @@ class Shooting:
         return self._embedded >= MAX_EMBEDDED or (full and all(one.quality >= GOOD_QUALITY for one in inside))
 
     def clear(self, score: float, threshold: float) -> bool:
-        """Whether ``score`` says enough before all shots are there."""
+        """Whether ``score`` says enough before all shots are there.
+
+        Not before the presentation check, where there is one, was shown three: a picture of a face may be lucky once.
+        """
+        if self.presence is not None and len(self._presences) + self._unchecked < self._shots.keep:
+            return False
         good = any(one.quality >= CLEAR_QUALITY for one in self._in_probe())
         return good and self.presentation is not Presentation.ATTACK and score >= threshold + EARLY_ABOVE
 
@@ -95,8 +100,12 @@ class Shooting:
         """
         if self.presence is None:
             return Presentation.NOT_CHECKED
-        unchecked = sum(one.presence is None for one in self._in_probe())
-        return presentation_of(self._presences, self.presence.threshold, unchecked=unchecked)
+        return presentation_of(self._presences, self.presence.threshold, unchecked=self._unchecked)
+
+    @property
+    def _unchecked(self) -> int:
+        """Shots in the probe that no presentation check has judged."""
+        return sum(one.presence is None for one in self._in_probe())
 
     def shoot(self, face: SeenFace, picture: Picture) -> None:
         """Take a shot of ``face`` if it is good enough and any use."""

@@ -184,7 +184,10 @@ class DoorWatcher:
                 self._begin_anew(showing)
             showing.track = track
             showing.shooting.shoot(near[0], picture)
-            if showing.shooting.probe(at_s, hurry=not patient) and self._compared(showing, showing.qr, at_s):
+            fresh = showing.shooting.probe(at_s, hurry=not patient)
+            if showing.shooting.another:
+                self._begin_anew(showing)
+            elif fresh and self._compared(showing, showing.qr, at_s):
                 return True
         return not patient
 

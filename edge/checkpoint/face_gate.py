@@ -124,11 +124,17 @@ class FaceGateWatcher:
         known = self._passes.get(face.track.id)
         if known is None:
             sums = StepSums()
-            shooting = Shooting(
-                self._embedder, self._limits, self._counts, sums, self._presence, self._checkpoint.presentation
-            )
-            known = self._passes[face.track.id] = _Pass(face.track.id, moment, shooting, sums)
+            known = self._passes[face.track.id] = _Pass(face.track.id, moment, self._shooting(sums), sums)
         return known
+
+    def _shooting(self, sums: StepSums) -> Shooting:
+        return Shooting(self._embedder, self._limits, self._counts, sums, self._presence, self._checkpoint.presentation)
+
+    def _begin_anew(self, one: _Pass, moment: Moment) -> None:
+        """Somebody else has taken the place: nothing of the one before counts for them."""
+        one.shooting.wipe()
+        one.first, one.sums, one.match, one.looks, one.others = moment, StepSums(), None, 0, 0
+        one.shooting = self._shooting(one.sums)
 
     def _seen_enough(self, one: _Pass, face: SeenFace, picture: Picture, others: int) -> bool:
         """Look closer at somebody who is there on purpose; True when it is time to decide."""
@@ -143,7 +149,7 @@ class FaceGateWatcher:
             one.shooting.shoot(face, picture)
             if self._compare(one, moment, hurry=not patient):
                 return one.shooting.complete or self._is_clear(one) or not patient
-        return not patient
+        return moment.pts_s - one.first.pts_s >= PATIENCE_S
 
     def _is_clear(self, one: _Pass) -> bool:
         match = one.match
@@ -154,6 +160,9 @@ class FaceGateWatcher:
     def _compare(self, one: _Pass, moment: Moment, *, hurry: bool) -> bool:
         """Ask who it is if there is something new to ask with; True when there was."""
         if not one.shooting.probe(moment.pts_s, hurry=hurry):
+            return False
+        if one.shooting.another:
+            self._begin_anew(one, moment)
             return False
         if one.shooting.good_shots == 0:
             one.match = None

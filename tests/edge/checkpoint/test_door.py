@@ -25,6 +25,7 @@ from tests.edge.checkpoint.watching import (
     ScriptedGallery,
     ScriptedLists,
     ScriptedPasses,
+    TwoPeople,
     faces,
     watch,
 )
@@ -64,9 +65,10 @@ class Scene:
         scores: tuple[float | None, ...] = (0.7,),
         enrolled: bool = True,
         lists: ScriptedLists | None = None,
+        embedder: CountingEmbedder | None = None,
     ) -> None:
         self.lists = lists or ScriptedLists()
-        self.embedder = CountingEmbedder()
+        self.embedder = embedder or CountingEmbedder()
         self.gallery = ScriptedGallery(scores=scores)
         self.watcher = DoorWatcher(
             Door(
@@ -222,6 +224,15 @@ def test_nothing_of_whoever_stood_there_before_counts_for_the_next(show: ShowCod
     scene = Scene(*[faces((120, 180, 90))] * 2, *unfit, scores=(BARELY,))
     assert passes(scene.run(60)) == [PassEvidence(PASS, None, 0.4, good_shots=0, others_in_zone=0)]
     assert not any(vectors.any() for vectors in scene.embedder.given)
+
+
+def test_shots_of_the_holder_do_not_help_whoever_takes_their_place(show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT,))
+    scene = Scene(*[SOMEBODY] * 60, scores=(BARELY, 0.1), embedder=TwoPeople())
+    assert passes(scene.run(60)) == [
+        PassEvidence(PASS, Likeness(0.1, ALICES_TEMPLATE), 0.4, good_shots=3, others_in_zone=0)
+    ]
+    assert len(scene.embedder.crops) == 1 + 1 + 3, "one of the holder, one by which the change is seen"
 
 
 def test_the_same_pass_shown_again_after_three_seconds_without_is_another_showing(show: ShowCodes) -> None:

@@ -24,6 +24,7 @@ from tests.edge.checkpoint.watching import (
     ScriptedFaces,
     ScriptedGallery,
     ScriptedLists,
+    TwoPeople,
     faces,
     picture,
     watch,
@@ -51,9 +52,10 @@ class Scene:
         matches: tuple[FaceMatch | None, ...] = (SURE,),
         zone: Polygon = ALL,
         fresh_for: int = 1_000_000,
+        embedder: CountingEmbedder | None = None,
     ) -> None:
         self.detector = ScriptedFaces(script)
-        self.embedder = CountingEmbedder()
+        self.embedder = embedder or CountingEmbedder()
         self.gallery = ScriptedGallery(matches)
         self.watcher = FaceGateWatcher(
             gate(zone), self.detector, self.embedder, self.gallery, ScriptedLists(fresh_for=fresh_for)
@@ -217,6 +219,16 @@ def test_who_was_recognised_alone_and_is_joined_opens_nothing_for_two() -> None:
     told = [evidence(seen) for _, seen in Scene(*alone, *joined, matches=(BARELY,)).run(90)]
     assert told[0] == FaceEvidence(None, 1, 1)
     assert all(one.others_in_zone == 1 and one.match is None for one in told)
+
+
+def test_somebody_who_takes_the_place_of_another_is_compared_alone() -> None:
+    script = [faces((300, 180, 90))] * 40
+    scene = Scene(*script, matches=(BARELY, None), embedder=TwoPeople())
+    [(_, seen)] = scene.run(60)
+    assert evidence(seen) == FaceEvidence(None, 3, 0), "three shots of the second"
+    assert len(scene.embedder.crops) == 1 + 1 + 3, "one of the first, one by which the change is seen"
+    assert seen.first.pts_s > picture(4).moment.pts_s
+    assert not any(vectors.any() for vectors in scene.embedder.given)
 
 
 def test_two_in_the_zone_are_not_compared() -> None:

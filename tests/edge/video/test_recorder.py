@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import threading
 from collections.abc import Iterator
@@ -89,6 +90,20 @@ def test_a_camera_that_goes_away_meanwhile_leaves_what_was_before(tmp_path: Path
     with running(site):
         assert site.recorder.ask(CLIP, CAMERA, START_S + 5)
         site.ring.clear()
+        site.at(START_S + 16)
+        site.kept()
+    assert site.seconds()[0] == 125
+
+
+def test_a_camera_that_was_away_for_a_moment_meanwhile_leaves_what_was_before(tmp_path: Path) -> None:
+    packets = camera_packets(tmp_path, seconds=12.0)
+    site = Site(tmp_path, packets[:125])
+    with running(site):
+        assert site.recorder.ask(CLIP, CAMERA, START_S + 5)
+        site.ring.clear()
+        for packet in camera_packets(tmp_path, seconds=4.0):  # the camera counts from its own beginning again
+            later_s = packet.pts_s + 7
+            site.ring.add(dataclasses.replace(packet, pts_s=later_s, received_s=later_s))
         site.at(START_S + 16)
         site.kept()
     assert site.seconds()[0] == 125

@@ -133,7 +133,7 @@ class MainFrames:
         found = self._decoder.step(packet)
         if found is None:
             self._status.count("corrupt_packets")
-        good = [(own.pts_s, frame) for own, frame in found or () if usable(frame)]
+        good = [(own.made_s, frame) for own, frame in found or () if usable(frame)]
         if good:
             self._frames = [*self._frames, *good][-2:]
             self._size = good[-1][1].width, good[-1][1].height

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
+import av
 import structlog
 
 from core.contract.config import CameraConfig
@@ -16,7 +17,7 @@ from core.contract.vocabulary import CameraState
 from edge.capture.decoder import StreamForm
 from edge.capture.faults import DETAILS, CameraError, Fault
 from edge.capture.memory import give_back_memory
-from edge.capture.pace import Backoff, StreamClock
+from edge.capture.pace import Backoff, PacketTime, StreamClock
 from edge.capture.packets import PacketRing, StreamPacket
 from edge.capture.source import Source, Timeouts
 from edge.capture.status import StreamStatus
@@ -61,6 +62,12 @@ class ReaderParts:
     wall_clock: Callable[[], datetime]
     ring: PacketRing
     status: StreamStatus = field(default_factory=StreamStatus)
+
+
+def timed(data: av.Packet[Any], at: PacketTime) -> StreamPacket:
+    """``data`` with its times."""
+    behind_s = max(0.0, at.pts_s - at.made_s)
+    return StreamPacket(data, bool(data.is_keyframe), data.size, at.pts_s, at.received_s, at.received_at, behind_s)
 
 
 class StreamReader:
@@ -130,8 +137,7 @@ class StreamReader:
             if self._stopping.is_set():
                 return
             at_s = None if data.pts is None or data.time_base is None else float(data.pts * data.time_base)
-            moment = self._clock.moment(at_s, received_s, received_s, self._parts.wall_clock())
-            packet = StreamPacket(data, bool(data.is_keyframe), data.size, moment.pts_s, received_s, moment.received_at)
+            packet = timed(data, self._clock.moment(at_s, received_s, received_s, self._parts.wall_clock()))
             self.thread.beat()
             status.received(received_s, at_s)
             self._parts.ring.add(packet)

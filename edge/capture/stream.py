@@ -244,7 +244,7 @@ class CameraStream:
     def _hand_out(self, full: MainFrames | None, packet: StreamPacket, frame: av.VideoFrame) -> None:
         if full is not None and 0 in full.size:
             return  # Nobody can say where in the full picture something is while its size is unknown.
-        moment = Moment(packet.pts_s, packet.received_at, packet.received_s)
+        moment = Moment(packet.made_s, packet.received_at, packet.received_s)
         self._buffer.put(Picture(moment, frame, time.monotonic(), full))
         self._bell.set()
 

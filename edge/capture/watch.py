@@ -195,13 +195,13 @@ class Watch:
         if found is None:
             self._status.count("corrupt_packets")
         for own, frame in found or ():
-            if self._accept(frame) and own.pts_s >= self._from_s:
+            if self._accept(frame) and own.made_s >= self._from_s:
                 self._hand_out(own, frame)
 
     def _hand_out(self, packet: StreamPacket, frame: av.VideoFrame) -> None:
         # What was handed out before the stream was left alone is not handed out again by catching up.
-        if packet.pts_s > self._handed_s and self.sampler.wants(packet.pts_s):
-            self._handed_s = packet.pts_s
+        if packet.made_s > self._handed_s and self.sampler.wants(packet.made_s):
+            self._handed_s = packet.made_s
             self._viewers.picture(packet, frame)
         if packet.pts_s - self._looked_s >= _LOOK_EVERY_S:
             self._look(packet, frame)

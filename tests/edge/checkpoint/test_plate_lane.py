@@ -17,6 +17,7 @@ from models.types import Image, PlateRead, Plates
 from tests.edge.checkpoint.watching import FPS, NAME, SHUT, picture, watch
 
 ONE, TWO = "京A12D45", "沪B98C76"
+ALIKE = "京A12D48"
 
 
 def plates(*places: tuple[float, float], width: float = 120) -> Plates:
@@ -64,6 +65,7 @@ def texts(told: list[tuple[int, Observation]]) -> list[str | None]:
 
 
 STANDING = plates((250, 200))
+STANDING_TWICE = [*[STANDING] * 10, *[Plates.none()] * 8, *[STANDING] * 10]
 DRIVING = [plates((100 + 12 * look, 200)) for look in range(30)]
 
 
@@ -191,11 +193,18 @@ def test_a_vehicle_read_once_before_another_took_its_track_is_told_too_when_that
 
 
 def test_a_broken_track_whose_rest_is_misread_in_one_character_is_the_same_visit() -> None:
-    misread = ONE[:-1] + "8"
-    script = Script(
-        [*[STANDING] * 10, *[Plates.none()] * 8, *[STANDING] * 10], [(ONE, 0.95), (ONE, 0.95), (misread, 0.95)]
-    )
+    script = Script(STANDING_TWICE, [(ONE, 0.95), (ONE, 0.95), (ALIKE, 0.85)])
     assert texts(watch(lane(script), 60)) == [ONE]
+
+
+def test_a_plate_nearly_the_same_that_is_read_beyond_doubt_is_the_next_vehicle() -> None:
+    """Two cars of one fleet, the second where the first one just was: neither may pass unseen."""
+    follows = Script(STANDING_TWICE, [(ONE, 0.95), (ONE, 0.95), (ALIKE, 0.85), (ALIKE, 0.97)])
+    assert texts(watch(lane(follows), 60)) == [ONE, ALIKE]
+    takes_the_track = Script([STANDING] * 60, [(ONE, 0.95), (ONE, 0.95), (ALIKE, 0.97)])
+    assert texts(watch(lane(takes_the_track), 60)) == [ONE, ALIKE]
+    misread = Script([STANDING] * 60, [(ONE, 0.95), (ONE, 0.95), (ALIKE, 0.85)])
+    assert texts(watch(lane(misread), 60)) == [ONE]
 
 
 def test_the_same_plate_again_after_a_while_is_another_visit() -> None:

@@ -214,19 +214,27 @@ class _People:
                 self._twin[body], self._twin[face] = face, body
 
     def new(self, track: int, at_s: float) -> bool:
-        """Whether somebody is told of now for the first time, as a face or as a body."""
+        """Whether somebody is told of now for the first time, as a face or as a body; each hides one track at most."""
+        self._told_s = {other: when for other, when in self._told_s.items() if at_s - when < _TWINS_S}
+        same = self._same(track, at_s)
+        if same is not None:
+            del self._told_s[same]
+            return False
+        self._told_s[track] = at_s
+        return True
+
+    def _same(self, track: int, at_s: float) -> int | None:
+        """The track told of already that is the same person's."""
         twin = self._twin.get(track)
         if twin is not None:
-            known = twin in self._told_s and at_s - self._told_s[twin] < _TWINS_S
-        else:
-            # Seen as a body now and as a face then, never together: one person rather than two.
-            known = any(
-                at_s - when < _SAME_MOMENT_S and (other ^ track) & 1 and other not in self._twin
-                for other, when in self._told_s.items()
-            )
-        self._told_s = {other: when for other, when in self._told_s.items() if at_s - when < _TWINS_S}
-        self._told_s[track] = at_s
-        return not known
+            return twin if twin in self._told_s else None
+        # Seen as a body now and as a face then, never together: one person rather than two.
+        alike = (
+            other
+            for other, when in self._told_s.items()
+            if at_s - when < _SAME_MOMENT_S and (other ^ track) & 1 and other not in self._twin
+        )
+        return next(alike, None)
 
     def forget(self, ended: Iterable[int]) -> None:
         for track in ended:

@@ -87,6 +87,15 @@ def test_a_face_that_comes_and_goes_does_not_make_two_of_one() -> None:
     assert len(walked.told) == 1
 
 
+def test_one_face_hides_one_body_and_no_more() -> None:
+    walked = Walked()
+    for number in range(20):
+        x = 0.2 + 0.04 * number
+        # The face is ahead of all three: nobody's of them.
+        walked.show([person(x, 0.9), person(x - 0.02, 0.55), person(x - 0.01, 0.35)], [face(x + 0.12)])
+    assert len(walked.told) == 3, "the face may be one of the three; the other two are people of their own"
+
+
 def test_two_side_by_side_with_their_faces_are_two() -> None:
     walked = Walked()
     for number in range(16):

@@ -41,6 +41,8 @@ MIN_LOOKS_TO_TELL = 3
 """With fewer, something unreadable was a lamp or a sign for a moment, not a vehicle's visit."""
 SAME_VISIT_S = 4.0
 """A plate read again so soon after it was last in sight is the same visit, the track had broken."""
+REST_S = 1.0
+"""A plate that can't be read there so soon after is the same one, too slanted now; later it is another vehicle's."""
 MIN_SHARPNESS = 0.045
 """Of 400 drawn plates those blurred more by motion were read right in 3 of 100 cases, at a lowest confidence of 0.4."""
 _CHECK_S = 1.0
@@ -244,8 +246,8 @@ class PlateLaneWatcher:
     def _rest_of_another(self, visit: Visit) -> bool:
         """True for a track that began where a told visit was just lost: the same plate, too slanted to be read."""
         return any(
-            gone.seen_s < visit.first.pts_s and gone.was_there(visit.first_box, LANE.max_distance)
-            for gone in self._recently_gone(visit.first.pts_s)
+            0 < visit.first.pts_s - gone.seen_s < REST_S and gone.was_there(visit.first_box, LANE.max_distance)
+            for gone in self._gone
         )
 
     def _remember(self, gone: Gone) -> None:

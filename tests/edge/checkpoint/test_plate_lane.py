@@ -10,7 +10,7 @@ import numpy as np
 from core.contract.config import PlateLane
 from core.contract.ids import CameraId, CheckpointId
 from core.contract.vocabulary import Ring
-from edge.checkpoint.plate_lane import SAME_VISIT_S, PlateLaneWatcher
+from edge.checkpoint.plate_lane import REST_S, SAME_VISIT_S, PlateLaneWatcher
 from edge.evidence import Observation, PlateEvidence
 from edge.vision.plate_vote import VoteRules
 from models.types import Image, PlateRead, Plates
@@ -142,6 +142,12 @@ def test_a_track_that_breaks_is_the_same_visit() -> None:
 def test_the_slanted_rest_of_a_plate_just_lost_is_no_unreadable_vehicle() -> None:
     script = Script([*[STANDING] * 10, *[Plates.none()] * 6, *[STANDING] * 6], [(ONE, 0.95), (ONE, 0.95), ("??", 0.2)])
     assert texts(watch(lane(script), 60)) == [ONE]
+
+
+def test_an_unreadable_vehicle_that_comes_where_a_told_one_left_is_told() -> None:
+    away = [Plates.none()] * round(FPS * (REST_S + 0.5))
+    script = Script([*[STANDING] * 10, *away, *[STANDING] * 12], [(ONE, 0.95), (ONE, 0.95), ("??", 0.2)])
+    assert texts(watch(lane(script), len(script.looks) + 10)) == [ONE, None]
 
 
 def test_a_lone_sure_read_is_told_at_the_end_and_a_doubtful_one_is_not() -> None:

@@ -75,9 +75,18 @@ class MainFrames:
         """Keyframes show that the stream is there; whether it can be decoded is known when somebody asks."""
         if packet.keyframe:
             self._status.picture()
+            if 0 in self._size:
+                self._learn_size(packet)
         if self._decoder is not None and packet.received_s - self._asked_s > _FORGOTTEN_S:
             with self._lock:
                 self._forget()
+
+    def _learn_size(self, keyframe: StreamPacket) -> None:
+        """Of a stream that did not tell it: nobody asks for pictures of unknown size, so none would ever be decoded."""
+        form = self._form
+        frame = None if form is None else Decoder(form).alone(keyframe)
+        if frame is not None and usable(frame):
+            self._size = frame.width, frame.height
 
     def near(self, at_s: float) -> av.VideoFrame | None:
         """The frame made nearest to ``at_s``, or None when there is none within ``_FARTHEST_S``."""

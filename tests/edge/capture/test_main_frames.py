@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -143,3 +145,27 @@ def test_a_main_stream_that_falls_silent_is_waited_for_once(main: Main, monkeypa
     assert main.number_at(90 / FPS) is None
     monkeypatch.setattr("edge.capture.main_frames.time.sleep", lambda _s: pytest.fail("waited again"))
     assert main.number_at(92 / FPS) is None
+
+
+def test_the_size_of_a_stream_that_does_not_tell_it_is_learnt_from_its_first_keyframe(main: Main) -> None:
+    form = main.frames.form
+    assert form is not None
+    unknown = MainFrames(main.ring, StreamStatus(), "cpu", moving=lambda: True)
+    unknown.opened(dataclasses.replace(form, width=0, height=0))
+    main.frames = unknown
+    main.receive(1)
+    assert unknown.size == (320, 240)
+    main.receive(60, from_=1)
+    assert main.number_at(30 / FPS) == 30, "and it is decoded as any other"
+
+
+def test_a_keyframe_that_cannot_be_decoded_tells_no_size_and_the_next_one_is_tried(main: Main) -> None:
+    form = main.frames.form
+    assert form is not None
+    main.frames = MainFrames(main.ring, StreamStatus(), "cpu", moving=lambda: True)
+    main.frames.opened(dataclasses.replace(form, width=0, height=0))
+    data: av.Packet[Any] = av.Packet(b"\x00\x00\x00\x02\x65\xff")
+    main.frames.packet(StreamPacket(data, True, data.size, 0.0, 0.0, NOON))
+    assert main.frames.size == (0, 0)
+    main.receive(51, from_=50)
+    assert main.frames.size == (320, 240)

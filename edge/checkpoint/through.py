@@ -38,6 +38,8 @@ _REACH = 0.7
 """Of a body's size: farther from where somebody should be is the one who walks behind."""
 _TWINS_S = 10.0
 _SAME_MOMENT_S = 0.7
+_APART_LOOKS = 3
+"""A face seen that often in a row away from a body's head is somebody else's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +207,17 @@ class _People:
 
     _twin: dict[int, int] = field(default_factory=dict)
     _told_s: dict[int, float] = field(default_factory=dict)
+    _apart: dict[int, int] = field(default_factory=dict)
+    """Of twins, by the body's number: looks in a row at which they did not fit."""
 
     def meet(self, people: Sequence[_Person], faces: Sequence[SeenFace]) -> None:
-        """Faces at the heads of bodies, nearest first; who belongs together stays together."""
+        """Faces at the heads of bodies, nearest first; who belongs together stays so while it fits."""
         fits = sorted((one.misfit(face), one.track, _of_face(face.track.id)) for one in people for face in faces)
+        for misfit, body, face in fits:
+            if self._twin.get(body) == face:
+                self._apart[body] = 0 if math.isfinite(misfit) else self._apart.get(body, 0) + 1
+                if self._apart[body] >= _APART_LOOKS:
+                    self.forget([body])
         for misfit, body, face in fits:
             if math.isfinite(misfit) and body not in self._twin and face not in self._twin:
                 self._twin[body], self._twin[face] = face, body
@@ -239,8 +248,10 @@ class _People:
     def forget(self, ended: Iterable[int]) -> None:
         for track in ended:
             twin = self._twin.pop(track, None)
+            self._apart.pop(track, None)
             if twin is not None:
                 self._twin.pop(twin, None)
+                self._apart.pop(twin, None)
 
 
 def _of_face(track: int) -> int:

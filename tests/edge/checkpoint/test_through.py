@@ -96,6 +96,18 @@ def test_one_face_hides_one_body_and_no_more() -> None:
     assert len(walked.told) == 3, "the face may be one of the three; the other two are people of their own"
 
 
+def test_a_face_that_was_once_at_anothers_head_is_not_anothers_for_ever() -> None:
+    walked = Walked()
+    # The face passes before the hooded one who waits, and goes on alone; both go in within ten seconds.
+    for number in range(8):
+        walked.show([person(0.25, 0.9)], [face(0.23 + 0.01 * number)])
+    for number in range(12):
+        walked.show([person(0.25, 0.9)], [face(0.3 + 0.03 * number)])
+    for number in range(12):
+        walked.show([person(0.25 + 0.04 * number, 0.9)], [])
+    assert len(walked.told) == 2
+
+
 def test_two_side_by_side_with_their_faces_are_two() -> None:
     walked = Walked()
     for number in range(16):

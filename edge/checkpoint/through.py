@@ -138,7 +138,7 @@ class BodiesThrough:
         self._zone = Zone(door.zone)
         self._faces = FacesThrough(door)
         self._threshold = Threshold(ThresholdLine(*door.threshold_line))
-        self._tracks = BodyTracks(detector, reach=_REACH)
+        self._tracks = BodyTracks(detector, reach=_REACH, riders_apart=True)
         self._sampler = Sampler(BODY_LOOKS_PER_S)
         self._people = _People()
 

@@ -16,6 +16,7 @@ from edge.checkpoint.through import BodiesThrough, FacesThrough
 from edge.vision.people import Look, SeenFace
 from edge.vision.tracker import Track
 from models.store import open_body_detector
+from models.types import BodyKind
 from tests.edge.checkpoint.drawn import act_of, checkpoint, film_of, recorded
 from tests.edge.scenes.parts import SIZE, ScriptedBodies, Thing, person, picture
 
@@ -106,6 +107,14 @@ def test_a_face_that_was_once_at_anothers_head_is_not_anothers_for_ever() -> Non
     for number in range(12):
         walked.show([person(0.25 + 0.04 * number, 0.9)], [])
     assert len(walked.told) == 2
+
+
+def test_whoever_pushes_a_bicycle_through_the_door_counts() -> None:
+    walked = Walked()
+    for number in range(16):
+        x = 0.2 + 0.04 * number
+        walked.show([person(x, 0.9), (BodyKind.TWO_WHEELER, (x - 0.1, 0.68, x + 0.1, 0.92))], [])
+    assert len(walked.told) == 1
 
 
 def test_two_side_by_side_with_their_faces_are_two() -> None:

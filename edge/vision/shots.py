@@ -88,5 +88,8 @@ def fused(vectors: Float, qualities: Float) -> Float:
     total = weights @ vectors
     length = float(np.linalg.norm(total))
     if length < 1e-3 * float(weights.sum()):
+        total.fill(0)
         return np.array(vectors[int(np.argmax(qualities))], np.float32)
-    return np.asarray(total / length, np.float32)
+    # In place: of a face there is one vector, the caller's to wipe.
+    total /= np.float32(length)
+    return np.asarray(total, np.float32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import combinations
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -201,3 +202,22 @@ def test_one_shot_is_its_own_probe_and_shots_that_cancel_out_leave_the_best() ->
     one = unit(1, 2, 3)
     assert fused(one[None], np.array([0.4], np.float32)) == pytest.approx(one, abs=1e-6)
     assert fused(np.stack([one, -one]), np.array([0.7, 0.7], np.float32)) == pytest.approx(one, abs=1e-6)
+
+
+class Watched(np.ndarray):
+    """Remembers every array that was made of one."""
+
+    made: ClassVar[list[np.ndarray]] = []
+
+    def __array_finalize__(self, _source: object) -> None:
+        Watched.made.append(self)
+
+
+@pytest.mark.parametrize("sign", [1, -1], ids=["alike", "cancelling out"])
+def test_of_what_was_fused_nothing_is_left_but_the_probe(sign: int) -> None:
+    one = unit(1, 2, 3)
+    vectors = np.stack([one, np.float32(sign) * one]).view(Watched)
+    Watched.made.clear()
+    probe = fused(vectors, np.array([0.7, 0.7001], np.float32))
+    left = [array for array in Watched.made if array.size >= 3 and not np.shares_memory(array, vectors)]
+    assert all(np.shares_memory(array, probe) or not np.asarray(array).any() for array in left)

@@ -220,7 +220,12 @@ class CameraStream:
         sub_status, sub_ring = StreamStatus(), PacketRing(RING_S, RING_BYTES)
         frames = MainFrames(ring, status, camera.decoder, lambda: self._watch.decoding)
         small = self._make_watch(sub_ring, sub_status, frames)
-        self._standby = Standby(frames, self._make_watch(ring, status), lambda: sub_status.state is CameraState.OFFLINE)
+        self._standby = Standby(
+            frames,
+            self._make_watch(ring, status),
+            lambda: sub_status.state is CameraState.OFFLINE,
+            lambda: sub_status.heard_s,
+        )
         reader = connecting.reader(camera.url, "main", ring, status, self._standby)
         sub_reader = connecting.reader(camera.sub_url, "sub", sub_ring, sub_status, small)
         main = _Stream(ring, status, self._standby, reader)

@@ -103,6 +103,7 @@ class Watch:
         self._looked_s = self._glanced_s = float("-inf")
         self._stirred_s = float("-inf")
         self._begins = False
+        self._since_s: float | None = None
         self._handed_s = self._from_s = float("-inf")
 
     @property
@@ -128,13 +129,17 @@ class Watch:
     def rest_s(self) -> float:
         return 0.0 if self._decoding else self._rules.rest_s
 
-    def opened(self, form: StreamForm) -> None:
-        """The stream begins: it is looked at until it has been still for a while."""
+    def opened(self, form: StreamForm, since_s: float | None = None) -> None:
+        """The stream begins: it is looked at until it has been still for a while.
+
+        since_s: stream time from which on it is looked at, as far as the ring goes back; None: from now on.
+        """
         self._form, self._decoder = form, None
         self._meter.begin()
         self._change.forget()
         self._decoding = False
         self._begins = True
+        self._since_s = since_s
 
     def closed(self) -> None:
         self._decoding, self._decoder = False, None
@@ -151,6 +156,7 @@ class Watch:
         self._note_doubt()
         if self._doubt is not None or self.in_pass or self._meter.active or self._begins:
             self._stirred_s, self._begins = packet.pts_s, False
+        since_s, self._since_s = self._since_s, None
         still = packet.pts_s - self._stirred_s >= self._rules.quiet_s
         if self.sampler.fps <= 0:
             self._leave_alone()
@@ -162,8 +168,9 @@ class Watch:
         elif still:
             self._glance_at(packet)
         else:
-            began_s = self._meter.since_s if self._meter.active else None
-            self._catch_up((packet.pts_s if began_s is None else began_s) - _BEFORE_S)
+            told_s = self._meter.since_s if self._meter.active else None
+            began_s = min((at_s for at_s in (told_s, since_s) if at_s is not None), default=packet.pts_s)
+            self._catch_up(began_s - _BEFORE_S)
 
     def _leave_alone(self) -> None:
         if self._decoding:

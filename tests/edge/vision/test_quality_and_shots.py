@@ -75,8 +75,18 @@ def test_the_gate_says_what_is_wrong(picture: Image, box: Float, landmarks: Floa
 def test_who_is_refused_was_asked_nothing_after_that() -> None:
     quality = assess(blurred(9), BOX, turned(1.7), 0.7, LIMITS)
     assert [check.refusal for check in quality.checks] == [Refusal.TOO_SMALL, Refusal.TURNED]
-    assert quality.checks[-1].figure == pytest.approx(1.7, abs=0.02)
-    assert quality.checks[-1].limit == LIMITS.max_yaw
+    assert quality.checks[-1].figure == pytest.approx(1.7 / LIMITS.max_yaw, abs=0.02)
+    assert quality.checks[-1].limit == 1
+
+
+def test_a_face_refused_for_its_tilt_or_nod_is_told_with_a_figure_beyond_the_limit() -> None:
+    upside = FRONTAL.copy()
+    upside[2, 1] = upside[3:, 1].mean()
+    sideways = FRONTAL[:, ::-1].copy()
+    for landmarks in (upside, sideways):
+        check = assess(crop(), BOX, landmarks, 0.7, LIMITS).checks[-1]
+        assert check.refusal is Refusal.TURNED
+        assert check.figure > check.limit
 
 
 def test_blur_turning_distance_and_an_unsure_detector_lower_the_value() -> None:

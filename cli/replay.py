@@ -151,7 +151,7 @@ def _scene(loaded: LoadedConfig, true: Truth, named: list[str]) -> Scene:
 
 
 def _replay(played: Played, true: Truth, scene: Scene, lists: Lists) -> tuple[Report, float]:
-    from edge.assembly import open_models  # noqa: PLC0415
+    from edge.assembly import moving_zones, open_models  # noqa: PLC0415
     from edge.checkpoint.trace import What  # noqa: PLC0415
     from edge.replay.clip import ClipStream  # noqa: PLC0415
     from edge.replay.clock import ReplayClock  # noqa: PLC0415
@@ -162,7 +162,9 @@ def _replay(played: Played, true: Truth, scene: Scene, lists: Lists) -> tuple[Re
     needs_plates = any(isinstance(one, PlateLane) for one in scene.checkpoints)
     models = open_models(scene.edge, needs_plates=needs_plates)
     clock = ReplayClock()
-    pictures = ClipStream(played.clip, clock, sub=played.sub, zones=[one.zone for one in scene.checkpoints])
+    config = scene.loaded.config
+    zones = moving_zones(scene.checkpoints[0].camera, config.checkpoints, config.scenes)
+    pictures = ClipStream(played.clip, clock, sub=played.sub, zones=zones)
     notes = {one.id: Notes(clock) for one in scene.checkpoints}
 
     def heard(best: float, threshold: float) -> None:

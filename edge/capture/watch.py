@@ -152,7 +152,7 @@ class Watch:
     def packet(self, packet: StreamPacket) -> None:
         disposable = bool(packet.data.is_disposable)
         self._busy |= self._meter.see(packet.size, packet.pts_s, keyframe=packet.keyframe, disposable=disposable)
-        self._judge.packet(keyframe=packet.keyframe)
+        self._judge.packet(packet.pts_s, keyframe=packet.keyframe)
         self._note_doubt()
         if self._doubt is not None or self.in_pass or self._meter.active or self._begins:
             self._stirred_s, self._begins = packet.pts_s, False

@@ -115,7 +115,7 @@ class VisionLoop:
 
     def turn(self) -> bool:
         """Look at one picture of whoever's turn it is; False when nobody has any."""
-        number = self._turns.take(lambda number: self._stations[number].stream.waiting() > 0)
+        number = self._turns.take(lambda number: self._stations[number].stream.waiting())
         if number is None:
             return False
         station, started_s = self._stations[number], time.monotonic()

@@ -67,7 +67,7 @@ def station(post: Post, pictures: int) -> Station:
 
 def test_every_gate_is_looked_at_before_each_lane_and_door() -> None:
     order: list[str] = []
-    gate, lane, door = (station(Post(one, order), 10) for one in (GATE, LANE, DOOR))
+    gate, lane, door = (station(Post(one, order), 2) for one in (GATE, LANE, DOOR))
     loop = VisionLoop([lane, door, gate], Counters())
     for _ in range(4):
         assert loop.turn()

@@ -6,9 +6,6 @@ anybody with nothing is cut out either. Whoever is outside is black before detec
 
 A pass is decided as soon as the best shots so far say clearly who it is, else when three good ones are there, and at
 the latest when the person leaves or has stood there for ``PATIENCE_S``.
-
-Whoever takes the place of somebody decided on, after a break in sight, is asked like anybody: by the one vector that
-is kept in memory until the person decided on has left.
 """
 
 from __future__ import annotations
@@ -23,7 +20,7 @@ from core.contract.events import CheckpointStateV1
 from edge.capture.picture import Picture
 from edge.checkpoint.decide import MIN_MARGIN, objection_to_match
 from edge.checkpoint.gate_counts import Gate
-from edge.checkpoint.shooting import Shooting, same_person
+from edge.checkpoint.shooting import Shooting
 from edge.checkpoint.trace import What
 from edge.checkpoint.watcher import StepSums, WatchCounts, large_enough
 from edge.evidence import FaceEvidence, FaceMatch, Moment, Observation
@@ -32,23 +29,16 @@ from edge.vision.people import Look, SeenFace, ZonePeople
 from edge.vision.quality import QualityLimits
 from edge.vision.zone import Zone
 from models.protocols import FaceDetecting, FaceEmbedding, PresentationChecking
-from models.types import Float
 
 INTENT_FRAMES = 3
 PATIENCE_S = 5.0
 """Somebody who is not recognised by then is told to use another way in, while still there."""
-_BREAK_S = 0.2
-"""Somebody decided on who was out of sight for longer is looked at again: another may have taken the place."""
 _IDLE_FPS, _BUSY_FPS = 10.0, 12.0
 
 
 @dataclass(slots=True)
 class _Pass:
-    """One track in the zone.
-
-    others: most further people seen in the zone with it; seen_s: stream time of the last look at it; told: the probe it
-    was decided by, float32 (1, d), until it leaves; doubt: whether somebody else may stand there since.
-    """
+    """One track in the zone. others: most further people seen in the zone with it."""
 
     track: int
     first: Moment
@@ -58,14 +48,6 @@ class _Pass:
     others: int = 0
     match: FaceMatch | None = None
     decided: bool = False
-    seen_s: float = 0.0
-    told: Float | None = None
-    doubt: bool = False
-
-    def forget(self) -> None:
-        if self.told is not None:
-            self.told.fill(0)
-        self.told = None
 
 
 class FaceGateWatcher:
@@ -115,9 +97,6 @@ class FaceGateWatcher:
             one = self._pass_of(face, picture.moment)
             one.looks += 1
             one.sums.add("detect", look.detect_ms)
-            if one.decided:
-                self._look_again(one, face, picture, alone=len(near) == 1)
-            one.seen_s = picture.moment.pts_s
             if not one.decided and one.looks >= INTENT_FRAMES and self._seen_enough(one, face, picture, len(near) - 1):
                 told.append(self._tell(one, picture, len(near) - 1, still_there=True))
         told += [self._tell(over, picture, len(near), still_there=False) for over in self._over(look, picture, near)]
@@ -128,11 +107,7 @@ class FaceGateWatcher:
         found: list[_Pass] = []
         for track in look.ended:
             over = self._passes.pop(track.id, None)
-            if over is None:
-                continue
-            if over.decided:
-                over.shooting.wipe()
-                over.forget()
+            if over is None or over.decided:
                 continue
             if over.looks < INTENT_FRAMES:
                 self._counts.trace.note(
@@ -158,28 +133,8 @@ class FaceGateWatcher:
     def _begin_anew(self, one: _Pass, moment: Moment) -> None:
         """Somebody else has taken the place: nothing of the one before counts for them."""
         one.shooting.wipe()
-        one.forget()
-        one.decided = one.doubt = False
         one.first, one.sums, one.match, one.looks, one.others = moment, StepSums(), None, 0, 0
         one.shooting = self._shooting(one.sums)
-
-    def _look_again(self, one: _Pass, face: SeenFace, picture: Picture, *, alone: bool) -> None:
-        """Whether it is still the one who was decided on, after a break; somebody else's pass begins anew."""
-        moment = picture.moment
-        one.doubt = one.doubt or not alone or moment.pts_s - one.seen_s > _BREAK_S
-        if one.told is None or not one.doubt or not alone or not self._lists.recogniser_may_run(moment.received_at):
-            return
-        one.shooting.shoot(face, picture)
-        if not one.shooting.probe(moment.pts_s) or one.shooting.good_shots == 0:
-            return
-        probes = one.shooting.probes()
-        same = same_person(one.told, probes)
-        probes.fill(np.float32(0))
-        if not same:
-            self._begin_anew(one, moment)
-            return
-        one.shooting.wipe()
-        one.shooting, one.doubt = self._shooting(one.sums), False
 
     def _seen_enough(self, one: _Pass, face: SeenFace, picture: Picture, others: int) -> bool:
         """Look closer at somebody who is there on purpose; True when it is time to decide."""
@@ -234,19 +189,16 @@ class FaceGateWatcher:
         good_shots = one.shooting.good_shots
         probes = one.shooting.probes() if good_shots else None
         one.decided = True
-        presentation, held_back = one.shooting.presentation, one.shooting.held_back
+        presentation = one.shooting.presentation
         self._count_match(one, picture.moment.pts_s, crowded=others > 0)
         one.shooting.wipe()
-        if still_there:
-            one.told = None if probes is None else probes.copy()
-            one.shooting = self._shooting(one.sums)
         self._counts.passes += 1
         # Somebody who was compared was alone in the picture compared.
         others = others or (one.others if good_shots == 0 else 0)
         return Observation(
             checkpoint=self._checkpoint.id,
             camera=self._checkpoint.camera,
-            seen=FaceEvidence(one.match, good_shots + held_back, others, presentation),
+            seen=FaceEvidence(one.match, good_shots + one.shooting.held_back, others, presentation),
             first=one.first,
             deciding=picture.moment,
             times=one.sums.times(picture.capture_ms),

@@ -221,20 +221,16 @@ class Shooting:
         if not self._in_probe():
             return False
         probe = self.probes()
-        unlike = not same_person(probe, vector[None])
+        cosine = float(probe[0] @ vector)
         probe.fill(0)
-        return unlike
+        # Written so that a cosine that is no number counts as somebody else's.
+        return not cosine >= UNLIKE
 
     def _count(self, quality: FaceQuality, at_s: float, track: int) -> None:
         for check in quality.checks:
             gate = _GATES.get(check.refusal)
             if gate is not None:
                 self.counts.ask(gate, check.refused, at_s=at_s, track=track, value=check.figure, limit=check.limit)
-
-
-def same_person(one: Float, other: Float) -> bool:
-    """Whether two probes, float32 (1, d) of unit length, may be of one person; a cosine that is no number is not."""
-    return float(one[0] @ other[0]) >= UNLIKE
 
 
 def _surroundings(picture: Picture, box: Float, presence: PresentationChecking) -> Image | None:

@@ -231,21 +231,6 @@ def test_somebody_who_takes_the_place_of_another_is_compared_alone() -> None:
     assert not any(vectors.any() for vectors in scene.embedder.given)
 
 
-def test_whoever_takes_the_place_of_somebody_decided_on_is_asked() -> None:
-    here = [faces((300, 180, 90))]
-    script = here * 6 + [NOBODY] * 4 + here * 40
-    scene = Scene(*script, matches=(SURE, None), embedder=TwoPeople())
-    assert [evidence(seen).match for _, seen in scene.run(70)] == [SURE, None]
-    assert not any(vectors.any() for vectors in scene.embedder.given)
-
-
-def test_whoever_was_decided_on_and_looks_away_for_a_moment_is_not_asked_again() -> None:
-    here = [faces((300, 180, 90))]
-    scene = Scene(*(here * 6 + [NOBODY] * 4 + here * 40))
-    assert len(scene.run(70)) == 1
-    assert len(scene.embedder.crops) == 2, "one more look after the break"
-
-
 def test_two_in_the_zone_are_not_compared() -> None:
     scene = Scene(*[faces((200, 180, 90), (420, 180, 90))] * 10)
     told = scene.run(40)

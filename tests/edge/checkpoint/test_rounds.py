@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from core.contract.config import Door, FaceGate, PlateLane
 from edge.capture.picture import Picture
+from edge.checkpoint import rounds
 from edge.checkpoint.post import CheckpointPost
 from edge.checkpoint.rounds import Station, VisionLoop
 from edge.health import Counters
@@ -127,7 +128,8 @@ def test_the_loop_runs_until_it_is_stopped(stations: int, lookers: int) -> None:
     assert not loop.alive
 
 
-def test_a_bell_wakes_whoever_looks() -> None:
+def test_a_bell_wakes_whoever_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "_REST_S", 3600.0)  # nobody looks round by themselves
     order: list[str] = []
     bell = threading.Event()
     gate = station(Post(GATE, order), 0)

@@ -16,6 +16,7 @@ from core.contract.vocabulary import (
     Direction,
     GateState,
     PlateColour,
+    Presentation,
     Reason,
     Ring,
     Severity,
@@ -76,6 +77,7 @@ class Passage(Answer):
     gate_opened: bool
     plate: Plate | None
     picture_id: Uuid | None
+    presentation: Presentation | None
     times: Times
 
 

@@ -50,7 +50,7 @@ def caught(outcomes: Sequence[Outcome]) -> int:
     return sum(len(one.score.of(Result.CAUGHT)) for one in outcomes)
 
 
-def wrongly_admitted(outcomes: Sequence[Outcome]) -> int:
+def wrongly_told(outcomes: Sequence[Outcome]) -> int:
     """Passages told that are not what happened."""
     return sum(len(one.score.of(Result.WRONG)) + len(one.score.extra) for one in outcomes)
 
@@ -69,17 +69,17 @@ def rows(found: Sequence[Caught]) -> list[Row]:
 def _row(what: str, found: Sequence[Caught], *, at_least: float) -> Row:
     passes = sum(len(one.clip.truth.passes) for one in found)
     ours, rival = [one.ours for one in found], [one.rival for one in found]
-    wrong = f"told wrongly: {wrongly_admitted(ours)}, as Frigate does {wrongly_admitted(rival)}"
+    wrong = f"told wrongly: {wrongly_told(ours)}, as Frigate does {wrongly_told(rival)}"
     cpu = f"{sum(one.cpu_s for one in rival) / max(1e-9, sum(one.cpu_s for one in ours)):.1f} x its processor time"
     mine, peers = caught(ours), caught(rival)
-    goal = "no fewer than the peer" + (f", at least {at_least:.0%} of all" if at_least else "")
+    goal = "no fewer than the peer, no more told wrongly" + (f", at least {at_least:.0%} of all" if at_least else "")
     return Row(
         what=f"passes caught, {what}, of {passes} ({wrong}; it takes {cpu})",
         ours=mine,
         peer=peers,
         ratio=float(f"{mine / max(1, peers):.3g}"),
         goal=goal,
-        met=mine >= peers and mine >= at_least * passes,
+        met=mine >= peers and mine >= at_least * passes and wrongly_told(ours) <= wrongly_told(rival),
     )
 
 

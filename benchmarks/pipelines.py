@@ -53,7 +53,7 @@ class Runners:
 
     @property
     def ours(self) -> Models:
-        return Models(self.faces, self.embedder, PlateModels(self.plates, self.reader))
+        return Models(self.faces, self.embedder, PlateModels(self.plates, self.reader), bodies=self.bodies)
 
     @property
     def rival(self) -> RivalModels:

@@ -2,7 +2,7 @@
 
     python -m benchmarks.plate_finding [--quick] [--fonts FOLDER] [--photographs FOLDER]
 
-Detectors: `anju-plate-det`, which comes with Anju, beside `clp-det`, which is asked for by its licence.
+Detectors: `anju-plate-det`, once it comes with Anju (it is being trained), beside `clp-det`, whose licence is unclear.
 
 Composed scenes: 960x544, one to three plates of all types 36 to 420 pixels wide, tilted, at night, in rain, blurred,
 partly hidden, among what looks like plates; typefaces, vehicles and photographs behind them that the training never

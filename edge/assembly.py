@@ -265,21 +265,23 @@ def make_streams(
     on_glance: Callable[[CameraId, Glance], None],
     bell: threading.Event,
 ) -> dict[CameraId, CameraStream]:
-    """The stream of each camera, which sets ``bell`` for each picture and has ``on_glance`` look at it now and then.
-
-    Movement matters where a checkpoint's zone is; where scenes are watched, in the whole picture.
-    """
-    watched = {place.camera for place in scenes.places}
-
-    def zones(camera: CameraId) -> list[Polygon]:
-        return [] if camera in watched else [one.zone for one in checkpoints if one.camera == camera]
-
+    """The stream of each camera, which sets ``bell`` for each picture and has ``on_glance`` look at it now and then."""
     return {
         camera.id: CameraStream(
-            camera, zones=zones(camera.id), bell=bell, on_glance=functools.partial(on_glance, camera.id)
+            camera,
+            zones=moving_zones(camera.id, checkpoints, scenes),
+            bell=bell,
+            on_glance=functools.partial(on_glance, camera.id),
         )
         for camera in cameras
     }
+
+
+def moving_zones(camera: CameraId, checkpoints: Iterable[FaceGate | Door | PlateLane], scenes: Scenes) -> list[Polygon]:
+    """Where movement matters: in its checkpoints' zones; where scenes are watched, in the whole picture (no zones)."""
+    if any(place.camera == camera for place in scenes.places):
+        return []
+    return [one.zone for one in checkpoints if one.camera == camera]
 
 
 def make_watches(

@@ -1,7 +1,8 @@
 """One edge, running: cameras in, decisions at the gates, events out.
 
-Threads: one per camera, one that looks, one per gate, one for pictures, one for the broker, one for enrolment, one
-that keeps house. Any of them may meet trouble; the gates go on.
+Threads: one or two per camera (large and small stream), as many that look as `looking_threads` says, one per gate,
+one for pictures, one for clips, one for the broker, one for the endpoint, one that keeps house. Any of them may meet
+trouble; the gates go on.
 """
 
 from __future__ import annotations
@@ -268,30 +269,38 @@ class EdgeWorker:
         return posts | self._scenes.counts() | self._shards.scene_counts()
 
     def _keep_house(self) -> None:
-        every_s = {
+        every_s: dict[Callable[[], None], float] = {
+            self._let_gates_close: 0.0,
+            self._scenes.tell: 0.0,
             self._look_after_cameras: _CAMERAS_EVERY_S,
             self._tell_dropped: _DROPPED_EVERY_S,
             self._put_right: RECONCILE_EVERY_S,
         }
         due = dict.fromkeys(every_s, 0.0)
         while not self._stopping.wait(_TICK_S):
-            try:
-                for post in self._posts:
-                    post.gate.state()  # lets a gate whose time is over notice that it has closed
-                self._scenes.tell()
-                for chore, due_s in list(due.items()):
-                    if time.monotonic() >= due_s:
-                        due[chore] = time.monotonic() + every_s[chore]
-                        chore()
-            except Exception:
-                self._counters.add("housekeeping_failed")
-                log.exception("edge.housekeeping_failed", advice="gates go on; report this")
+            for chore, due_s in list(due.items()):
+                if time.monotonic() >= due_s:
+                    due[chore] = time.monotonic() + every_s[chore]
+                    self._do(chore)
+
+    def _do(self, chore: Callable[[], None]) -> None:
+        """The outermost place of each chore: its trouble keeps no other from being done."""
+        try:
+            chore()
+        except Exception:
+            self._counters.add("housekeeping_failed")
+            log.exception("edge.housekeeping_failed", chore=chore.__name__, advice="gates go on; report this")
+
+    def _let_gates_close(self) -> None:
+        for post in self._posts:
+            post.gate.state()  # lets a gate whose time is over notice that it has closed
 
     def _look_after_cameras(self) -> None:
         now = datetime.now(UTC)
         cameras = self._camera_health()
-        for changed in self._watches.look(cameras, time.monotonic(), now):
-            self._books.write(changed, now)
+        for health in cameras:  # one by one: what was told of one camera is written before another can meet trouble
+            for changed in self._watches.look((health,), time.monotonic(), now):
+                self._books.write(changed, now)
         there = {health.camera for health in cameras if health.state is CameraState.ONLINE}
         self._scenes.keep_time(time.monotonic(), now, there.__contains__)
 

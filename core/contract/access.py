@@ -47,7 +47,11 @@ def core_access(estate: str = ANY) -> Access:
 
 
 def edge_access(edge: str, estate: str = ANY, checkpoints: tuple[str, ...] = (ANY,)) -> Access:
-    """An edge speaks under its own id and for its own checkpoints: it can't confirm, list or open for another."""
+    """An edge speaks under its own id and for its own checkpoints: it can't confirm, list or open for another.
+
+    It hears contacts and exit buttons and speaks for none: whoever could say that a button is pressed could hide that
+    another edge's door is forced.
+    """
     gates = [
         _filters(estate, one, Channel.CHECKPOINT_STATE, Channel.CHECKPOINT_CMD, Channel.CHECKPOINT_CMD_RESULT)
         for one in checkpoints
@@ -64,7 +68,6 @@ def edge_access(edge: str, estate: str = ANY, checkpoints: tuple[str, ...] = (AN
                 Channel.LIST_RECEIPT,
             ),
             *(text for gate in gates for text in gate),
-            *sensors,
         ),
         subscribe=(
             *_filters(estate, edge, Channel.EDGE_ACK, Channel.LIST_DELTA),

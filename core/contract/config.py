@@ -118,10 +118,10 @@ class EdgeConfig(Message):
     calibration_file: Path | None = None
     """Face thresholds made for this estate by ``anju watchlists calibrate``; without it, those that come with Anju."""
     threads: Annotated[int, Field(ge=1, le=64)] = 1
+    """Threads each model computes on; more cameras gain more from ``looking_threads``."""
     providers: Annotated[tuple[Annotated[str, Field(max_length=64)], ...], Field(max_length=8)] = ()
     """ONNX Runtime execution providers to compute models with, first choice first; those not there are passed over,
     the processor comes last. Without any: CUDA or OpenVINO where installed, else the processor."""
-    """Threads each model computes on; more cameras gain more from ``looking_threads``."""
     looking_threads: Annotated[int, Field(ge=1, le=64)] | None = None
     """Threads that look at pictures, each at another camera; none named: one a core, at most four."""
     shards: Annotated[int, Field(ge=0, le=64)] = 0

@@ -94,6 +94,8 @@ def load_config(path: Path) -> LoadedConfig:
     if doubles:
         raise ConfigError(path, doubles)
     content = _construct(path, node)
+    if unusable := _with_zero_characters(content, ()):
+        raise ConfigError(path, [_problem(place, "holds a zero character", lines) for place in unusable])
     try:
         config = EstateConfig.model_validate(content)
     except ValidationError as error:
@@ -199,3 +201,15 @@ def _construct(path: Path, node: yaml.Node) -> Any:
         raise ConfigError(path, [Problem("", mark.line + 1 if mark else None, f"no value: {error.problem}")]) from None
     except ValueError as error:
         raise ConfigError(path, [Problem("", None, f"no value: {error}; put text in quotes")]) from None
+
+
+def _with_zero_characters(content: object, place: Place) -> list[Place]:
+    """Where a text holds a zero character, which no file name, address or database can."""
+    inner: list[tuple[str | int, object]] = []
+    if isinstance(content, dict):
+        inner = [(str(key), value) for key, value in content.items()]
+    elif isinstance(content, list):
+        inner = list(enumerate(content))
+    elif isinstance(content, str) and "\0" in content:
+        return [place]
+    return [found for step, value in inner for found in _with_zero_characters(value, (*place, step))]

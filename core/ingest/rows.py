@@ -42,6 +42,7 @@ def passage_row(edge: str, message: PassageV1, ring: Ring | None) -> PassageRow:
         pass_id=message.pass_id,
         plate=message.plate.model_dump(mode="json") if message.plate is not None else None,
         picture_id=message.picture,
+        presentation=None if message.presentation is None else message.presentation.value,
         times=message.times.model_dump(exclude_none=True),
     )
 

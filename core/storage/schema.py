@@ -144,6 +144,8 @@ class PassageRow(Base):
     pass_id: Mapped[str | None] = mapped_column(String(36))
     plate: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     picture_id: Mapped[str | None] = mapped_column(String(36))
+    presentation: Mapped[str | None] = mapped_column(String(16))
+    """``bona_fide``, ``attack`` or ``not_checked`` where a face was asked about (ISO/IEC 30107); else None."""
     times: Mapped[dict[str, Any]] = mapped_column(JSON)
     __table_args__ = (Index("passages_by_checkpoint", "checkpoint", "occurred_at"),)
 

@@ -60,6 +60,9 @@ _SHORT_RUNS = 5
 FARTHEST_KEYFRAME = 150
 """Packets between keyframes: to decode more of them takes longer than somebody at a gate should wait."""
 
+FARTHEST_KEYFRAME_S = 10.0
+"""Seconds between them: of a slow stream few packets last long, and what packets don't tell only a keyframe shows."""
+
 
 @dataclass(slots=True)
 class SignalJudge:
@@ -78,19 +81,23 @@ class SignalJudge:
     _packets: int = 0
     _keyframes: int = 0
     _run: int = 0
+    _run_is_far: bool = False
+    _began_s: float = float("inf")
     _far: int = 0
 
-    def packet(self, *, keyframe: bool) -> None:
-        """Take the kind of each packet: streams without runs, or with endless ones, need no further proof."""
+    def packet(self, at_s: float, *, keyframe: bool) -> None:
+        """Take stream time and kind of each packet: streams without runs, or with endless ones, need no more proof."""
         if self._packets >= _KEYFRAME_SHARE_OF:
             self._packets, self._keyframes = self._packets // 2, self._keyframes // 2
         self._packets += 1
         self._keyframes += keyframe
         if keyframe:
-            self._far = max(0, self._far - (self._run < FARTHEST_KEYFRAME))
-        self._run = 0 if keyframe else self._run + 1
-        if self._run == FARTHEST_KEYFRAME:
-            self._far = _SHORT_RUNS
+            self._far = max(0, self._far - (not self._run_is_far))
+            self._run, self._began_s, self._run_is_far = 0, at_s, False
+            return
+        self._run += 1
+        if self._run >= FARTHEST_KEYFRAME or at_s - self._began_s > FARTHEST_KEYFRAME_S:
+            self._run_is_far, self._far = True, _SHORT_RUNS
 
     @property
     def form(self) -> Doubt | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import av
 
+from core.contract.vocabulary import CameraState
 from edge.capture.decoder import Decoder, DecoderKind, StreamForm, usable
 from edge.capture.packets import PacketRing, StreamPacket
 from edge.capture.status import StreamStatus
@@ -44,6 +45,7 @@ class MainFrames:
         self._fed_s = float("-inf")
         self._frames: list[tuple[float, av.VideoFrame]] = []
         self._asked_s = float("-inf")
+        self._silent_since_s: float | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -65,13 +67,26 @@ class MainFrames:
             if form.width and form.height:
                 self._size = form.width, form.height
 
+    def closed(self) -> None:
+        with self._lock:
+            self._forget()
+
     def packet(self, packet: StreamPacket) -> None:
         """Keyframes show that the stream is there; whether it can be decoded is known when somebody asks."""
         if packet.keyframe:
             self._status.picture()
+            if 0 in self._size:
+                self._learn_size(packet)
         if self._decoder is not None and packet.received_s - self._asked_s > _FORGOTTEN_S:
             with self._lock:
                 self._forget()
+
+    def _learn_size(self, keyframe: StreamPacket) -> None:
+        """Of a stream that did not tell it: nobody asks for pictures of unknown size, so none would ever be decoded."""
+        form = self._form
+        frame = None if form is None else Decoder(form).alone(keyframe)
+        if frame is not None and usable(frame):
+            self._size = frame.width, frame.height
 
     def near(self, at_s: float) -> av.VideoFrame | None:
         """The frame made nearest to ``at_s``, or None when there is none within ``_FARTHEST_S``."""
@@ -94,11 +109,16 @@ class MainFrames:
 
     def _await(self, at_s: float) -> None:
         deadline_s = time.monotonic() + _WAIT_S
-        while time.monotonic() < deadline_s:
-            newest_s = self._ring.newest_s
-            if newest_s is None or newest_s >= at_s - _SAME_MOMENT_S:
+        newest_s = self._ring.newest_s
+        while newest_s is not None and newest_s < at_s - _SAME_MOMENT_S:
+            # Once is enough while nothing more comes: who looks at pictures has other cameras, too.
+            if newest_s == self._silent_since_s or self._status.state is CameraState.OFFLINE:
+                return
+            if time.monotonic() >= deadline_s:
+                self._silent_since_s = newest_s
                 return
             time.sleep(_LOOK_AGAIN_S)
+            newest_s = self._ring.newest_s
 
     def _unfed(self, form: StreamForm, run: tuple[StreamPacket, ...], at_s: float) -> list[StreamPacket]:
         """What has to be decoded for ``at_s``: from where decoding has got to, or from the keyframe before it."""
@@ -122,7 +142,7 @@ class MainFrames:
         found = self._decoder.step(packet)
         if found is None:
             self._status.count("corrupt_packets")
-        good = [(own.pts_s, frame) for own, frame in found or () if usable(frame)]
+        good = [(own.made_s, frame) for own, frame in found or () if usable(frame)]
         if good:
             self._frames = [*self._frames, *good][-2:]
             self._size = good[-1][1].width, good[-1][1].height

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from edge.evidence import Moment
-
 _MAX_STRAY_S = 2.0
+_OUT_OF_ORDER_S = 1.0
+"""Pictures are sent at most so long after later ones; a stream that runs back farther has begun anew."""
 _DRIFT_PER_FRAME_S = 0.0001
 """2.5 ms a second at 25 frames: far more than clocks drift, far less than jitter is."""
 
@@ -34,31 +35,47 @@ class Sampler:
         return True
 
 
+@dataclass(frozen=True, slots=True)
+class PacketTime:
+    """When a packet was sent, and its picture made; see `edge.capture.packets.StreamPacket`.
+
+    pts_s: in the order of sending, no two the same; made_s: later ones may have been made earlier; both seconds of
+    stream time. received_s: monotonic seconds; received_at: wall clock of ``made_s``.
+    """
+
+    pts_s: float
+    made_s: float
+    received_s: float
+    received_at: datetime
+
+
 @dataclass(slots=True)
 class StreamClock:
     """Puts a stream's own times on this machine's clocks.
 
     Network jitter delays packets but never hastens them: the quickest packet lately tells when the others were made.
-    A stream that starts over, jumps or strays by more than two seconds is taken as new, and time never runs back.
+    A stream that starts over, jumps or strays by more than two seconds is taken as new, and the time of sending never
+    runs back.
     """
 
     _offset_s: float | None = None
     _last_s: float = field(default=float("-inf"))
 
-    def moment(self, pts_s: float | None, received_s: float, now_s: float, now: datetime) -> Moment:
+    def moment(self, pts_s: float | None, received_s: float, now_s: float, now: datetime) -> PacketTime:
         """Of the frame with stream time ``pts_s`` (None: it has none) whose packet came at ``received_s``.
 
-        received_s, now_s: monotonic seconds; now: the wall clock at ``now_s``. The moment's ``pts_s`` is stream time
-        moved onto the monotonic clock, so that it goes on across reconnects.
+        received_s, now_s: monotonic seconds; now: the wall clock at ``now_s``. Its times are stream time moved onto the
+        monotonic clock, so that it goes on across reconnects.
         """
         made_s = received_s if pts_s is None else self._made(pts_s, received_s)
-        made_s = max(made_s, self._last_s)
-        self._last_s = made_s
-        return Moment(made_s, now - timedelta(seconds=max(0.0, now_s - made_s)), received_s)
+        self._last_s = made_s if made_s > self._last_s else math.nextafter(self._last_s, math.inf)
+        made_at = now - timedelta(seconds=max(0.0, now_s - made_s))
+        return PacketTime(self._last_s, made_s, received_s, made_at)
 
     def _made(self, pts_s: float, received_s: float) -> float:
         offset = received_s - pts_s
-        if self._offset_s is None or abs(offset - self._offset_s) > _MAX_STRAY_S:
+        strayed = self._offset_s is None or abs(offset - self._offset_s) > _MAX_STRAY_S
+        if self._offset_s is None or strayed or pts_s + self._offset_s < self._last_s - _OUT_OF_ORDER_S:
             self._offset_s = offset
         else:
             self._offset_s = min(self._offset_s + _DRIFT_PER_FRAME_S, offset)

@@ -20,8 +20,9 @@ _BESIDE_BYTES = 700
 class StreamPacket:
     """One video packet, undecoded.
 
-    size: bytes; pts_s: stream time on the monotonic clock, seconds, never running back; received_s: monotonic seconds;
-    received_at: wall clock.
+    size: bytes; pts_s: stream time on the monotonic clock, seconds, in the order of sending, no two the same;
+    received_s: monotonic seconds; received_at: wall clock at which its picture was made; behind_s: how long before
+    ``pts_s`` that was, where pictures are sent after later ones that they are predicted from (B-frames).
     """
 
     data: av.Packet[Any]
@@ -30,6 +31,12 @@ class StreamPacket:
     pts_s: float
     received_s: float
     received_at: datetime
+    behind_s: float = 0.0
+
+    @property
+    def made_s(self) -> float:
+        """Stream time at which its picture was made, seconds."""
+        return self.pts_s - self.behind_s
 
 
 @dataclass(slots=True)

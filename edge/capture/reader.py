@@ -7,15 +7,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
+import av
 import structlog
 
 from core.contract.config import CameraConfig
+from core.contract.vocabulary import CameraState
 from edge.capture.decoder import StreamForm
 from edge.capture.faults import DETAILS, CameraError, Fault
 from edge.capture.memory import give_back_memory
-from edge.capture.pace import Backoff, StreamClock
+from edge.capture.pace import Backoff, PacketTime, StreamClock
 from edge.capture.packets import PacketRing, StreamPacket
 from edge.capture.source import Source, Timeouts
 from edge.capture.status import StreamStatus
@@ -40,6 +42,10 @@ class PacketTaker(Protocol):
 
     def packet(self, packet: StreamPacket) -> None: ...
 
+    def closed(self) -> None:
+        """The stream is gone: hold nothing of it."""
+        ...
+
     @property
     def rest_s(self) -> float:
         """How long packets may wait to be read together: each time a thread wakes costs as much as a few packets."""
@@ -48,7 +54,7 @@ class PacketTaker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReaderParts:
-    """What a reader needs beside its camera."""
+    """What a reader needs beside its camera. backoff: its own, for it starts over when this stream shows something."""
 
     timeouts: Timeouts
     backoff: Backoff
@@ -56,6 +62,12 @@ class ReaderParts:
     wall_clock: Callable[[], datetime]
     ring: PacketRing
     status: StreamStatus = field(default_factory=StreamStatus)
+
+
+def timed(data: av.Packet[Any], at: PacketTime) -> StreamPacket:
+    """``data`` with its times."""
+    behind_s = max(0.0, at.pts_s - at.made_s)
+    return StreamPacket(data, bool(data.is_keyframe), data.size, at.pts_s, at.received_s, at.received_at, behind_s)
 
 
 class StreamReader:
@@ -107,11 +119,13 @@ class StreamReader:
         source = self._parts.open_stream(self._camera, self._url, self._parts.timeouts)
         try:
             self._parts.status.connected(time.monotonic())
-            self._parts.ring.clear()
             self._taker.opened(source.form)
             self._read(source)
         finally:
             source.close()
+            # Whom the camera saw last stays in memory no longer than it takes to know that it is away.
+            self._parts.ring.clear()
+            self._taker.closed()
             give_back_memory()
 
     def _read(self, source: Source) -> None:
@@ -123,8 +137,7 @@ class StreamReader:
             if self._stopping.is_set():
                 return
             at_s = None if data.pts is None or data.time_base is None else float(data.pts * data.time_base)
-            moment = self._clock.moment(at_s, received_s, received_s, self._parts.wall_clock())
-            packet = StreamPacket(data, bool(data.is_keyframe), data.size, moment.pts_s, received_s, moment.received_at)
+            packet = timed(data, self._clock.moment(at_s, received_s, received_s, self._parts.wall_clock()))
             self.thread.beat()
             status.received(received_s, at_s)
             self._parts.ring.add(packet)
@@ -136,6 +149,8 @@ class StreamReader:
                 self._stopping.wait(self._taker.rest_s)
 
     def _gone(self, fault: Fault) -> None:
+        if self._parts.status.state is CameraState.ONLINE:
+            self._parts.backoff.reset()
         if not self._stopping.is_set() and self._parts.status.gone(fault):
             detail = DETAILS[fault]
             log.warning("camera.offline", camera=self._camera.id, stream=self._name, fault=fault.value, detail=detail)

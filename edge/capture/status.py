@@ -47,6 +47,12 @@ class StreamStatus:
         with self._lock:
             return self._state
 
+    @property
+    def heard_s(self) -> float | None:
+        """When the last packet came, monotonic; None before the first."""
+        with self._lock:
+            return self._received[-1] if self._received else None
+
     def connected(self, at_s: float) -> None:
         with self._lock:
             self._counts["connections"] += 1

@@ -6,7 +6,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Literal, Self
@@ -72,7 +72,7 @@ class _Connecting:
     wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def reader(self, url: str, name: Which, ring: PacketRing, status: StreamStatus, taker: PacketTaker) -> StreamReader:
-        parts = ReaderParts(self.timeouts, self.backoff, self.open_stream, self.wall_clock, ring, status)
+        parts = ReaderParts(self.timeouts, replace(self.backoff), self.open_stream, self.wall_clock, ring, status)
         return StreamReader(self.camera, url, name, parts, taker)
 
 
@@ -220,7 +220,12 @@ class CameraStream:
         sub_status, sub_ring = StreamStatus(), PacketRing(RING_S, RING_BYTES)
         frames = MainFrames(ring, status, camera.decoder, lambda: self._watch.decoding)
         small = self._make_watch(sub_ring, sub_status, frames)
-        self._standby = Standby(frames, self._make_watch(ring, status), lambda: sub_status.state is CameraState.OFFLINE)
+        self._standby = Standby(
+            frames,
+            self._make_watch(ring, status),
+            lambda: sub_status.state is CameraState.OFFLINE,
+            lambda: sub_status.heard_s,
+        )
         reader = connecting.reader(camera.url, "main", ring, status, self._standby)
         sub_reader = connecting.reader(camera.sub_url, "sub", sub_ring, sub_status, small)
         main = _Stream(ring, status, self._standby, reader)
@@ -244,7 +249,7 @@ class CameraStream:
     def _hand_out(self, full: MainFrames | None, packet: StreamPacket, frame: av.VideoFrame) -> None:
         if full is not None and 0 in full.size:
             return  # Nobody can say where in the full picture something is while its size is unknown.
-        moment = Moment(packet.pts_s, packet.received_at, packet.received_s)
+        moment = Moment(packet.made_s, packet.received_at, packet.received_s)
         self._buffer.put(Picture(moment, frame, time.monotonic(), full))
         self._bell.set()
 

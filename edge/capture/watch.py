@@ -103,6 +103,7 @@ class Watch:
         self._looked_s = self._glanced_s = float("-inf")
         self._stirred_s = float("-inf")
         self._begins = False
+        self._since_s: float | None = None
         self._handed_s = self._from_s = float("-inf")
 
     @property
@@ -128,13 +129,20 @@ class Watch:
     def rest_s(self) -> float:
         return 0.0 if self._decoding else self._rules.rest_s
 
-    def opened(self, form: StreamForm) -> None:
-        """The stream begins: it is looked at until it has been still for a while."""
+    def opened(self, form: StreamForm, since_s: float | None = None) -> None:
+        """The stream begins: it is looked at until it has been still for a while.
+
+        since_s: stream time from which on it is looked at, as far as the ring goes back; None: from now on.
+        """
         self._form, self._decoder = form, None
         self._meter.begin()
         self._change.forget()
         self._decoding = False
         self._begins = True
+        self._since_s = since_s
+
+    def closed(self) -> None:
+        self._decoding, self._decoder = False, None
 
     def leave(self) -> None:
         """No more packets for now: decode nothing, hold nothing."""
@@ -144,10 +152,11 @@ class Watch:
     def packet(self, packet: StreamPacket) -> None:
         disposable = bool(packet.data.is_disposable)
         self._busy |= self._meter.see(packet.size, packet.pts_s, keyframe=packet.keyframe, disposable=disposable)
-        self._judge.packet(keyframe=packet.keyframe)
+        self._judge.packet(packet.pts_s, keyframe=packet.keyframe)
         self._note_doubt()
         if self._doubt is not None or self.in_pass or self._meter.active or self._begins:
             self._stirred_s, self._begins = packet.pts_s, False
+        since_s, self._since_s = self._since_s, None
         still = packet.pts_s - self._stirred_s >= self._rules.quiet_s
         if self.sampler.fps <= 0:
             self._leave_alone()
@@ -159,8 +168,9 @@ class Watch:
         elif still:
             self._glance_at(packet)
         else:
-            began_s = self._meter.since_s if self._meter.active else None
-            self._catch_up((packet.pts_s if began_s is None else began_s) - _BEFORE_S)
+            told_s = self._meter.since_s if self._meter.active else None
+            began_s = min((at_s for at_s in (told_s, since_s) if at_s is not None), default=packet.pts_s)
+            self._catch_up(began_s - _BEFORE_S)
 
     def _leave_alone(self) -> None:
         if self._decoding:
@@ -192,13 +202,13 @@ class Watch:
         if found is None:
             self._status.count("corrupt_packets")
         for own, frame in found or ():
-            if self._accept(frame) and own.pts_s >= self._from_s:
+            if self._accept(frame) and own.made_s >= self._from_s:
                 self._hand_out(own, frame)
 
     def _hand_out(self, packet: StreamPacket, frame: av.VideoFrame) -> None:
         # What was handed out before the stream was left alone is not handed out again by catching up.
-        if packet.pts_s > self._handed_s and self.sampler.wants(packet.pts_s):
-            self._handed_s = packet.pts_s
+        if packet.made_s > self._handed_s and self.sampler.wants(packet.made_s):
+            self._handed_s = packet.made_s
             self._viewers.picture(packet, frame)
         if packet.pts_s - self._looked_s >= _LOOK_EVERY_S:
             self._look(packet, frame)

@@ -41,13 +41,17 @@ _FPS = 12.0
 
 @dataclass(slots=True)
 class _Showing:
-    """A code held up; of a valid pass, until its holder's face is compared to the end. qr: None for no pass of ours."""
+    """A code held up; of a valid pass, until its holder's face is compared to the end. qr: None for no pass of ours.
+
+    others: most further people seen in the zone with it; crowd: those in it now; track: whose shots are taken.
+    """
 
     qr: QrPass | None
     first: Moment
     shooting: Shooting
     sums: StepSums
     others: int = 0
+    crowd: int = 0
     track: int | None = None
     likeness: Likeness | None = None
     enrolled: bool = True
@@ -137,15 +141,15 @@ class DoorWatcher:
         # Ours first: a phone's case or a poster may carry a code too.
         text = min(fresh, key=lambda code: not code.startswith(PASS_PREFIX))
         qr = self._reader.verify(text)
-        shooting = Shooting(
-            self._embedder, self._limits, self._counts, sums, self._presence, self._checkpoint.presentation
-        )
-        showing = _Showing(qr, picture.moment, shooting, sums)
+        showing = _Showing(qr, picture.moment, self._shooting(sums), sums)
         if qr is None or not self._may_look_closer(showing, qr, picture.moment):
             self._counts.trace.note(at_s, None, What.PASS_REFUSED if showing.enrolled else What.NOT_ENROLLED)
             return [self._tell(showing, picture)]
         self._showing = showing
         return []
+
+    def _shooting(self, sums: StepSums) -> Shooting:
+        return Shooting(self._embedder, self._limits, self._counts, sums, self._presence, self._checkpoint.presentation)
 
     def _may_look_closer(self, showing: _Showing, qr: QrPass, moment: Moment) -> bool:
         """Asked before each look: a pass may be revoked, or a consent end, while the pass is held up."""
@@ -167,19 +171,30 @@ class DoorWatcher:
         """Compare the face in the zone with the pass's holder; True when it is time to decide."""
         assert showing.qr is not None
         at_s = picture.moment.pts_s
+        crowd = showing.crowd = max(0, len(near) - 1)
+        showing.others = max(showing.others, crowd)
         if not self._may_look_closer(showing, showing.qr, picture.moment):
             return True
         patient = at_s - showing.first.pts_s < PATIENCE_S
         if not near:
             return not (patient and self._people.anybody)
-        showing.others = max(showing.others, len(near) - 1)
-        showing.track = near[0].track.id
-        crowd = len(near) - 1
-        if not self._counts.ask(Gate.CROWD, crowd > 0, at_s=at_s, track=showing.track, value=crowd, limit=0):
+        track = near[0].track.id
+        if not self._counts.ask(Gate.CROWD, crowd > 0, at_s=at_s, track=track, value=crowd, limit=0):
+            if showing.track not in {None, track}:
+                self._begin_anew(showing)
+            showing.track = track
             showing.shooting.shoot(near[0], picture)
-            if showing.shooting.probe(at_s, hurry=not patient) and self._compared(showing, showing.qr, at_s):
+            fresh = showing.shooting.probe(at_s, hurry=not patient)
+            if showing.shooting.another:
+                self._begin_anew(showing)
+            elif fresh and self._compared(showing, showing.qr, at_s):
                 return True
         return not patient
+
+    def _begin_anew(self, showing: _Showing) -> None:
+        """Somebody else stands there now: nothing of the one before counts for them."""
+        showing.shooting.wipe()
+        showing.shooting, showing.likeness = self._shooting(showing.sums), None
 
     def _compared(self, showing: _Showing, qr: QrPass, at_s: float) -> bool:
         """Compare what there is of the face with the pass's holder; True when more of it would change nothing."""
@@ -201,6 +216,9 @@ class DoorWatcher:
         """The one observation of this showing. Shots and probes are gone when it is returned."""
         good_shots, presentation = showing.shooting.good_shots, showing.shooting.presentation
         showing.shooting.wipe()
+        if showing.crowd:
+            # Whoever was recognised while alone: the door would open before somebody else, too.
+            showing.likeness = None
         self._count_match(showing, picture.moment.pts_s)
         # Held up on and on while the face was looked at: it is still the same showing.
         self._codes_seen_s = dict.fromkeys(self._codes_seen_s, picture.moment.pts_s)
@@ -213,7 +231,7 @@ class DoorWatcher:
                 threshold=self._gallery.verify_threshold,
                 good_shots=good_shots + showing.shooting.held_back,
                 # Somebody who was compared was alone in the picture compared.
-                others_in_zone=showing.others if good_shots == 0 else 0,
+                others_in_zone=showing.crowd or (showing.others if good_shots == 0 else 0),
                 enrolled=showing.enrolled,
                 presentation=presentation,
             ),

@@ -98,8 +98,8 @@ class FaceGateWatcher:
             one.looks += 1
             one.sums.add("detect", look.detect_ms)
             if not one.decided and one.looks >= INTENT_FRAMES and self._seen_enough(one, face, picture, len(near) - 1):
-                told.append(self._tell(one, picture, still_there=True))
-        told += [self._tell(over, picture, still_there=False) for over in self._over(look, picture, near)]
+                told.append(self._tell(one, picture, len(near) - 1, still_there=True))
+        told += [self._tell(over, picture, len(near), still_there=False) for over in self._over(look, picture, near)]
         return told
 
     def _over(self, look: Look, picture: Picture, near: list[SeenFace]) -> list[_Pass]:
@@ -124,11 +124,17 @@ class FaceGateWatcher:
         known = self._passes.get(face.track.id)
         if known is None:
             sums = StepSums()
-            shooting = Shooting(
-                self._embedder, self._limits, self._counts, sums, self._presence, self._checkpoint.presentation
-            )
-            known = self._passes[face.track.id] = _Pass(face.track.id, moment, shooting, sums)
+            known = self._passes[face.track.id] = _Pass(face.track.id, moment, self._shooting(sums), sums)
         return known
+
+    def _shooting(self, sums: StepSums) -> Shooting:
+        return Shooting(self._embedder, self._limits, self._counts, sums, self._presence, self._checkpoint.presentation)
+
+    def _begin_anew(self, one: _Pass, moment: Moment) -> None:
+        """Somebody else has taken the place: nothing of the one before counts for them."""
+        one.shooting.wipe()
+        one.first, one.sums, one.match, one.looks, one.others = moment, StepSums(), None, 0, 0
+        one.shooting = self._shooting(one.sums)
 
     def _seen_enough(self, one: _Pass, face: SeenFace, picture: Picture, others: int) -> bool:
         """Look closer at somebody who is there on purpose; True when it is time to decide."""
@@ -143,7 +149,7 @@ class FaceGateWatcher:
             one.shooting.shoot(face, picture)
             if self._compare(one, moment, hurry=not patient):
                 return one.shooting.complete or self._is_clear(one) or not patient
-        return not patient
+        return moment.pts_s - one.first.pts_s >= PATIENCE_S
 
     def _is_clear(self, one: _Pass) -> bool:
         match = one.match
@@ -154,6 +160,9 @@ class FaceGateWatcher:
     def _compare(self, one: _Pass, moment: Moment, *, hurry: bool) -> bool:
         """Ask who it is if there is something new to ask with; True when there was."""
         if not one.shooting.probe(moment.pts_s, hurry=hurry):
+            return False
+        if one.shooting.another:
+            self._begin_anew(one, moment)
             return False
         if one.shooting.good_shots == 0:
             one.match = None
@@ -169,17 +178,23 @@ class FaceGateWatcher:
             )
         return True
 
-    def _tell(self, one: _Pass, picture: Picture, *, still_there: bool) -> Observation:
-        """The one observation of this pass. Shots are gone when it is returned, probes once it is forgotten."""
+    def _tell(self, one: _Pass, picture: Picture, others: int, *, still_there: bool) -> Observation:
+        """The one observation of this pass. Shots are gone when it is returned, probes once it is forgotten.
+
+        others: further people in the zone now.
+        """
+        if others:
+            # Whoever was recognised while alone: the gate would open before somebody else.
+            one.match = None
         good_shots = one.shooting.good_shots
         probes = one.shooting.probes() if good_shots else None
         one.decided = True
         presentation = one.shooting.presentation
-        self._count_match(one, picture.moment.pts_s)
+        self._count_match(one, picture.moment.pts_s, crowded=others > 0)
         one.shooting.wipe()
         self._counts.passes += 1
         # Somebody who was compared was alone in the picture compared.
-        others = one.others if good_shots == 0 else 0
+        others = others or (one.others if good_shots == 0 else 0)
         return Observation(
             checkpoint=self._checkpoint.id,
             camera=self._checkpoint.camera,
@@ -191,10 +206,10 @@ class FaceGateWatcher:
             probes=probes,
         )
 
-    def _count_match(self, one: _Pass, at_s: float) -> None:
+    def _count_match(self, one: _Pass, at_s: float, *, crowded: bool) -> None:
         """What the last two gates said of the pass; they are asked only of who was compared."""
         self._counts.trace.note(at_s, one.track, What.DECIDED)
-        if one.shooting.good_shots == 0:
+        if one.shooting.good_shots == 0 or crowded:
             return
         match = one.match
         score, threshold = (None, None) if match is None else (match.score, match.threshold)

@@ -25,6 +25,7 @@ from edge.vision.plate_vote import (
     SeenPlate,
     Vote,
     VoteRules,
+    beyond_doubt,
     characters_apart,
     final,
     of_another,
@@ -40,6 +41,8 @@ MIN_LOOKS_TO_TELL = 3
 """With fewer, something unreadable was a lamp or a sign for a moment, not a vehicle's visit."""
 SAME_VISIT_S = 4.0
 """A plate read again so soon after it was last in sight is the same visit, the track had broken."""
+REST_S = 1.0
+"""A plate that can't be read there so soon after is the same one, too slanted now; later it is another vehicle's."""
 MIN_SHARPNESS = 0.045
 """Of 400 drawn plates those blurred more by motion were read right in 3 of 100 cases, at a lowest confidence of 0.4."""
 _CHECK_S = 1.0
@@ -113,7 +116,7 @@ class PlateLaneWatcher:
         if self._read(visit, plate, look, picture) is None:
             return []
         result = settled(visit.reads, self._rules)
-        if result is None:
+        if result is None or self._may_be_misread(visit, result):
             return []
         told = self._tell_who_was_before(visit, result.reading.text, plate, picture)
         return told + self._tell(visit, result, plate.track, picture)
@@ -144,7 +147,9 @@ class PlateLaneWatcher:
             visit.forget()
             return []
         result = settled(visit.reads, self._rules)
-        if result is None or characters_apart(result.reading.text, told) < ANOTHER_PLATE:
+        if result is None or result.reading.text == told:
+            return []
+        if characters_apart(result.reading.text, told) < ANOTHER_PLATE and not beyond_doubt(result, self._rules):
             return []
         follower = Visit(picture.moment, plate.box, reads=visit.reads, frames=visit.frames, looked=visit.looked)
         self._visits[plate.track] = follower
@@ -195,7 +200,7 @@ class PlateLaneWatcher:
         """Tell a visit, unless it is one that was told already, whose track had broken or got mixed up."""
         text, at_s = plate.reading.text, picture.moment.pts_s
         self._ask_agreement(visit, text, track, at_s)
-        known = self._is_told(visit, text)
+        known = self._is_told(visit, text) or self._may_be_misread(visit, plate)
         shown = None if known else visit.frames.best_for(text)
         visit.told, visit.checked_s = plate.reading, at_s
         visit.forget()
@@ -210,12 +215,16 @@ class PlateLaneWatcher:
                 self._counts.ask(Gate.PLATE_AGREEMENT, seen.text != text, at_s=at_s, track=track, text=seen.text)
 
     def _is_told(self, visit: Visit, text: str) -> bool:
-        """True for a plate that is told of a visit still here, or of one just gone; there also when misread."""
+        """True for a plate that is told of a visit still here, or of one just gone."""
         here = {other.told.text for other in self._visits.values() if other.told is not None and other is not visit}
-        gone = self._recently_gone(visit.first.pts_s)
-        return text in here or any(
-            one.text == text or (one.was_there(visit.first_box, LANE.max_distance) and one.reads_alike(text))
-            for one in gone
+        return text in here or any(one.text == text for one in self._recently_gone(visit.first.pts_s))
+
+    def _may_be_misread(self, visit: Visit, plate: Vote) -> bool:
+        """True where a plate nearly the same was told just before in that place, and this one is not beyond doubt."""
+        text = plate.reading.text
+        return not beyond_doubt(plate, self._rules) and any(
+            one.text != text and one.was_there(visit.first_box, LANE.max_distance) and one.reads_alike(text)
+            for one in self._recently_gone(visit.first.pts_s)
         )
 
     def _end(self, track: Track, picture: Picture) -> list[Observation]:
@@ -237,8 +246,8 @@ class PlateLaneWatcher:
     def _rest_of_another(self, visit: Visit) -> bool:
         """True for a track that began where a told visit was just lost: the same plate, too slanted to be read."""
         return any(
-            gone.seen_s < visit.first.pts_s and gone.was_there(visit.first_box, LANE.max_distance)
-            for gone in self._recently_gone(visit.first.pts_s)
+            0 < visit.first.pts_s - gone.seen_s < REST_S and gone.was_there(visit.first_box, LANE.max_distance)
+            for gone in self._gone
         )
 
     def _remember(self, gone: Gone) -> None:

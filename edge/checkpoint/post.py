@@ -73,7 +73,10 @@ class Books:
             self.counters.add("pictures_skipped")
 
     def keep_clip(self, passage: PassageV1, at_s: float) -> None:
-        """Keep what was before and after a passage that somebody has to look at; of nobody who was let in."""
+        """Keep what was before and after a passage that somebody has to look at.
+
+        None is kept for having been let in; one of who followed shows whoever was let in before, too.
+        """
         if self.clips is not None and (passage.reason is Reason.FOLLOWED or passage.verdict is Verdict.ASK_GUARD):
             self.clips.keep(ClipId(passage.passage_id), passage.camera, at_s)
 

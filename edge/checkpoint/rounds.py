@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -74,16 +75,21 @@ class Station:
     def passing(self) -> bool:
         return any(post.watcher.in_pass for post in self.posts)
 
-    def look(self) -> bool:
-        """Look at one picture, if there is one; True when there was."""
+    def look(self, counters: Counters | None = None) -> bool:
+        """Look at one picture, if there is one; True when there was.
+
+        counters: where the trouble of one post is counted, so that it blinds none of the others; None: it is raised.
+        """
         picture = self.stream.take(0.0)
         if picture is None:
             return False
         for post in self.posts:
-            post.look(picture)
+            with _alone(counters, post.checkpoint.id):
+                post.look(picture)
         self.stream.set_in_pass(self.passing)
         if self.scenes is not None:  # last: nobody waits for a count
-            self.scenes.look(picture)
+            with _alone(counters, f"scenes of {self.scenes.watcher.camera}"):
+                self.scenes.look(picture)
         self.stream.want(self.wanted_fps)
         return True
 
@@ -121,17 +127,13 @@ class VisionLoop:
 
     def turn(self) -> bool:
         """Look at one picture of whoever's turn it is; False when nobody has any."""
-        number = self._turns.take(lambda number: self._stations[number].stream.waiting() > 0)
+        number = self._turns.take(lambda number: self._stations[number].stream.waiting())
         if number is None:
             return False
         station, started_s = self._stations[number], time.monotonic()
         try:
-            station.look()
-        except Exception:
-            # The outermost place of this thread: one checkpoint's trouble must not blind the others.
-            self._counters.add("looks_failed")
-            places = [post.checkpoint.id for post in station.posts]
-            log.exception("vision.look_failed", checkpoints=places, advice="the picture is skipped; report this")
+            with _alone(self._counters, *(post.checkpoint.id for post in station.posts)):
+                station.look(self._counters)
         finally:
             self._turns.give_back(number, time.monotonic() - started_s, passing=station.passing)
         return True
@@ -150,3 +152,15 @@ class VisionLoop:
             self._bell.clear()
             if not self.turn():
                 self._bell.wait(_REST_S)
+
+
+@contextmanager
+def _alone(counters: Counters | None, *places: str) -> Iterator[None]:
+    """The outermost place of a look: trouble of one of ``places`` is counted and told, and the others go on."""
+    try:
+        yield
+    except Exception:
+        if counters is None:
+            raise
+        counters.add("looks_failed")
+        log.exception("vision.look_failed", checkpoints=list(places), advice="the picture is skipped; report this")

@@ -39,6 +39,9 @@ CLEAR_QUALITY = 0.5
 EARLY_ABOVE = 0.03
 """A pass is decided before its third shot only that far above the threshold: asking up to three times lets in 40 % more
 strangers at the plain threshold, and no more than asking once at this one (`benchmarks.identification`)."""
+UNLIKE = 0.25
+"""Cosine below which a shot is of somebody else than the shots before it. SFace, simulated shots of a pass of LFW: less
+than 1 % of a person's own lie below (3 % of those made of two pictures from different days), of others' 96 %."""
 _GATES = {
     Refusal.TURNED: Gate.POSE,
     Refusal.DARK: Gate.DARK,
@@ -62,6 +65,8 @@ class Shooting:
     """Whether anything is made of a shot that it could not look at."""
     held_back: int = field(default=0, init=False)
     """Good shots of which nothing was made because ``policy`` requires a check that could not be had."""
+    another: bool = field(default=False, init=False)
+    """A shot was unlike those before it: somebody else has taken the place, and no probe here is one person's."""
     _presences: list[float] = field(default_factory=list)
     _shots: BestShots = field(default_factory=BestShots)
     _embedded: int = 0
@@ -83,7 +88,12 @@ class Shooting:
         return self._embedded >= MAX_EMBEDDED or (full and all(one.quality >= GOOD_QUALITY for one in inside))
 
     def clear(self, score: float, threshold: float) -> bool:
-        """Whether ``score`` says enough before all shots are there."""
+        """Whether ``score`` says enough before all shots are there.
+
+        Not before the presentation check, where there is one, was shown three: a picture of a face may be lucky once.
+        """
+        if self.presence is not None and len(self._presences) + self._unchecked < self._shots.keep:
+            return False
         good = any(one.quality >= CLEAR_QUALITY for one in self._in_probe())
         return good and self.presentation is not Presentation.ATTACK and score >= threshold + EARLY_ABOVE
 
@@ -95,8 +105,12 @@ class Shooting:
         """
         if self.presence is None:
             return Presentation.NOT_CHECKED
-        unchecked = sum(one.presence is None for one in self._in_probe())
-        return presentation_of(self._presences, self.presence.threshold, unchecked=unchecked)
+        return presentation_of(self._presences, self.presence.threshold, unchecked=self._unchecked)
+
+    @property
+    def _unchecked(self) -> int:
+        """Shots in the probe that no presentation check has judged."""
+        return sum(one.presence is None for one in self._in_probe())
 
     def shoot(self, face: SeenFace, picture: Picture) -> None:
         """Take a shot of ``face`` if it is good enough and any use."""
@@ -193,6 +207,7 @@ class Shooting:
         crops = np.stack([one.crop for one in shots])
         vectors = self.embedder.embed(crops)
         for shot, vector in zip(shots, vectors, strict=True):
+            self.another = self.another or self._unlike(vector)
             shot.vector = vector.copy()
             shot.wipe_pixels()
         crops.fill(0)
@@ -200,6 +215,16 @@ class Shooting:
         self.sums.since("embed", started_s)
         self._embedded += len(shots)
         self.counts.embedded += len(shots)
+
+    def _unlike(self, vector: Float) -> bool:
+        """Whether ``vector`` is of somebody else than the probe so far."""
+        if not self._in_probe():
+            return False
+        probe = self.probes()
+        cosine = float(probe[0] @ vector)
+        probe.fill(0)
+        # Written so that a cosine that is no number counts as somebody else's.
+        return not cosine >= UNLIKE
 
     def _count(self, quality: FaceQuality, at_s: float, track: int) -> None:
         for check in quality.checks:

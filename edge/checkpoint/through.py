@@ -38,6 +38,8 @@ _REACH = 0.7
 """Of a body's size: farther from where somebody should be is the one who walks behind."""
 _TWINS_S = 10.0
 _SAME_MOMENT_S = 0.7
+_APART_LOOKS = 3
+"""A face seen that often in a row away from a body's head is somebody else's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ class BodiesThrough:
         self._zone = Zone(door.zone)
         self._faces = FacesThrough(door)
         self._threshold = Threshold(ThresholdLine(*door.threshold_line))
-        self._tracks = BodyTracks(detector, reach=_REACH)
+        self._tracks = BodyTracks(detector, reach=_REACH, riders_apart=True)
         self._sampler = Sampler(BODY_LOOKS_PER_S)
         self._people = _People()
 
@@ -205,34 +207,51 @@ class _People:
 
     _twin: dict[int, int] = field(default_factory=dict)
     _told_s: dict[int, float] = field(default_factory=dict)
+    _apart: dict[int, int] = field(default_factory=dict)
+    """Of twins, by the body's number: looks in a row at which they did not fit."""
 
     def meet(self, people: Sequence[_Person], faces: Sequence[SeenFace]) -> None:
-        """Faces at the heads of bodies, nearest first; who belongs together stays together."""
+        """Faces at the heads of bodies, nearest first; who belongs together stays so while it fits."""
         fits = sorted((one.misfit(face), one.track, _of_face(face.track.id)) for one in people for face in faces)
+        for misfit, body, face in fits:
+            if self._twin.get(body) == face:
+                self._apart[body] = 0 if math.isfinite(misfit) else self._apart.get(body, 0) + 1
+                if self._apart[body] >= _APART_LOOKS:
+                    self.forget([body])
         for misfit, body, face in fits:
             if math.isfinite(misfit) and body not in self._twin and face not in self._twin:
                 self._twin[body], self._twin[face] = face, body
 
     def new(self, track: int, at_s: float) -> bool:
-        """Whether somebody is told of now for the first time, as a face or as a body."""
+        """Whether somebody is told of now for the first time, as a face or as a body; each hides one track at most."""
+        self._told_s = {other: when for other, when in self._told_s.items() if at_s - when < _TWINS_S}
+        same = self._same(track, at_s)
+        if same is not None:
+            del self._told_s[same]
+            return False
+        self._told_s[track] = at_s
+        return True
+
+    def _same(self, track: int, at_s: float) -> int | None:
+        """The track told of already that is the same person's."""
         twin = self._twin.get(track)
         if twin is not None:
-            known = twin in self._told_s and at_s - self._told_s[twin] < _TWINS_S
-        else:
-            # Seen as a body now and as a face then, never together: one person rather than two.
-            known = any(
-                at_s - when < _SAME_MOMENT_S and (other ^ track) & 1 and other not in self._twin
-                for other, when in self._told_s.items()
-            )
-        self._told_s = {other: when for other, when in self._told_s.items() if at_s - when < _TWINS_S}
-        self._told_s[track] = at_s
-        return not known
+            return twin if twin in self._told_s else None
+        # Seen as a body now and as a face then, never together: one person rather than two.
+        alike = (
+            other
+            for other, when in self._told_s.items()
+            if at_s - when < _SAME_MOMENT_S and (other ^ track) & 1 and other not in self._twin
+        )
+        return next(alike, None)
 
     def forget(self, ended: Iterable[int]) -> None:
         for track in ended:
             twin = self._twin.pop(track, None)
+            self._apart.pop(track, None)
             if twin is not None:
                 self._twin.pop(twin, None)
+                self._apart.pop(twin, None)
 
 
 def _of_face(track: int) -> int:

@@ -13,6 +13,8 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from edge.enrol.patience import PatientProtocol
+
 log = structlog.get_logger()
 
 START_TIMEOUT_S = 10.0
@@ -65,6 +67,7 @@ class EnrolServer:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
+                http=PatientProtocol,
                 access_log=False,
                 log_config=None,
                 lifespan="off",

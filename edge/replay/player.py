@@ -140,6 +140,7 @@ def told_of(passage: PassageV1, clock: ReplayClock) -> Told:
         reason=passage.reason,
         subject=passage.subject,
         plate=None if passage.plate is None else passage.plate.text,
+        recognised=passage.subject is not None,
     )
 
 

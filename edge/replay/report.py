@@ -61,13 +61,13 @@ class Report:
         return self.of(Result.CAUGHT) == len(self.passes)
 
 
-def report(truth: Truth, replayed: Replayed, seen_in: SeenIn, *, timed: bool = False) -> Report:
+def report(truth: Truth, replayed: Replayed, seen_in: SeenIn, *, timed: bool = False, names: bool = True) -> Report:
     """Of a whole replay. Passes at checkpoints that were not watched are left out.
 
-    timed: it was played in real time, so that waits (``_WAITS``) tell something.
+    timed: it was played in real time, so that waits (``_WAITS``) tell something; names: see `edge.replay.score.score`.
     """
     watched = [one for one in truth.passes if one.checkpoint in replayed.notes]
-    scores: Score = score(watched, replayed.told)
+    scores: Score = score(watched, replayed.told, names=names)
     judged = tuple(
         Judged(one, None if one.result is Result.CAUGHT else _why(one.true, replayed.notes, seen_in))
         for one in scores.passes

@@ -64,7 +64,7 @@ _AFTER_COMPARING = (
     What.NOT_ENROLLED,
     What.PASS_REFUSED,
 )
-_HIGH_IS_WORSE = frozenset({Gate.POSE, Gate.BRIGHT, Gate.CROWD})
+_HIGH_IS_WORSE = frozenset({Gate.POSE, Gate.CROWD})
 """Gates with an upper limit: the lowest figure came closest."""
 
 

@@ -85,3 +85,11 @@ def settled(state: DoorState, at_s: float, may_be_open_s: float) -> tuple[DoorSt
         news.append(DoorNews(Happening.DOOR_HELD, held, state.since))
         state = replace(state, held=held)
     return state, news
+
+
+def finished(state: DoorState, at: datetime) -> tuple[DoorState, list[DoorNews]]:
+    """Nobody listens any more from ``at`` on: a door told to be held open is so no longer, as far as anybody knows."""
+    if state.held is None or state.since is None:
+        return state, []
+    news = DoorNews(Happening.DOOR_HELD, state.held, state.since, max(at, state.since))
+    return replace(state, held=None), [news]

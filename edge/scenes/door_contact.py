@@ -18,7 +18,7 @@ from core.contract.ids import SensorId
 from core.contract.vocabulary import GateState
 from edge.link.inbox import SensorSaid
 from edge.ports import Gate
-from edge.scenes.contacts import DoorNews, DoorState, closed, opened, settled, unlocked
+from edge.scenes.contacts import DoorNews, DoorState, closed, finished, opened, settled, unlocked
 from edge.scenes.events import SceneEvent
 from edge.scenes.sensor_words import button_is_pressed, door_is_open
 
@@ -82,6 +82,11 @@ class DoorContactWatch:
             self._state = unlocked(self._state, now_s)
         self._state, more = settled(self._state, now_s, self._hold_s + self._contact.held_grace_s)
         return [self._event(one) for one in (*news, *more)]
+
+    def finish(self, at: datetime) -> list[SceneEvent]:
+        """The edge stops: what lasts ends. From the thread of `tick`, after its last call."""
+        self._state, news = finished(self._state, at)
+        return [self._event(one) for one in news]
 
     def _take(self, heard: _Heard) -> list[DoorNews]:
         message = heard.message

@@ -40,6 +40,8 @@ class WatchesContact(Protocol):
 
     def tick(self) -> list[SceneEvent]: ...
 
+    def finish(self, at: datetime) -> list[SceneEvent]: ...
+
 
 class ScenePost:
     """One camera's scenes. `look` never waits for a disk; at the limit the oldest events are dropped and counted."""
@@ -85,11 +87,11 @@ class SceneDesk:
             self._write(event.message, event.occurred_at)
 
     def finish(self, at: datetime) -> None:
-        """The edge stops, nobody looks any more: tell what is left."""
+        """The edge stops, nobody looks or listens any more: tell what is left, and that what lasts has ended."""
         self.tell()
-        for post in self.posts:
-            for event in post.watcher.finish(at):
-                self._write(event.message, event.occurred_at)
+        seen = [event for post in self.posts for event in post.watcher.finish(at)]
+        for event in (*seen, *(event for contact in self._contacts for event in contact.finish(at))):
+            self._write(event.message, event.occurred_at)
 
     def keep_time(self, at_s: float, at: datetime, there: Callable[[CameraId], bool]) -> None:
         """What time alone brings, about once a second. there: whether a camera is: of one that is away none is told."""

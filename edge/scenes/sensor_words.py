@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 
 _OPEN = frozenset({"open", "opened", "on", "true", "1"})
 _CLOSED = frozenset({"closed", "close", "off", "false", "0"})
 _KEYS = ("state", "opening", "door")
-_RELEASED = frozenset({"off", "released", "release", "idle", "none", "false", "0", ""})
+_PRESSED = re.compile(r"(?:(?:button_)?\d+_)?(?:press|pressed|single|double|triple|hold|long|on|true)|1")
+"""A press, of one button or of one among several: ``pressed``, ``single``, ``2_single``, ``button_1_press``."""
 
 
 def door_is_open(said: str) -> bool | None:
@@ -31,10 +33,14 @@ def door_is_open(said: str) -> bool | None:
 
 
 def button_is_pressed(said: str) -> bool:
-    """Whether a button's message is a press: anything but its release."""
+    """Whether a button's message says in so many words that it is pressed.
+
+    What it says besides (its release, its battery, that it is away) unlocks nothing. Plain words (``pressed``, ``ON``)
+    or JSON with ``action`` or ``state``.
+    """
     found = _object(said)
-    word = found.get("action", found.get("state", said)) if found else said
-    return str(word).strip().lower() not in _RELEASED
+    word = found.get("action", found.get("state", "")) if found else said
+    return _PRESSED.fullmatch(str(word).strip().lower()) is not None
 
 
 def _object(said: str) -> dict[str, object]:

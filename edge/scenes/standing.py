@@ -84,6 +84,15 @@ class StandingWatch:
                 news.append(StandingNews(happening, spot.since))
         return news
 
+    def finish(self, at: datetime) -> list[StandingNews]:
+        """Nobody looks any more: what was told and lasts ends now, or when it was last seen there."""
+        lasting, self._spots = self._spots, []
+        return [
+            StandingNews(spot.happening, spot.since, max(spot.since, spot.left or at))
+            for spot in lasting
+            if spot.happening is not None
+        ]
+
     def _seen_or_missed(self, spot: _Spot, boxes: Sequence[Box], at_s: float, at: datetime) -> _Spot:
         if any(overlap(box, spot.box) >= SAME_PLACE for box in boxes):
             return replace(spot, missed=0, left=None)

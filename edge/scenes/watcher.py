@@ -125,9 +125,10 @@ class SceneWatcher:
             return events + self._interval_over(at)
 
     def finish(self, at: datetime) -> list[SceneEvent]:
-        """What was counted since the last telling, before its interval is over: the edge stops."""
+        """The edge stops: what lasts ends, and what was counted since the last telling is told before its time."""
         with self._lock:
-            return self._take_counts(at)
+            events = [event for lane in self._places.lanes for event in self._standing(lane, lane.watch.finish(at))]
+            return events + self._take_counts(at)
 
     def _count(self, seen: Sequence[SeenBody], ended: Sequence[int], at_s: float) -> None:
         for line, watch in self._places.counting:

@@ -59,21 +59,12 @@ class ClipStore:
     """The clips of one edge. Thread-safe."""
 
     def __init__(self, folder: Path, key: bytes, *, max_bytes: int, keep: timedelta) -> None:
-        """key: 32 bytes. Leftovers of a clip that was being written when the power failed are removed.
-
-        Raises ClipError.
-        """
+        """key: 32 bytes. Nothing is touched yet: a folder that can't be used costs clips, and nothing else."""
         self._folder = folder
         self._cipher = AESGCM(key)
         self._max_bytes = max_bytes
         self._keep = keep
         self._lock = threading.Lock()
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for leftover in folder.glob("*.part"):
-                leftover.unlink()
-        except OSError as error:
-            raise ClipError(f"{folder}: {error.strerror}; the user that runs the edge must own it") from None
 
     def put(self, clip: ClipId, shown: Clip) -> None:
         """Keep ``shown`` whole or not at all; makes room by forgetting the oldest. Raises ClipError."""
@@ -84,6 +75,7 @@ class ClipStore:
         sealed = self._cipher.encrypt(nonce, shown.mp4, _bound(clip, head))
         content = b"".join([_MAGIC, len(head).to_bytes(2), head, nonce, sealed])
         with self._lock:
+            self._make_folder()
             try:
                 self._make_room(len(content))
                 self._write(self._path(clip), content)
@@ -112,15 +104,30 @@ class ClipStore:
         return Clip(told.camera, told.mime, mp4)
 
     def tidy(self, now: datetime) -> int:
-        """Remove what was kept for long enough; how many were. Raises ClipError."""
+        """Remove what was kept for long enough, and what a power failure left half written; how many clips were.
+
+        Raises ClipError, also where clips are to be kept and could not be.
+        """
         with self._lock:
+            if self._keep:
+                self._make_folder()
             try:
+                for leftover in self._folder.glob("*.part"):
+                    leftover.unlink()
                 over = [path for path in self._all() if now - _taken_at(path) >= self._keep]
                 for path in over:
                     path.unlink()
             except OSError as error:
                 raise ClipError(f"{self._folder}: {error.strerror}; clips can't be removed") from None
         return len(over)
+
+    def _make_folder(self) -> None:
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ClipError(f"{self._folder}: {error.strerror}; the user that runs the edge must own it") from None
+        if not os.access(self._folder, os.W_OK | os.X_OK):
+            raise ClipError(f"{self._folder}: can't be written to; the user that runs the edge must own it")
 
     def _path(self, clip: ClipId) -> Path:
         return self._folder / f"{uuid.UUID(clip)}{_SUFFIX}"

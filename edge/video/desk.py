@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -44,6 +45,15 @@ class NotShownError(Exception):
         self.why = why
 
 
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """To watch a camera live: the stream, until when (wall clock), and the ticket that says so, not used up yet."""
+
+    footage: Footage
+    until: datetime
+    claim: ViewTicket
+
+
 class VideoDesk:
     """Checks tickets and hands out what they are for. Thread-safe."""
 
@@ -67,16 +77,19 @@ class VideoDesk:
         self._viewers = 0
         self._closed = False
 
-    def live(self, ticket: str, camera: CameraId) -> tuple[Footage, datetime]:
-        """The stream to show and when to stop. Raises NotShownError; the ticket is used up only where it is shown."""
+    def check_live(self, ticket: str, camera: CameraId) -> Leave:
+        """What may be shown. Raises NotShownError; uses nothing up."""
         claim = self._check(ticket)
         if claim.camera != camera or claim.until is None:
             raise NotShownError(NotShown.NO_TICKET)
         footage = self._find(camera, claim.stream)
         if footage is None:
             raise NotShownError(NotShown.CAMERA_AWAY)
-        self._use(claim)
-        return footage, claim.until
+        return Leave(footage, claim.until, claim)
+
+    def use(self, leave: Leave) -> None:
+        """It is shown now: its ticket is good for nothing any more. Raises NotShownError when it was used before."""
+        self._use(leave.claim)
 
     def clip(self, ticket: str, clip: ClipId) -> Clip:
         """Raises NotShownError; the ticket is used up only where there is something to show."""

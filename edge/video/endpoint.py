@@ -8,6 +8,7 @@ type, are kept by no cache, or say why not as RFC 9457 problem+json with ``reaso
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Annotated
@@ -16,9 +17,11 @@ import structlog
 from fastapi import APIRouter, Header, Path
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope, Send
 
 from core.contract.ids import SLUG_PATTERN, UUID_PATTERN, CameraId, ClipId
+from core.contract.viewing import MAX_LIVE_S
 from edge.capture.packets import PacketRing, StreamPacket
 from edge.video.desk import NotShown, NotShownError, VideoDesk
 from edge.video.footage import Footage
@@ -32,6 +35,8 @@ _PRIVATE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 _POLL_S = 0.08
 _SILENT_S = 10.0
 """A stream that sends nothing for so long has ended; the page asks for another."""
+_SEND_S = 15.0
+"""A viewer that takes nothing for so long has gone, or gives its seat to one that does."""
 _BEHIND_S = 5.0
 """A viewer who is farther behind goes on at the newest keyframe: live is now."""
 
@@ -77,20 +82,26 @@ def make_router(desk: VideoDesk) -> APIRouter:
 
     @router.get("/v1/cameras/{camera}/live", response_model=None)
     async def live(camera: Annotated[str, Path(pattern=SLUG_PATTERN)], authorization: Bearer = "") -> Response:
-        if not desk.sit():
-            return _problem(NotShown.TOO_MANY_VIEWERS)
         shown: Response | None = None
+        seated = False
         try:
-            footage, until = await run_in_threadpool(desk.live, _ticket(authorization), CameraId(camera))
-            view = LiveView(footage, lambda: desk.goes_on(until))
-            shown = _Live(view.parts(), view.begin(), desk.leave)
+            leave = await run_in_threadpool(desk.check_live, _ticket(authorization), CameraId(camera))
+            # Only after the check: nobody without a ticket takes a seat.
+            seated = desk.sit()
+            if not seated:
+                return _problem(NotShown.TOO_MANY_VIEWERS)
+            give_up_s = time.monotonic() + MAX_LIVE_S
+            view = LiveView(leave.footage, lambda: desk.goes_on(leave.until) and time.monotonic() < give_up_s)
+            mime = view.begin()
+            await run_in_threadpool(desk.use, leave)
+            shown = _Live(view.parts(), mime, desk.leave)
         except NotShownError as error:
             return _problem(error.why)
         except RemuxError as error:
             log.warning("video.not_shown", camera=camera, problem=str(error))
             return _problem(NotShown.CAMERA_AWAY)
         finally:
-            if shown is None:
+            if seated and shown is None:
                 desk.leave()
         return shown
 
@@ -113,8 +124,16 @@ class _Live(StreamingResponse):
         self._leave = leave
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def in_time(message: Message) -> None:
+            async with asyncio.timeout(_SEND_S):
+                await send(message)
+
         try:
-            await super().__call__(scope, receive, send)
+            async with asyncio.timeout(MAX_LIVE_S + _SEND_S):
+                await super().__call__(scope, receive, in_time)
+        except (TimeoutError, ClientDisconnect):  # the second is what starlette makes of the first
+            # Unfinished, the answer is cut off by the server: a player takes that as the end.
+            log.info("video.view_ended", problem="the viewer took nothing any more")
         finally:
             self._leave()
 

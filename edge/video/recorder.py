@@ -139,7 +139,7 @@ class ClipRecorder:
             removed = self._store.tidy(self._wall_clock())
         except ClipError as error:
             self._counters.add("clips_failed")
-            log.warning("clips.not_removed", problem=str(error))
+            log.warning("clips.unavailable", problem=str(error))
         else:
             if removed:
                 log.info("clips.removed", clips=removed)

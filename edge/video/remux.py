@@ -95,16 +95,25 @@ class Remuxer:
 
 
 def clip_of(head: StreamHead, packets: Iterable[StreamPacket]) -> bytes:
-    """One MP4 of ``packets``, the first a keyframe. Raises RemuxError, also where there are none."""
-    remuxer: Remuxer | None = None
-    parts: list[bytes] = []
-    for packet in packets:
-        if remuxer is None:
-            remuxer = Remuxer(head, packet, fragment_s=1.0)
-        parts.append(remuxer.add(packet))
-    if remuxer is None:
+    """One MP4 of ``packets``, the first a keyframe, up to the first that does not fit to those before it.
+
+    A camera that came back meanwhile counts its time anew. Raises RemuxError, also where there are no packets.
+    """
+    following = iter(packets)
+    first = next(following, None)
+    if first is None:
         raise RemuxError("there are no packets of that time any more")
-    return b"".join([*parts, remuxer.end()])
+    remuxer = Remuxer(head, first, fragment_s=1.0)
+    try:
+        parts = [remuxer.add(first)]
+        for packet in following:
+            try:
+                parts.append(remuxer.add(packet))
+            except RemuxError:
+                break
+    finally:
+        rest = remuxer.end()
+    return b"".join([*parts, rest])
 
 
 class _Sink(io.RawIOBase):

@@ -85,7 +85,7 @@ class SiteVideo:
 
 
 def open_clips(config: EdgeConfig, keys: EdgeKeys, state_dir: Path) -> ClipStore:
-    """The edge's clips. Raises ClipError."""
+    """The edge's clips."""
     return ClipStore(
         edge_dir(state_dir, config.id) / CLIPS_FOLDER,
         keys.derive(_PURPOSE),

@@ -65,12 +65,18 @@ class BodyLook:
 class BodyTracks:
     """Finds bodies in the pictures of one camera and follows them from look to look."""
 
-    def __init__(self, detector: BodyDetecting, max_side: int = MAX_SIDE, reach: float = 1.3) -> None:
-        """reach: how far a body may be from where its track should be, in body sizes (root of its box's area, about
-        a metre of a person): far at few looks a second, near where people follow each other closely."""
+    def __init__(
+        self, detector: BodyDetecting, max_side: int = MAX_SIDE, reach: float = 1.3, *, riders_apart: bool = False
+    ) -> None:
+        """riders_apart: who rides or pushes a two-wheeler is seen beside it, else the two count as the two-wheeler.
+
+        reach: how far a body may be from where its track should be, in body sizes (root of its box's area, about
+        a metre of a person): far at few looks a second, near where people follow each other closely.
+        """
         rules = TrackRules(birth_hits=2, death_misses=5, max_distance=reach, max_tracks=64)
         self._detector = detector
         self._max_side = max_side
+        self._riders_apart = riders_apart
         self._trackers = dict.fromkeys(BodyKind, Tracker(rules))
 
     @property
@@ -81,7 +87,8 @@ class BodyTracks:
     def look(self, image: Image, at_s: float) -> BodyLook:
         """Bodies of ``image`` (any size) seen at stream time ``at_s``."""
         (found,) = self._detector.detect([image], max_side=self._max_side, min_score=MIN_SCORE)
-        found = without_riders(found)
+        if not self._riders_apart:
+            found = without_riders(found)
         height, width = image.shape[:2]
         scale = np.array([width, height, width, height], np.float32)
         seen: list[SeenBody] = []

@@ -131,6 +131,11 @@ def final(seen: Sequence[SeenPlate], rules: VoteRules) -> Vote | None:
     return result if confidence >= rules.min_confidence and result.agreeing >= rules.min_agreeing else None
 
 
+def beyond_doubt(result: Vote, rules: VoteRules) -> bool:
+    """Whether ``result`` may stand against another plate that reads nearly the same: agreed on, and no misread."""
+    return result.agreeing >= rules.min_agreeing and result.reading.confidence >= rules.lone_confidence
+
+
 def of_another(seen: Sequence[SeenPlate], text: str) -> list[SeenPlate]:
     """The reads before the first of ``text`` that are of another plate: of a vehicle that was here before."""
     before: list[SeenPlate] = []

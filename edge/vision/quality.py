@@ -68,7 +68,7 @@ class Measures:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One gate's answer: ``figure`` beside the ``limit`` it was asked to keep."""
+    """One gate's answer: ``figure`` beside the ``limit`` it was asked to keep; TURNED: in shares of what is allowed."""
 
     refusal: Refusal
     refused: bool
@@ -186,18 +186,22 @@ def assess(crop: Image, box: Float, landmarks: Float, score: float, limits: Qual
 
 def _checks(measures: Measures, value: float, limits: QualityLimits) -> tuple[Check, ...]:
     hopeless = value < limits.min_value
-    far_off = (
-        abs(measures.pitch - (limits.min_pitch + limits.max_pitch) / 2) > (limits.max_pitch - limits.min_pitch) / 2
-    )
-    turned = measures.yaw > limits.max_yaw or far_off or measures.roll_deg > limits.max_roll_deg
+    turned = _turned(measures, limits)
     dark, bright = hopeless and measures.grey < _DARK_GREY, hopeless and measures.white > _MUCH_WHITE
     return (
         Check(Refusal.TOO_SMALL, measures.width_px < limits.min_face_px, measures.width_px, limits.min_face_px),
-        Check(Refusal.TURNED, turned, measures.yaw, limits.max_yaw),
+        Check(Refusal.TURNED, not turned <= 1, turned, 1.0),
         Check(Refusal.DARK, dark, value, limits.min_value),
         Check(Refusal.BRIGHT, bright, value, limits.min_value),
         Check(Refusal.BLURRED, hopeless, value, limits.min_value),
     )
+
+
+def _turned(measures: Measures, limits: QualityLimits) -> float:
+    """How far the head is turned, nodded or tilted, whichever is worst, in shares of what is allowed."""
+    nod = abs(measures.pitch - (limits.min_pitch + limits.max_pitch) / 2)
+    nod_allowed = (limits.max_pitch - limits.min_pitch) / 2
+    return max(measures.yaw / limits.max_yaw, nod / nod_allowed, measures.roll_deg / limits.max_roll_deg)
 
 
 def _weaker_edges(grey: np.ndarray) -> float:

@@ -35,6 +35,7 @@ from edge.health import LIST_COUNTS
 from edge.keys import KeyFileError, load_or_create
 from edge.living import LivingThread
 from edge.outbox import DurableOutbox
+from edge.reconcile import Reconciler
 from edge.worker import EdgeWorker
 from models.errors import LicenceNotAcceptedError
 from tests.edge.checkpoint.test_decide import NOW, Lists
@@ -257,6 +258,22 @@ def test_trouble_in_the_house_is_counted_and_the_edge_goes_on(
         monkeypatch.setattr(worker._watches, "look", lambda *_: 1 / 0)
         until(lambda: worker._counters.snapshot().get("housekeeping_failed", 0) >= 2, "counted twice")
     assert any(entry["event"] == "edge.housekeeping_failed" for entry in logs)
+
+
+def test_a_chore_that_fails_keeps_no_other_from_being_done(
+    loaded: LoadedConfig, running: Callable[[LoadedConfig], EdgeWorker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails() -> None:
+        raise RuntimeError("a chore's own trouble")
+
+    revived: list[float] = []
+    monkeypatch.setattr(worker_module, "RECONCILE_EVERY_S", 0.05)
+    monkeypatch.setattr(EdgeWorker, "_let_gates_close", lambda _: fails())
+    monkeypatch.setattr(EdgeWorker, "_look_after_cameras", lambda _: fails())
+    monkeypatch.setattr(Reconciler, "put_right", lambda _, now_s: revived.append(now_s))
+    worker = running(loaded)
+    until(lambda: len(revived) >= 2, "the last chore was done")
+    assert worker._counters.snapshot()["housekeeping_failed"] >= 3
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

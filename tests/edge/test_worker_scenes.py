@@ -79,7 +79,7 @@ def test_a_door_that_is_forced_is_told_to_the_core_while_its_camera_is_away(
     worker = running(loaded)
     until(lambda: worker._link.connected, "connected")
     where = topic(loaded.config.estate.id, Channel.SENSOR_STATE, "door-contact")
-    sensor = Client(mosquitto, "edge-2", [])
+    sensor = Client(mosquitto, "relay", [])
     sensor.publish(where, "closed")
     sensor.publish(where, "open")
     until(lambda: len(told(core)) >= 2, "forced and held")

@@ -49,11 +49,15 @@ def encode_clip(
     height: int = 240,
     fps: int = 25,
     keyframe_every: int = 25,
+    options: dict[str, str] | None = None,
 ) -> Path:
-    """Write a clip of numbered frames to ``path`` (.mp4 or .mkv), without B-frames, as cameras send it."""
+    """Write a clip of numbered frames to ``path`` (.mp4 or .mkv), without B-frames, as cameras send it.
+
+    options: the encoder's own, beside these.
+    """
     with av.open(str(path), "w") as container:
-        options = {"preset": "ultrafast", "tune": "zerolatency", "bf": "0", **_QUIET[codec]}
-        stream = container.add_stream(_ENCODERS[codec], rate=fps, options=options)
+        chosen = {"preset": "ultrafast", "tune": "zerolatency", "bf": "0", **_QUIET[codec], **(options or {})}
+        stream = container.add_stream(_ENCODERS[codec], rate=fps, options=chosen)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.gop_size = keyframe_every

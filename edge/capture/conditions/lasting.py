@@ -73,6 +73,7 @@ def _told(lasting: Lasting, stretch: Stretch) -> tuple[Lasting, Change]:
     now = stretch.mildest
     if now.grade is Grade.NONE:
         assert lasting.since is not None, "what ends was told as begun"
-        return Lasting(), Change(lasting.told, lasting.since, stretch.since)
+        # The wall clock may have been set back meanwhile: nothing ends before it began.
+        return Lasting(), Change(lasting.told, lasting.since, max(lasting.since, stretch.since))
     since = lasting.since or stretch.since
     return Lasting(now, since), Change(now, since)

@@ -392,3 +392,12 @@ def test_where_portraits_go_is_an_address_others_can_use(
 ) -> None:
     edge = {name: value for name, value in example["edges"][0].items() if not name.startswith("enrol_")}
     assert load(tmp_path, example | {"edges": [edge | endpoint]}).config.edges[0].enrol_url == url
+
+
+def test_a_zero_character_is_told_where_it_stands(tmp_path: Path) -> None:
+    content = deepcopy(EXAMPLE_CONTENT) | {"state_dir": "va\0r"}
+    with pytest.raises(ConfigError) as error:
+        load(tmp_path, content)
+    assert [(problem.path, problem.message) for problem in error.value.problems] == [
+        ("state_dir", "holds a zero character")
+    ]

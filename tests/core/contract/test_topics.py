@@ -69,6 +69,13 @@ def test_an_edge_speaks_for_itself_and_its_gates_alone() -> None:
         assert not allows(access.publish, refused)
 
 
+def test_an_edge_hears_sensors_and_can_not_speak_for_one() -> None:
+    access = edge_access("edge-1", "green", ("east-gate",))
+    for channel in (Channel.SENSOR_STATE, Channel.SENSOR_AVAILABILITY):
+        assert allows(access.subscribe, said(channel, "door-3-button"))
+        assert not allows(access.publish, said(channel, "door-3-button"))
+
+
 def test_an_edge_hears_its_own_lists_alone() -> None:
     access = edge_access("edge-1", "green", ("east-gate",))
     assert allows(access.subscribe, said(Channel.LIST_DELTA))

@@ -42,6 +42,14 @@ def test_a_passage_and_its_picture_can_be_looked_at(known_database: Database, co
         assert not {seen.subject, seen.vehicle} & {str(value) for value in told.values()}, "nobody can be followed"
 
 
+def test_whether_a_face_was_looked_at_is_kept_with_the_passage(known_database: Database, config: EstateConfig) -> None:
+    checked, plate = a_passage(presentation="not_checked"), a_passage()
+    commit(known_database, config, event(checked, 1), event(plate, 2))
+    with known_database.reading() as db:
+        assert passage(db, checked.passage_id).presentation == "not_checked"
+        assert passage(db, plate.passage_id).presentation is None
+
+
 def test_the_newest_passages_come_first(known_database: Database, config: EstateConfig) -> None:
     seen = [a_passage() for _ in range(4)]
     commit(known_database, config, *[event(one, number) for number, one in enumerate(seen, 1)])

@@ -45,6 +45,57 @@ def test_after_a_pass_the_buffer_shrinks_again() -> None:
     assert buffer.losses() == (3, 0)
 
 
+def test_while_catching_up_the_decoder_waits_for_whoever_looks_and_nothing_is_lost() -> None:
+    buffer: FrameBuffer[int] = FrameBuffer(limit=2, pass_limit=4, patience_s=30.0)
+
+    def catch_up() -> None:
+        buffer.set_catching_up(True)
+        for number in range(40):
+            buffer.put(number)
+
+    catching_up = threading.Thread(target=catch_up)
+    catching_up.start()
+    assert [buffer.take(30) for _ in range(40)] == list(range(40))
+    catching_up.join(10)
+    assert buffer.losses() == (0, 0)
+
+
+def test_what_was_caught_up_with_is_not_dropped_for_what_comes_next() -> None:
+    buffer: FrameBuffer[int] = FrameBuffer(limit=2, pass_limit=6)
+    buffer.set_catching_up(True)
+    for number in range(5):
+        buffer.put(number)
+    buffer.set_catching_up(False)
+    buffer.put(5)
+    assert [buffer.take(0) for _ in range(5)] == [0, 1, 2, 3, 4]
+    for number in range(6, 10):
+        buffer.put(number)
+    assert [buffer.take(0), buffer.take(0)] == [8, 9], "worked off, and as small as ever"
+    assert buffer.losses()[1] == 0
+
+
+def test_where_nobody_looks_catching_up_ends_all_the_same_and_is_one_missed_pass() -> None:
+    buffer: FrameBuffer[int] = FrameBuffer(limit=2, pass_limit=4, patience_s=0.01)
+    buffer.set_catching_up(True)
+    for number in range(10):
+        buffer.put(number)
+        buffer.set_in_pass(False)
+    buffer.set_catching_up(False)
+    assert buffer.losses() == (6, 1)
+    assert buffer.take(0) == 6
+
+
+def test_closing_ends_the_wait_of_a_decoder_that_catches_up() -> None:
+    buffer: FrameBuffer[int] = FrameBuffer(limit=1, pass_limit=1, patience_s=30.0)
+    buffer.set_catching_up(True)
+    buffer.put(0)
+    waiting = threading.Thread(target=buffer.put, args=(1,))
+    waiting.start()
+    buffer.close()
+    waiting.join(10)
+    assert not waiting.is_alive()
+
+
 def test_closing_wakes_whoever_waits() -> None:
     buffer: FrameBuffer[int] = FrameBuffer()
     got: list[int | None] = []

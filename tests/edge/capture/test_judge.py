@@ -117,22 +117,40 @@ def test_each_time_it_is_doubted_again_trying_takes_longer() -> None:
 
 def test_a_stream_of_keyframes_alone_is_known_by_its_form() -> None:
     judge = SignalJudge()
-    for _ in range(150):
-        judge.packet(keyframe=True)
+    for number in range(150):
+        judge.packet(number / 25, keyframe=True)
     assert judge.form is Doubt.KEYFRAMES_ONLY
 
 
 def test_keyframes_too_far_apart_are_known_at_once_and_believed_to_be_better_after_a_few_runs() -> None:
     judge = SignalJudge()
     for number in range(FARTHEST_KEYFRAME + 10):
-        judge.packet(keyframe=number == 0)
+        judge.packet(number / 25, keyframe=number == 0)
     assert judge.form is Doubt.KEYFRAMES_TOO_FAR
     forms = []
     for number in range(400):
-        judge.packet(keyframe=number % 50 == 0)
+        judge.packet(10 + number / 25, keyframe=number % 50 == 0)
         forms.append(judge.form)
     assert forms[100] is Doubt.KEYFRAMES_TOO_FAR
     assert forms[-1] is None
+
+
+def test_keyframes_of_a_slow_stream_are_too_far_apart_by_time() -> None:
+    judge = SignalJudge()
+    forms = []
+    for number in range(100):
+        judge.packet(number / 5, keyframe=number == 0)
+        forms.append(judge.form)
+    assert forms[49] is None
+    assert forms[51] is Doubt.KEYFRAMES_TOO_FAR
+
+
+def test_a_camera_that_was_away_between_two_keyframes_has_them_no_farther_apart() -> None:
+    judge = SignalJudge()
+    for starts_s in (0.0, 3600.0):
+        for number in range(100):
+            judge.packet(starts_s + number / 25, keyframe=number % 50 == 0)
+    assert judge.form is None
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.booleans(), st.booleans()), max_size=300))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -12,6 +14,7 @@ import pytest
 
 from edge.capture import main_frames
 from edge.capture.decoder import StreamForm
+from edge.capture.faults import Fault
 from edge.capture.main_frames import MainFrames
 from edge.capture.packets import PacketRing, StreamPacket
 from edge.capture.status import StreamStatus
@@ -118,3 +121,51 @@ def test_the_decoder_is_forgotten_when_nobody_has_asked_for_a_while(
     main.receive(70, from_=60)
     assert main.number_at(60 / FPS) == 60
     assert main.decoded - before == 11, "from the keyframe again"
+
+
+def test_of_a_main_stream_that_is_gone_nothing_is_held_and_nobody_waits_for_it(
+    main: Main, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main.receive(60)
+    assert main.number_at(55 / FPS) == 55
+    main.frames.closed()
+    main.ring.clear()
+    monkeypatch.setattr("edge.capture.main_frames.time.sleep", lambda _s: pytest.fail("waited"))
+    assert main.frames._frames == []
+    assert main.number_at(55 / FPS) is None
+    main.status.gone(Fault.SILENT)
+    main.receive(60, from_=50)
+    main.status.gone(Fault.SILENT)
+    assert main.number_at(100 / FPS) is None
+
+
+def test_a_main_stream_that_falls_silent_is_waited_for_once(main: Main, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(main_frames, "_WAIT_S", 0.02)
+    main.receive(60)
+    assert main.number_at(90 / FPS) is None
+    monkeypatch.setattr("edge.capture.main_frames.time.sleep", lambda _s: pytest.fail("waited again"))
+    assert main.number_at(92 / FPS) is None
+
+
+def test_the_size_of_a_stream_that_does_not_tell_it_is_learnt_from_its_first_keyframe(main: Main) -> None:
+    form = main.frames.form
+    assert form is not None
+    unknown = MainFrames(main.ring, StreamStatus(), "cpu", moving=lambda: True)
+    unknown.opened(dataclasses.replace(form, width=0, height=0))
+    main.frames = unknown
+    main.receive(1)
+    assert unknown.size == (320, 240)
+    main.receive(60, from_=1)
+    assert main.number_at(30 / FPS) == 30, "and it is decoded as any other"
+
+
+def test_a_keyframe_that_cannot_be_decoded_tells_no_size_and_the_next_one_is_tried(main: Main) -> None:
+    form = main.frames.form
+    assert form is not None
+    main.frames = MainFrames(main.ring, StreamStatus(), "cpu", moving=lambda: True)
+    main.frames.opened(dataclasses.replace(form, width=0, height=0))
+    data: av.Packet[Any] = av.Packet(b"\x00\x00\x00\x02\x65\xff")
+    main.frames.packet(StreamPacket(data, True, data.size, 0.0, 0.0, NOON))
+    assert main.frames.size == (0, 0)
+    main.receive(51, from_=50)
+    assert main.frames.size == (320, 240)

@@ -57,7 +57,7 @@ def test_a_wall_clock_that_jumps_leaves_ages_alone() -> None:
         max_size=60,
     )
 )
-def test_stream_time_never_runs_back_and_no_frame_comes_from_the_future(
+def test_the_time_of_sending_never_runs_back_and_no_frame_comes_from_the_future(
     arrivals: list[tuple[float | None, float]],
 ) -> None:
     clock = StreamClock()
@@ -65,10 +65,22 @@ def test_stream_time_never_runs_back_and_no_frame_comes_from_the_future(
     for pts_s, passed_s in arrivals:
         now_s += passed_s
         moment = clock.moment(pts_s, now_s, now_s, NOON)
-        assert moment.pts_s >= last_s
-        assert moment.pts_s <= now_s + 1e-6
+        assert moment.pts_s > last_s
+        assert moment.made_s <= moment.pts_s <= now_s + 1e-6
+        assert moment.made_s >= moment.pts_s - 1.1
         assert moment.received_at <= NOON
         last_s = moment.pts_s
+
+
+def test_frames_that_are_sent_after_later_ones_keep_the_time_they_were_made() -> None:
+    clock = StreamClock()
+    order = [0, 4, 2, 1, 3, 8, 6, 5, 7]
+    made = [clock.moment(number / 25, 100 + at / 25, 100 + at / 25, NOON) for at, number in enumerate(order)]
+    first = made[order.index(4)].made_s - 4 / 25
+    assert [one.made_s - first for one in made[1:]] == pytest.approx([number / 25 for number in order[1:]], abs=0.01)
+    sent = [one.pts_s for one in made]
+    assert sent == sorted(set(sent)), "each at its own time"
+    assert made[3].received_at < made[2].received_at
 
 
 @given(st.integers(0, 2**32), st.integers(1, 200))

@@ -84,7 +84,7 @@ def test_an_overview_camera_is_decoded_at_keyframes_and_hands_out_nothing_unaske
         assert stream.take(0) is None
         health, counters = stream.health(), stream.counters()
     assert health.state is CameraState.ONLINE
-    assert counters["frames"] == 3
+    assert counters["frames"] < 20, "keyframes, of a hundred packets in four seconds"
     assert "caught_up" not in counters
 
 

@@ -25,6 +25,7 @@ from tests.edge.checkpoint.watching import (
     ScriptedGallery,
     ScriptedLists,
     ScriptedPasses,
+    TwoPeople,
     faces,
     watch,
 )
@@ -64,9 +65,10 @@ class Scene:
         scores: tuple[float | None, ...] = (0.7,),
         enrolled: bool = True,
         lists: ScriptedLists | None = None,
+        embedder: CountingEmbedder | None = None,
     ) -> None:
         self.lists = lists or ScriptedLists()
-        self.embedder = CountingEmbedder()
+        self.embedder = embedder or CountingEmbedder()
         self.gallery = ScriptedGallery(scores=scores)
         self.watcher = DoorWatcher(
             Door(
@@ -202,6 +204,35 @@ def test_two_before_the_door_are_not_compared(show: ShowCodes) -> None:
     show(lambda _scan: (TEXT,))
     scene = Scene(*[faces((150, 180, 90), (400, 180, 90))] * 60)
     assert passes(scene.run(60)) == [PassEvidence(PASS, None, 0.4, good_shots=0, others_in_zone=1)]
+
+
+BARELY = 0.41
+"""The holder, but not told at the first shot."""
+
+
+def test_a_holder_compared_alone_and_joined_opens_nothing_for_two(show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT,))
+    alone, joined = [SOMEBODY] * 3, [faces((200, 180, 90), (460, 180, 90))] * 60
+    assert passes(Scene(*alone, *joined, scores=(BARELY,)).run(60)) == [
+        PassEvidence(PASS, None, 0.4, good_shots=1, others_in_zone=1)
+    ]
+
+
+def test_nothing_of_whoever_stood_there_before_counts_for_the_next(show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT,))
+    unfit = [faces((520, 180, 90), yaw=1.8)] * 60
+    scene = Scene(*[faces((120, 180, 90))] * 2, *unfit, scores=(BARELY,))
+    assert passes(scene.run(60)) == [PassEvidence(PASS, None, 0.4, good_shots=0, others_in_zone=0)]
+    assert not any(vectors.any() for vectors in scene.embedder.given)
+
+
+def test_shots_of_the_holder_do_not_help_whoever_takes_their_place(show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT,))
+    scene = Scene(*[SOMEBODY] * 60, scores=(BARELY, 0.1), embedder=TwoPeople())
+    assert passes(scene.run(60)) == [
+        PassEvidence(PASS, Likeness(0.1, ALICES_TEMPLATE), 0.4, good_shots=3, others_in_zone=0)
+    ]
+    assert len(scene.embedder.crops) == 1 + 1 + 3, "one of the holder, one by which the change is seen"
 
 
 def test_the_same_pass_shown_again_after_three_seconds_without_is_another_showing(show: ShowCodes) -> None:

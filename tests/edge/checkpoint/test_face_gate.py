@@ -24,6 +24,7 @@ from tests.edge.checkpoint.watching import (
     ScriptedFaces,
     ScriptedGallery,
     ScriptedLists,
+    TwoPeople,
     faces,
     picture,
     watch,
@@ -51,9 +52,10 @@ class Scene:
         matches: tuple[FaceMatch | None, ...] = (SURE,),
         zone: Polygon = ALL,
         fresh_for: int = 1_000_000,
+        embedder: CountingEmbedder | None = None,
     ) -> None:
         self.detector = ScriptedFaces(script)
-        self.embedder = CountingEmbedder()
+        self.embedder = embedder or CountingEmbedder()
         self.gallery = ScriptedGallery(matches)
         self.watcher = FaceGateWatcher(
             gate(zone), self.detector, self.embedder, self.gallery, ScriptedLists(fresh_for=fresh_for)
@@ -197,8 +199,36 @@ def test_no_gate_opens_before_the_next_person_for_one_who_has_left() -> None:
     next_one = [faces((520, 180, 90))] * 12
     scene = Scene(*[faces((120, 180, 90))] * 4, *next_one, matches=(UNSURE, UNSURE, UNSURE, UNSURE, SURE))
     told = [evidence(seen) for _, seen in scene.run(30)]
-    assert FaceEvidence(UNSURE, 1, 0) in told, "the first, by the one shot taken while there"
+    assert FaceEvidence(None, 1, 1) in told, "the first, not alone any more"
     assert not any(one.match == SURE for one in told)
+
+
+BARELY = replace(SURE, score=SURE.threshold + 0.5 * EARLY_ABOVE)
+"""Enough for a passage, not enough to be told at the first shot."""
+
+
+def test_who_was_recognised_and_left_opens_nothing_before_the_one_who_stands_there_now() -> None:
+    scene = Scene(*[faces((120, 180, 90))] * 4, *[faces((520, 180, 90))] * 12, matches=(BARELY, BARELY, None))
+    told = [evidence(seen) for _, seen in scene.run(30)]
+    assert FaceEvidence(None, 1, 1) in told
+    assert not any(one.match for one in told)
+
+
+def test_who_was_recognised_alone_and_is_joined_opens_nothing_for_two() -> None:
+    alone, joined = [faces((120, 180, 90))] * 4, [faces((120, 180, 90), (420, 180, 90))] * 70
+    told = [evidence(seen) for _, seen in Scene(*alone, *joined, matches=(BARELY,)).run(90)]
+    assert told[0] == FaceEvidence(None, 1, 1)
+    assert all(one.others_in_zone == 1 and one.match is None for one in told)
+
+
+def test_somebody_who_takes_the_place_of_another_is_compared_alone() -> None:
+    script = [faces((300, 180, 90))] * 40
+    scene = Scene(*script, matches=(BARELY, None), embedder=TwoPeople())
+    [(_, seen)] = scene.run(60)
+    assert evidence(seen) == FaceEvidence(None, 3, 0), "three shots of the second"
+    assert len(scene.embedder.crops) == 1 + 1 + 3, "one of the first, one by which the change is seen"
+    assert seen.first.pts_s > picture(4).moment.pts_s
+    assert not any(vectors.any() for vectors in scene.embedder.given)
 
 
 def test_two_in_the_zone_are_not_compared() -> None:

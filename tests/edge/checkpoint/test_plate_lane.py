@@ -10,13 +10,14 @@ import numpy as np
 from core.contract.config import PlateLane
 from core.contract.ids import CameraId, CheckpointId
 from core.contract.vocabulary import Ring
-from edge.checkpoint.plate_lane import SAME_VISIT_S, PlateLaneWatcher
+from edge.checkpoint.plate_lane import REST_S, SAME_VISIT_S, PlateLaneWatcher
 from edge.evidence import Observation, PlateEvidence
 from edge.vision.plate_vote import VoteRules
 from models.types import Image, PlateRead, Plates
 from tests.edge.checkpoint.watching import FPS, NAME, SHUT, picture, watch
 
 ONE, TWO = "京A12D45", "沪B98C76"
+ALIKE = "京A12D48"
 
 
 def plates(*places: tuple[float, float], width: float = 120) -> Plates:
@@ -64,6 +65,7 @@ def texts(told: list[tuple[int, Observation]]) -> list[str | None]:
 
 
 STANDING = plates((250, 200))
+STANDING_TWICE = [*[STANDING] * 10, *[Plates.none()] * 8, *[STANDING] * 10]
 DRIVING = [plates((100 + 12 * look, 200)) for look in range(30)]
 
 
@@ -142,6 +144,12 @@ def test_the_slanted_rest_of_a_plate_just_lost_is_no_unreadable_vehicle() -> Non
     assert texts(watch(lane(script), 60)) == [ONE]
 
 
+def test_an_unreadable_vehicle_that_comes_where_a_told_one_left_is_told() -> None:
+    away = [Plates.none()] * round(FPS * (REST_S + 0.5))
+    script = Script([*[STANDING] * 10, *away, *[STANDING] * 12], [(ONE, 0.95), (ONE, 0.95), ("??", 0.2)])
+    assert texts(watch(lane(script), len(script.looks) + 10)) == [ONE, None]
+
+
 def test_a_lone_sure_read_is_told_at_the_end_and_a_doubtful_one_is_not() -> None:
     sure = Script([STANDING] * 4, [(ONE, 0.95), ("??", 0.2)])
     assert texts(watch(lane(sure), 30)) == [ONE]
@@ -191,11 +199,18 @@ def test_a_vehicle_read_once_before_another_took_its_track_is_told_too_when_that
 
 
 def test_a_broken_track_whose_rest_is_misread_in_one_character_is_the_same_visit() -> None:
-    misread = ONE[:-1] + "8"
-    script = Script(
-        [*[STANDING] * 10, *[Plates.none()] * 8, *[STANDING] * 10], [(ONE, 0.95), (ONE, 0.95), (misread, 0.95)]
-    )
+    script = Script(STANDING_TWICE, [(ONE, 0.95), (ONE, 0.95), (ALIKE, 0.85)])
     assert texts(watch(lane(script), 60)) == [ONE]
+
+
+def test_a_plate_nearly_the_same_that_is_read_beyond_doubt_is_the_next_vehicle() -> None:
+    """Two cars of one fleet, the second where the first one just was: neither may pass unseen."""
+    follows = Script(STANDING_TWICE, [(ONE, 0.95), (ONE, 0.95), (ALIKE, 0.85), (ALIKE, 0.97)])
+    assert texts(watch(lane(follows), 60)) == [ONE, ALIKE]
+    takes_the_track = Script([STANDING] * 60, [(ONE, 0.95), (ONE, 0.95), (ALIKE, 0.97)])
+    assert texts(watch(lane(takes_the_track), 60)) == [ONE, ALIKE]
+    misread = Script([STANDING] * 60, [(ONE, 0.95), (ONE, 0.95), (ALIKE, 0.85)])
+    assert texts(watch(lane(misread), 60)) == [ONE]
 
 
 def test_the_same_plate_again_after_a_while_is_another_visit() -> None:

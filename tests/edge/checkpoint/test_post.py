@@ -18,6 +18,7 @@ from core.contract.base import Message
 from core.contract.commands import COMMAND_LIFETIME_S
 from core.contract.config import Door, FaceGate, PlateLane
 from core.contract.events import CheckpointStateV1, PassageV1, PictureV1, PlateReading, SightingV1, StepTimes
+from core.contract.ids import CameraId, ClipId
 from core.contract.signed import QrPass
 from core.contract.vocabulary import Credential, GateState, PlateColour, Reason, Verdict
 from edge.aside import Aside
@@ -80,6 +81,16 @@ class FullDisk:
         raise OutboxError("the disk is full")
 
 
+class Clips:
+    """Which were asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def keep(self, clip: ClipId, camera: CameraId, at_s: float) -> None:
+        self.asked.append(clip)
+
+
 class Scene:
     """A post with everything around it."""
 
@@ -102,7 +113,8 @@ class Scene:
         self.pictures = Aside("pictures", 2, self.counters)
         self.detector = detector or Detector()
         self.watcher = Script()
-        books = Books(outbox or self.kept, self.pictures, self.detector, self.counters)
+        self.clips = Clips()
+        books = Books(outbox or self.kept, self.pictures, self.detector, self.counters, self.clips)
         self.cases = cases or ScriptedCases()
         self.post = CheckpointPost(
             checkpoint,
@@ -292,6 +304,32 @@ def test_a_pass_holder_and_somebody_behind_them_make_two_passages_and_not_three(
     [picture] = here.stored_pictures()
     assert picture.passage_id == followed.passage_id
     assert picture.faces_blurred == 1
+
+
+def test_a_clip_is_kept_of_who_followed_and_none_of_who_was_let_in(scenes: list[Scene], tmp_path: Path) -> None:
+    here = scene(scenes, DOOR, tmp_path)
+    here.see(annas_pass(), at_s=100.0)
+    here.see(Crossing(1), at_s=101.0)
+    here.see(Crossing(2), at_s=101.5)
+    here.finish()
+    _, followed = here.passages()
+    assert here.clips.asked == [followed.passage_id]
+
+
+def test_no_clip_is_kept_of_who_stood_at_a_face_gate(scenes: list[Scene], tmp_path: Path) -> None:
+    here = scene(scenes, GATE, tmp_path)
+    here.see(ANNAS_FACE)
+    here.finish()
+    assert len(here.passages()) == 1
+    assert here.clips.asked == []
+
+
+def test_a_clip_is_kept_of_a_vehicle_that_somebody_has_to_look_at(scenes: list[Scene], tmp_path: Path) -> None:
+    here = scene(scenes, LANE, tmp_path, lists=Lists(Reason.LOOKS_LIKE))
+    here.see(PlateEvidence(READING))
+    here.finish()
+    [passage] = here.passages()
+    assert here.clips.asked == [passage.passage_id]
 
 
 def test_a_pass_shown_twice_lets_one_person_through(scenes: list[Scene], tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_a_face_that_was_looked_at_first_is_let_through() -> None:
     gallery = AskingOnlyAfterwards(presence, (SURE,))
     decision, seen, _ = stand(presence, "required", gallery=gallery)
     assert (decision.verdict, seen.presentation) == (Verdict.ADMIT, Presentation.BONA_FIDE)
-    assert gallery.checked == [1]
+    assert gallery.checked == [1, 2, 3], "never before the check, and not told before the third"
 
 
 @pytest.mark.parametrize("policy", ["required", "if_available"])
@@ -135,3 +135,10 @@ def test_own_face_first_and_a_picture_after_it_is_not_the_pictures_pass() -> Non
     assert decision.reason is Reason.PRESENTATION_ATTACK
     assert seen.presentation is Presentation.ATTACK
     assert len(embedder.crops) == 1
+
+
+@pytest.mark.parametrize("policy", ["required", "if_available"])
+def test_a_picture_that_is_lucky_at_its_first_shot_is_not_let_through(policy: PresentationPolicy) -> None:
+    decision, seen, _ = stand(ScriptedPresence((0.6, *(0.05,) * 20)), policy)
+    assert decision.verdict is Verdict.USE_OTHER_METHOD
+    assert seen.presentation is Presentation.ATTACK

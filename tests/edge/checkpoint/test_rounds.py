@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 
 from core.contract.config import Door, FaceGate, PlateLane
 from edge.capture.picture import Picture
+from edge.checkpoint import rounds
 from edge.checkpoint.post import CheckpointPost
 from edge.checkpoint.rounds import Station, VisionLoop
 from edge.health import Counters
@@ -67,7 +68,7 @@ def station(post: Post, pictures: int) -> Station:
 
 def test_every_gate_is_looked_at_before_each_lane_and_door() -> None:
     order: list[str] = []
-    gate, lane, door = (station(Post(one, order), 10) for one in (GATE, LANE, DOOR))
+    gate, lane, door = (station(Post(one, order), 2) for one in (GATE, LANE, DOOR))
     loop = VisionLoop([lane, door, gate], Counters())
     for _ in range(4):
         assert loop.turn()
@@ -102,6 +103,19 @@ def test_one_checkpoints_trouble_is_counted_and_does_not_blind_the_others() -> N
     assert logs[0]["checkpoints"] == ["gate"]
 
 
+def test_one_posts_trouble_does_not_blind_the_others_of_its_camera() -> None:
+    order: list[str] = []
+    counters = Counters()
+    posts = (Post(GATE, order, fails=True), Post(LANE, order))
+    camera = Station(Stream(1), tuple(cast(CheckpointPost, post) for post in posts))
+    with capture_logs() as logs:
+        assert VisionLoop([camera], counters).turn()
+    assert order == ["gate", "lane"]
+    assert counters.snapshot()["looks_failed"] == 1
+    assert logs[0]["checkpoints"] == ["gate"]
+    assert cast(Stream, camera.stream).in_pass, "the camera goes on being watched while somebody passes"
+
+
 @pytest.mark.parametrize("lookers", [1, 3])
 @pytest.mark.parametrize("stations", [0, 2])
 def test_the_loop_runs_until_it_is_stopped(stations: int, lookers: int) -> None:
@@ -114,7 +128,8 @@ def test_the_loop_runs_until_it_is_stopped(stations: int, lookers: int) -> None:
     assert not loop.alive
 
 
-def test_a_bell_wakes_whoever_looks() -> None:
+def test_a_bell_wakes_whoever_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "_REST_S", 3600.0)  # nobody looks round by themselves
     order: list[str] = []
     bell = threading.Event()
     gate = station(Post(GATE, order), 0)

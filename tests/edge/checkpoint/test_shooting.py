@@ -166,6 +166,15 @@ def test_one_lucky_shot_makes_no_face_of_a_picture(monkeypatch: pytest.MonkeyPat
     assert not one.shooting.clear(0.9, 0.4)
 
 
+def test_nothing_is_clear_before_three_shots_were_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Range(monkeypatch, ScriptedPresence((0.9,) * 9))
+    clear = []
+    while not one.shooting.complete:
+        if one.look(0.9):
+            clear.append(one.shooting.clear(0.9, 0.4))
+    assert clear == [False, False, True]
+
+
 def test_one_doubtful_shot_makes_no_picture_of_a_face(monkeypatch: pytest.MonkeyPatch) -> None:
     one = Range(monkeypatch, ScriptedPresence((0.4, 0.9, 0.9, 0.9)))
     for _ in range(12):

@@ -16,6 +16,7 @@ from edge.checkpoint.through import BodiesThrough, FacesThrough
 from edge.vision.people import Look, SeenFace
 from edge.vision.tracker import Track
 from models.store import open_body_detector
+from models.types import BodyKind
 from tests.edge.checkpoint.drawn import act_of, checkpoint, film_of, recorded
 from tests.edge.scenes.parts import SIZE, ScriptedBodies, Thing, person, picture
 
@@ -84,6 +85,35 @@ def test_a_face_that_comes_and_goes_does_not_make_two_of_one() -> None:
     for number in range(16):
         x = 0.2 + 0.04 * number
         walked.show([person(x, 0.9)] if number % 3 else [], [face(x)] if number % 2 else [])
+    assert len(walked.told) == 1
+
+
+def test_one_face_hides_one_body_and_no_more() -> None:
+    walked = Walked()
+    for number in range(20):
+        x = 0.2 + 0.04 * number
+        # The face is ahead of all three: nobody's of them.
+        walked.show([person(x, 0.9), person(x - 0.02, 0.55), person(x - 0.01, 0.35)], [face(x + 0.12)])
+    assert len(walked.told) == 3, "the face may be one of the three; the other two are people of their own"
+
+
+def test_a_face_that_was_once_at_anothers_head_is_not_anothers_for_ever() -> None:
+    walked = Walked()
+    # The face passes before the hooded one who waits, and goes on alone; both go in within ten seconds.
+    for number in range(8):
+        walked.show([person(0.25, 0.9)], [face(0.23 + 0.01 * number)])
+    for number in range(12):
+        walked.show([person(0.25, 0.9)], [face(0.3 + 0.03 * number)])
+    for number in range(12):
+        walked.show([person(0.25 + 0.04 * number, 0.9)], [])
+    assert len(walked.told) == 2
+
+
+def test_whoever_pushes_a_bicycle_through_the_door_counts() -> None:
+    walked = Walked()
+    for number in range(16):
+        x = 0.2 + 0.04 * number
+        walked.show([person(x, 0.9), (BodyKind.TWO_WHEELER, (x - 0.1, 0.68, x + 0.1, 0.92))], [])
     assert len(walked.told) == 1
 
 

@@ -67,6 +67,32 @@ def test_without_a_gate_all_lookers_look_at_the_rest() -> None:
     assert {turns.take(lambda _: True), turns.take(lambda _: True)} == {0, 1}
 
 
+def test_a_gate_that_a_slow_lane_holds_up_catches_up_and_loses_no_picture() -> None:
+    gate_s, lane_s, gate_fps = 0.05, 0.2, 10
+    turns, now_s, looked_at, longest, lane_looks = Turns([True, False]), 0.0, 0, 0, 0
+    while now_s < 60:
+        waits = round(now_s * gate_fps) - looked_at
+        longest = max(longest, waits)
+        number = turns.take([waits, 3].__getitem__)
+        assert number is not None
+        turns.give_back(number, (gate_s, lane_s)[number], passing=False)
+        now_s += (gate_s, lane_s)[number]
+        looked_at += number == 0
+        lane_looks += number == 1
+    assert longest <= 6, "16 are kept"
+    assert lane_looks >= 120, "and the lane has what the gate leaves"
+
+
+def test_gates_that_are_always_behind_leave_something_to_the_others() -> None:
+    turns, order = Turns([True, False]), []
+    for _ in range(100):
+        number = turns.take(lambda _: 16)
+        assert number is not None
+        turns.give_back(number, 0.05, passing=False)
+        order.append(number)
+    assert order.count(1) == 10
+
+
 @given(
     first=st.lists(st.booleans(), min_size=1, max_size=8),
     costs_s=st.lists(st.floats(0.001, 0.1), min_size=8, max_size=8),

@@ -99,6 +99,19 @@ class CountingEmbedder:
 
 
 @dataclass
+class TwoPeople(CountingEmbedder):
+    """Of the first ``firsts`` crops one person, then another."""
+
+    firsts: int = 1
+
+    def embed(self, crops: Image) -> Float:
+        before = len(self.crops)
+        vectors = super().embed(crops)
+        vectors[max(0, self.firsts - before) :, 1:3] *= -1
+        return vectors
+
+
+@dataclass
 class ScriptedGallery:
     """Answers in order, the last one for ever."""
 

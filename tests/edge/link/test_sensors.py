@@ -66,7 +66,7 @@ class Sensors:
 
 @pytest.fixture
 def sensors(mosquitto: Mosquitto, edge: Edge) -> Iterator[Sensors]:
-    client = Client(mosquitto, "edge-2", [])
+    client = Client(mosquitto, "relay", [])
     yield Sensors(edge, client)
     client.close()
 

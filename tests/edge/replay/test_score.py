@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -43,6 +45,21 @@ def test_somebody_elses_name_is_wrong_and_keeps_what_was_told_instead() -> None:
     (one,) = score([true("one", 1, 5)], [told(2, BOB)]).passes
     assert one.result is Result.WRONG
     assert one.told == told(2, BOB)
+
+
+def test_without_names_nobody_is_told_by_name_and_any_recognised_person_will_do() -> None:
+    """A truth that names somebody must not become the question whether a filmed face is theirs."""
+    recognised = replace(told(2, BOB), recognised=True)
+    (one,) = score([true("one", 1, 5, ALICE)], [recognised], names=False).passes
+    assert one.result is Result.CAUGHT
+    assert one.told is not None
+    assert one.told.subject is None
+    (unknown,) = score([true("one", 1, 5, None)], [recognised], names=False).passes
+    assert unknown.result is Result.WRONG
+    assert unknown.told is not None
+    assert unknown.told.subject is None
+    found = score([], [recognised], names=False)
+    assert [(extra.subject, extra.recognised) for extra in found.extra] == [(None, True)]
 
 
 def test_a_refusal_before_the_admission_is_extra_and_costs_nothing() -> None:

@@ -45,6 +45,11 @@ def test_for_an_upper_limit_the_lowest_figure_came_closest() -> None:
     assert why([*faces(2, 120), *turned], SEEN).findings[0].best == 0.41
 
 
+def test_for_light_the_figure_is_the_quality_and_the_highest_came_closest() -> None:
+    washed_out = [note(1, Gate.BRIGHT, 0.1, 0.4), note(2, Gate.BRIGHT, 0.35, 0.4)]
+    assert why([*faces(2, 120), *washed_out], SEEN).findings[0].best == 0.35
+
+
 def test_who_was_compared_was_stopped_by_the_comparison_not_by_shots_refused_on_the_way() -> None:
     small = [note(1 + n / 10, Gate.SIZE, 60, 90) for n in range(20)]
     compared = [note(4, What.SHOT, 0.7), note(4, What.COMPARED, 0.40, 0.43), note(4, Gate.THRESHOLD, 0.40, 0.43)]

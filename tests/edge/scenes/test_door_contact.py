@@ -106,6 +106,21 @@ def test_a_door_that_opens_without_any_of_it_was_forced_and_then_held() -> None:
     assert {one.checkpoint for one in entrance.told} == {"building-3-door"}
 
 
+def test_a_door_held_open_ends_when_the_edge_stops_and_one_that_is_shut_tells_nothing() -> None:
+    entrance = Entrance()
+    entrance.says("pressed", BUTTON)
+    entrance.says("open")
+    entrance.wait(40)
+    assert entrance.what == [(Happening.DOOR_HELD, Phase.BEGAN)]
+    stopped = START + timedelta(seconds=entrance.at_s)
+    (event,) = entrance.watch.finish(stopped)
+    assert isinstance(event.message, HappeningV1)
+    assert event.message.happening_id == entrance.told[0].happening_id
+    assert (event.message.phase, event.message.ended_at) == (Phase.ENDED, stopped)
+    assert entrance.watch.finish(stopped) == []
+    assert Entrance().watch.finish(stopped) == []
+
+
 def test_of_a_relay_that_does_not_answer_nobody_is_accused() -> None:
     entrance = Entrance()
     entrance.gate.gate = GateState.UNKNOWN

@@ -95,3 +95,19 @@ def test_an_edge_that_stops_tells_what_it_has_counted() -> None:
     SceneDesk([post], [], written.write).finish(START + timedelta(seconds=20))
     kinds = [type(message) for message, _ in written]
     assert kinds == [HappeningV1, CountsV1]
+
+
+class _HeldDoor:
+    """A contact of a door that has been open for long."""
+
+    def tick(self) -> list[SceneEvent]:
+        return []
+
+    def finish(self, at: datetime) -> list[SceneEvent]:
+        return [SceneEvent(counts(), at)]
+
+
+def test_an_edge_that_stops_has_contacts_end_what_lasts() -> None:
+    written = Written()
+    SceneDesk([], [_HeldDoor()], written.write).finish(START)
+    assert [at for _, at in written] == [START]

@@ -34,7 +34,24 @@ def test_contacts(said: str, expected: bool | None) -> None:
 
 @pytest.mark.parametrize(
     ("said", "expected"),
-    [("pressed", True), ('{"action": "single"}', True), ("ON", True), ("OFF", False), ('{"action": ""}', False)],
+    [
+        ("pressed", True),
+        ('{"action": "single"}', True),
+        ('{"action": "2_double", "battery": 90}', True),
+        ('{"action": "button_1_press"}', True),
+        ('{"state": "ON"}', True),
+        ("ON", True),
+        ("1", True),
+        ("OFF", False),
+        ('{"action": ""}', False),
+        ('{"action": null}', False),
+        ('{"action": "1_release"}', False),
+        ('{"battery": 90}', False),
+        ("offline", False),
+        ("unavailable", False),
+        ("23.5", False),
+        ("{}", False),
+    ],
 )
 def test_buttons(said: str, expected: bool) -> None:
     assert button_is_pressed(said) is expected

@@ -56,6 +56,16 @@ def test_a_car_that_stays_is_told_once_and_once_more_when_it_leaves() -> None:
     assert abs((ended.until - left).total_seconds()) < 1
 
 
+def test_what_is_told_and_still_stands_when_nobody_looks_any_more_ends_then() -> None:
+    lane = Lane()
+    lane.show(10)
+    (began,) = lane.show(STANDING_S + 2, CAR)
+    lane.show(5, CAR, WRECK)
+    (ended,) = lane.watch.finish(lane.now)
+    assert (ended.happening, ended.since, ended.until) == (began.happening, began.since, lane.now)
+    assert lane.watch.finish(lane.now) == []
+
+
 def test_what_stood_there_at_the_first_look_is_never_told() -> None:
     lane = Lane()
     assert lane.show(600, WRECK) == []

@@ -105,8 +105,26 @@ def test_a_clip_larger_than_all_that_is_kept_is_refused(tmp_path: Path) -> None:
 def test_what_a_power_failure_left_half_written_is_removed(tmp_path: Path) -> None:
     (tmp_path / "clips").mkdir()
     (tmp_path / "clips" / f"{clip_id()}.part").write_bytes(b"half")
-    store(tmp_path)
+    assert store(tmp_path).tidy(NOW) == 0
     assert not list((tmp_path / "clips").iterdir())
+
+
+def test_a_folder_that_cannot_be_used_is_told_when_it_is_used_and_works_once_it_can(tmp_path: Path) -> None:
+    (tmp_path / "clips").write_text("in the way")
+    kept, one = store(tmp_path), clip_id()
+    for use in (lambda: kept.put(one, SHOWN), lambda: kept.tidy(NOW)):
+        with pytest.raises(ClipError, match="must own it"):
+            use()
+    with pytest.raises(ClipError):
+        kept.get(one, NOW)
+    (tmp_path / "clips").unlink()
+    kept.put(one, SHOWN)
+    assert kept.get(one, NOW) == SHOWN
+
+
+def test_where_no_clips_are_kept_no_folder_is_missed(tmp_path: Path) -> None:
+    (tmp_path / "clips").write_text("in the way")
+    assert ClipStore(tmp_path / "clips", KEY, max_bytes=1000, keep=timedelta(0)).tidy(NOW) == 0
 
 
 def test_a_write_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

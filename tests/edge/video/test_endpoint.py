@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import io
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import httpx
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from fastapi import FastAPI
+from starlette.types import Message
 
 from core.contract.ids import CameraId, ClipId, EdgeId, id_born_at, new_id
 from core.contract.viewing import ViewTicket, sign_view
@@ -22,7 +24,7 @@ from edge.enrol.server import EnrolServer
 from edge.enrol.tickets import TicketBook
 from edge.video.clips import Clip, ClipStore
 from edge.video.desk import MAX_VIEWERS, VideoDesk
-from edge.video.endpoint import make_router, newer
+from edge.video.endpoint import _Live, make_router, newer
 from edge.video.footage import Footage, Which
 from edge.video.remux import StreamHead
 from tests.edge.link.parts import until
@@ -97,13 +99,12 @@ def watch(video: Video, ticket: str, *, frames: int) -> tuple[str, list[float]]:
         return answer.headers["content-type"], [frame.time for frame in container.decode(video=0)]
 
 
-def test_a_live_view_begins_at_the_newest_keyframe_and_goes_on_as_packets_come(video: Video) -> None:
+def test_a_live_view_begins_at_the_newest_keyframe_and_goes_on_as_packets_come(video: Video, tmp_path: Path) -> None:
     def go_on() -> None:
-        later = camera_packets(folder, seconds=8.0)
+        later = camera_packets(tmp_path, seconds=8.0)
         for packet in later[100:]:
             video.ring.add(packet)
 
-    folder = video.store._folder
     sending = threading.Timer(0.3, go_on)
     sending.start()
     mime, times = watch(video, video.ticket(), frames=60)
@@ -174,6 +175,7 @@ def test_a_camera_that_is_away_or_has_sent_nothing_yet_shows_nothing_and_keeps_i
 
 def test_a_clip_that_is_not_there_or_damaged_is_told(video: Video) -> None:
     refused(video.ask(f"/v1/clips/{CLIP}", video.ticket(camera=None, clip=CLIP)), 404, "no_such_clip")
+    video.store._folder.mkdir()
     (video.store._folder / f"{CLIP}.clip").write_bytes(b"damaged")
     refused(video.ask(f"/v1/clips/{CLIP}", video.ticket(camera=None, clip=CLIP)), 500, "clip_unreadable")
 
@@ -186,6 +188,52 @@ def test_seats_are_bounded_and_free_again_when_viewers_leave(video: Video) -> No
         video.desk.leave()
     watch(video, video.ticket(), frames=5)
     until(lambda: video.desk._viewers == 0, "the seat is free again")
+
+
+def test_who_has_no_ticket_takes_no_seat(video: Video) -> None:
+    for _ in range(MAX_VIEWERS):
+        assert video.desk.sit()
+    refused(video.ask(live(), "nonsense"), 401, "no_ticket")
+
+
+def test_a_ticket_is_not_used_up_by_what_was_not_shown(video: Video) -> None:
+    ticket = video.ticket()
+    video.ring.clear()
+    refused(video.ask(live(), ticket), 409, "camera_away")
+    for packet in video.packets:
+        video.ring.add(packet)
+    watch(video, ticket, frames=5)
+    refused(video.ask(live(), ticket), 401, "used")
+
+
+def test_a_view_ends_after_half_an_hour_also_when_the_wall_clock_was_set_back(
+    video: Video, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.video.endpoint.MAX_LIVE_S", 0.5)
+    ticket = video.ticket()
+    with video.client.stream("GET", live(), headers={"authorization": f"Bearer {ticket}"}) as answer:
+        video.now = NOW - timedelta(days=1)
+        for _ in answer.iter_bytes():
+            continue  # ends by itself: the client's timeout would raise
+
+
+def test_a_viewer_that_takes_nothing_gives_its_seat_back(video: Video, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.video.endpoint._SEND_S", 0.2)
+    left: list[str] = []
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"moving pictures"
+
+    async def send(message: Message) -> None:
+        await asyncio.Event().wait()
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    shown = _Live(parts(), "video/mp4", lambda: left.append("seat"))
+    asyncio.run(asyncio.wait_for(shown({"type": "http", "asgi": {"spec_version": "2.4"}}, receive, send), 10))
+    assert left == ["seat"]
 
 
 def test_a_view_ends_when_its_time_is_over(video: Video) -> None:

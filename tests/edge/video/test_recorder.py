@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import threading
 from collections.abc import Iterator
@@ -94,6 +95,20 @@ def test_a_camera_that_goes_away_meanwhile_leaves_what_was_before(tmp_path: Path
     assert site.seconds()[0] == 125
 
 
+def test_a_camera_that_was_away_for_a_moment_meanwhile_leaves_what_was_before(tmp_path: Path) -> None:
+    packets = camera_packets(tmp_path, seconds=12.0)
+    site = Site(tmp_path, packets[:125])
+    with running(site):
+        assert site.recorder.ask(CLIP, CAMERA, START_S + 5)
+        site.ring.clear()
+        for packet in camera_packets(tmp_path, seconds=4.0):  # the camera counts from its own beginning again
+            later_s = packet.pts_s + 7
+            site.ring.add(dataclasses.replace(packet, pts_s=later_s, received_s=later_s))
+        site.at(START_S + 16)
+        site.kept()
+    assert site.seconds()[0] == 125
+
+
 def test_at_the_end_what_there_is_is_kept_at_once(tmp_path: Path) -> None:
     site = Site(tmp_path, camera_packets(tmp_path, seconds=2.0))
     with running(site):
@@ -126,9 +141,18 @@ def test_more_events_at_once_than_can_wait_are_counted(tmp_path: Path) -> None:
 def test_old_clips_are_removed_by_themselves(tmp_path: Path) -> None:
     site = Site(tmp_path, camera_packets(tmp_path, seconds=1.0))
     old = ClipId(id_born_at(round((BORN - timedelta(days=8)).timestamp() * 1000)))
+    (tmp_path / "clips").mkdir()
     (tmp_path / "clips" / f"{old}.clip").write_bytes(b"of last week")
     with running(site):
         until(lambda: not list((tmp_path / "clips").iterdir()), "the old clip is gone")
+
+
+def test_a_folder_that_cannot_be_used_is_counted_and_told_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "clips").write_text("in the way")
+    site = Site(tmp_path, camera_packets(tmp_path, seconds=1.0))
+    with capture_logs() as logs, running(site):
+        until(lambda: site.counters.snapshot().get("clips_failed") == 1, "counted")
+    assert [line["event"] for line in logs] == ["clips.unavailable"]
 
 
 def test_stopping_before_starting_waits_for_nobody(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import combinations
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -74,8 +75,18 @@ def test_the_gate_says_what_is_wrong(picture: Image, box: Float, landmarks: Floa
 def test_who_is_refused_was_asked_nothing_after_that() -> None:
     quality = assess(blurred(9), BOX, turned(1.7), 0.7, LIMITS)
     assert [check.refusal for check in quality.checks] == [Refusal.TOO_SMALL, Refusal.TURNED]
-    assert quality.checks[-1].figure == pytest.approx(1.7, abs=0.02)
-    assert quality.checks[-1].limit == LIMITS.max_yaw
+    assert quality.checks[-1].figure == pytest.approx(1.7 / LIMITS.max_yaw, abs=0.02)
+    assert quality.checks[-1].limit == 1
+
+
+def test_a_face_refused_for_its_tilt_or_nod_is_told_with_a_figure_beyond_the_limit() -> None:
+    upside = FRONTAL.copy()
+    upside[2, 1] = upside[3:, 1].mean()
+    sideways = FRONTAL[:, ::-1].copy()
+    for landmarks in (upside, sideways):
+        check = assess(crop(), BOX, landmarks, 0.7, LIMITS).checks[-1]
+        assert check.refusal is Refusal.TURNED
+        assert check.figure > check.limit
 
 
 def test_blur_turning_distance_and_an_unsure_detector_lower_the_value() -> None:
@@ -201,3 +212,22 @@ def test_one_shot_is_its_own_probe_and_shots_that_cancel_out_leave_the_best() ->
     one = unit(1, 2, 3)
     assert fused(one[None], np.array([0.4], np.float32)) == pytest.approx(one, abs=1e-6)
     assert fused(np.stack([one, -one]), np.array([0.7, 0.7], np.float32)) == pytest.approx(one, abs=1e-6)
+
+
+class Watched(np.ndarray):
+    """Remembers every array that was made of one."""
+
+    made: ClassVar[list[np.ndarray]] = []
+
+    def __array_finalize__(self, _source: object) -> None:
+        Watched.made.append(self)
+
+
+@pytest.mark.parametrize("sign", [1, -1], ids=["alike", "cancelling out"])
+def test_of_what_was_fused_nothing_is_left_but_the_probe(sign: int) -> None:
+    one = unit(1, 2, 3)
+    vectors = np.stack([one, np.float32(sign) * one]).view(Watched)
+    Watched.made.clear()
+    probe = fused(vectors, np.array([0.7, 0.7001], np.float32))
+    left = [array for array in Watched.made if array.size >= 3 and not np.shares_memory(array, vectors)]
+    assert all(np.shares_memory(array, probe) or not np.asarray(array).any() for array in left)

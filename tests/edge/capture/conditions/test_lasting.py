@@ -65,6 +65,17 @@ def test_a_finding_may_ask_for_more_patience() -> None:
     assert len(told([(1, slow), (60, slow)])) == 1
 
 
+def test_what_ends_after_the_wall_clock_was_set_back_does_not_end_before_it_began() -> None:
+    lasting, _ = last(Lasting(), THERE, PATIENCE, 0.0, NOON)
+    lasting, began = last(lasting, THERE, PATIENCE, 10.0, NOON + timedelta(seconds=10))
+    hour_ago = NOON - timedelta(hours=1)
+    lasting, _ = last(lasting, NOTHING, PATIENCE, 20.0, hour_ago)
+    lasting, ended = last(lasting, NOTHING, PATIENCE, 40.0, hour_ago + timedelta(seconds=20))
+    assert began == Change(THERE, NOON)
+    assert ended == Change(THERE, NOON, until=NOON)
+    assert lasting == Lasting()
+
+
 @given(looks)
 def test_what_is_told_alternates_and_each_had_lasted(found: Looks) -> None:
     grade, at_s, history = Grade.NONE, 0.0, []

@@ -94,10 +94,8 @@ def open_models(edge: EdgeConfig, *, needs_plates: bool) -> Models:
 
     Without plate models the lanes stay blind, and everything else works. Raises ModelError.
     """
-    prefer_providers(edge.providers)
-    choice, threads = edge.models, edge.threads
-    faces = open_face_detector(choice.face_detector, threads)
-    embedder = open_face_embedder(choice.face_embedder, threads)
+    opened, choice, threads = open_face_models(edge), edge.models, edge.threads
+    faces, embedder = opened.faces, opened.embedder
     presence, bodies = _open_presence(choice, threads), _open_bodies(choice, threads)
     if not needs_plates:
         return Models(faces, embedder, None, presence=presence, bodies=bodies)
@@ -111,6 +109,18 @@ def open_models(edge: EdgeConfig, *, needs_plates: bool) -> Models:
         log.warning("edge.no_plate_models", problem=str(error), advice=advice)
         return Models(faces, embedder, None, advice, presence, bodies)
     return Models(faces, embedder, plates, presence=presence, bodies=bodies)
+
+
+def open_face_models(edge: EdgeConfig) -> Models:
+    """What portraits are read and lists searched with: all that an edge needs whose cameras are read elsewhere.
+
+    Raises ModelError.
+    """
+    prefer_providers(edge.providers)
+    choice, threads = edge.models, edge.threads
+    return Models(
+        open_face_detector(choice.face_detector, threads), open_face_embedder(choice.face_embedder, threads), None
+    )
 
 
 def _open_bodies(choice: ModelChoice, threads: int) -> BodyDetecting | None:

@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
 import structlog
@@ -35,6 +35,7 @@ from edge.assembly import (
     make_streams,
     make_watcher,
     make_watches,
+    open_face_models,
     open_lists,
     open_models,
 )
@@ -46,7 +47,7 @@ from edge.enrol.enroller import Enroller
 from edge.enrol.portrait import PortraitReader
 from edge.enrol.sealing import Resealer
 from edge.enrol.tickets import TicketBook
-from edge.health import Counters, EdgeHealth, EdgeIdentity
+from edge.health import Counters, EdgeHealth, EdgeIdentity, noted
 from edge.keys import EdgeKeys, edge_dir, load_or_create
 from edge.link.client import EdgeLink, LinkParts
 from edge.link.connection import LinkAddress
@@ -58,6 +59,7 @@ from edge.scenes.post import SceneDesk
 from edge.settings import edge_settings, own_cameras, own_checkpoints
 from edge.shards.ears import Desk
 from edge.shards.elsewhere import WatcherElsewhere
+from edge.shards.far_video import FarVideo
 from edge.shards.plan import spread
 from edge.shards.site import Shards
 from edge.video.site import SiteVideo, open_clips
@@ -86,8 +88,9 @@ class EdgeWorker:
         self._config = edge_settings(loaded, edge)
         loaded.prepare_state_dir()
         self._counters = Counters()
-        checkpoints = own_checkpoints(loaded, edge)
-        models = open_models(self._config, needs_plates=any(isinstance(one, PlateLane) for one in checkpoints))
+        checkpoints, cameras = own_checkpoints(loaded, edge), own_cameras(loaded, edge)
+        plan = spread(cameras, checkpoints, self._config.shards) if self._config.shards else ()
+        models = self._open_models(checkpoints, here=not plan)
         keys = load_or_create(loaded.state_dir, edge, self._config.site_key)
         core_key = core_public_key(loaded, self._config)
         folder = edge_dir(loaded.state_dir, edge)
@@ -99,33 +102,34 @@ class EdgeWorker:
         )
         reseal = Resealer(self._outbox, self._counters, utc_now)
         self._lists = open_lists(loaded, self._config, keys, core_key, models.embedder, reseal=reseal)
-        cameras, scenes, bell = own_cameras(loaded, edge), loaded.config.scenes, threading.Event()
-        plan = spread(cameras, checkpoints, self._config.shards) if self._config.shards else ()
+        scenes, bell = loaded.config.scenes, threading.Event()
         here = () if plan else cameras
-        if plan:
-            log.warning("edge.no_video", advice="no live views or clips are made of cameras in processes of their own")
         self._watches = make_watches(cameras, checkpoints, self._counters)
         self._streams = make_streams(here, checkpoints, scenes, self._watches.see, bell)
-        self._notes = make_notes(scenes, checkpoints, models)
+        self._notes = {} if plan else make_notes(scenes, checkpoints, models)
+        clips = open_clips(self._config, keys, loaded.state_dir)
+        far_video = FarVideo(clips, self._counters)
         self._video = SiteVideo(
             self._config,
-            open_clips(self._config, keys, loaded.state_dir),
+            clips,
             self._streams,
             core_key=core_key,
             tickets=self._tickets,
             counters=self._counters,
+            elsewhere=far_video,
         )
         enroller = Enroller(edge, core_key, PortraitReader(models.faces, models.embedder), self._tickets, self._outbox)
         self._endpoint = EdgeEndpoint(loaded, self._config, enroller, self._video.router, self._counters)
         self._link = self._make_link(keys)
         self._pictures = Aside("pictures", PICTURES_WAITING, self._counters)
         self._books = Books(self._outbox, self._pictures, models.faces, self._counters, self._video)
-        self._posts = self._make_posts(checkpoints, models)
+        self._posts = self._make_posts(checkpoints, models, here=not plan)
         scene_posts = make_scenes(here, scenes, models, self._counters, utc_now())
         self._scenes = SceneDesk(scene_posts, self._make_contacts(), self._write_scene)
         looking = 0 if plan else lookers(self._config)
         self._vision = VisionLoop(self._stations(), self._counters, lookers=looking, bell=bell)
-        desk = Desk(self._lists, models.embedder.dimension, self._books, self._watches.see, self._write_scene)
+        dimension = models.embedder.dimension
+        desk = Desk(self._lists, dimension, self._books, far_video, self._watches.see, self._write_scene)
         self._shards = Shards(loaded, self._config, plan=plan, posts=self._posts, desk=desk, counters=self._counters)
         self._reconciler = Reconciler(self._parts(), self._counters)
         self._stopping = threading.Event()
@@ -203,12 +207,18 @@ class EdgeWorker:
         parts = LinkParts(self._outbox, self._lists, health.state, self._counters)
         return EdgeLink(LinkAddress(self._loaded, self._config.id), parts)
 
-    def _make_posts(self, checkpoints: tuple[FaceGate | Door | PlateLane, ...], models: Models) -> list[CheckpointPost]:
+    def _open_models(self, checkpoints: Iterable[FaceGate | Door | PlateLane], *, here: bool) -> Models:
+        """here: whether cameras are looked at in this process."""
+        if not here:
+            return open_face_models(self._config)
+        return open_models(self._config, needs_plates=any(isinstance(one, PlateLane) for one in checkpoints))
+
+    def _make_posts(
+        self, checkpoints: tuple[FaceGate | Door | PlateLane, ...], models: Models, *, here: bool
+    ) -> list[CheckpointPost]:
         posts = []
         for checkpoint in checkpoints:
-            watcher = make_watcher(checkpoint, models, self._lists)
-            if watcher is not None and self._config.shards:
-                watcher = WatcherElsewhere()
+            watcher = make_watcher(checkpoint, models, self._lists) if here else WatcherElsewhere()
             if watcher is None:
                 self._counters.add("lanes_without_plate_models")
                 continue
@@ -249,6 +259,7 @@ class EdgeWorker:
         yield from ((Kind.CAMERA, thread) for stream in self._streams.values() for thread in stream.threads)
         yield from ((Kind.VISION, thread) for thread in self._vision.threads)
         yield from ((Kind.SHARD, thread) for thread in self._shards.threads)
+        yield from ((Kind.PICTURES, thread) for thread in self._shards.storing)
         yield from ((Kind.GATE, post.thread) for post in self._posts)
         yield (Kind.PICTURES, self._pictures.thread)
         yield (Kind.LINK, self._link.thread)
@@ -257,12 +268,8 @@ class EdgeWorker:
 
     def _camera_health(self) -> tuple[CameraHealth, ...]:
         here = (stream.health() for stream in self._streams.values())
-        return tuple(self._with_note(health) for health in (*here, *self._shards.health()))
-
-    def _with_note(self, health: CameraHealth) -> CameraHealth:
-        note = self._notes.get(health.camera, "")
-        noted = health.model_copy(update={"detail": "; ".join(filter(None, (health.detail, note)))[:300]})
-        return self._watches.describe(noted)
+        every = (*here, *self._shards.health())
+        return tuple(self._watches.describe(noted(health, self._notes)) for health in every)
 
     def _watch_counts(self) -> dict[str, int]:
         posts = {f"{post.checkpoint.id}.{name}": count for post in self._posts for name, count in post.counted.items()}

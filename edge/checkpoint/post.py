@@ -25,9 +25,10 @@ from edge.aside import Aside, Job
 from edge.capture.picture import Picture
 from edge.checkpoint.controllers import Controller
 from edge.checkpoint.decide import Decision, decide
-from edge.checkpoint.gate_counts import SuspicionLog, suspicious
+from edge.checkpoint.gate_counts import SuspicionLog
 from edge.checkpoint.openings import Crossed, Openings, admitted, crossed
 from edge.checkpoint.sightings import sighting_in
+from edge.checkpoint.suspicions import tell_suspicions
 from edge.checkpoint.watcher import Watcher, step_ms
 from edge.evidence import Crossing, Evidence, Observation, PictureElsewhere
 from edge.health import Counters
@@ -144,17 +145,7 @@ class CheckpointPost:
                 observation.forget()
         counts = self.watcher.counts
         self.counted = counts.flat()
-        for one in self._suspicions.news(suspicious(counts.gates)):
-            # What never refuses may just have nothing to refuse: a gate in good light.
-            tell = log.warning if one.refuses == "always" else log.info
-            tell(
-                "gate.suspicious",
-                checkpoint=self.checkpoint.id,
-                gate=str(one.gate),
-                refuses=one.refuses,
-                in_a_row=one.answers,
-                advice="look at the camera's picture and at the checkpoint's limits; docs/faces.md tells what it means",
-            )
+        tell_suspicions(self._suspicions, self.checkpoint.id, counts.gates)
 
     def handle(self, observation: Observation) -> None:
         """Decide on ``observation`` and have done what follows."""

@@ -16,6 +16,7 @@ from core.contract.ids import CheckpointId, SubjectKey
 from core.contract.vocabulary import Reason
 from edge.evidence import FaceMatch
 from edge.ports import EdgeLists
+from edge.shards.limits import Kind, Limits
 from edge.shards.messages import (
     Answer,
     Compare,
@@ -39,10 +40,10 @@ MAX_GIVEN = 256
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """checkpoint: where somebody was looked for; subject: with whom somebody was compared."""
+    """checkpoint: where; subject: with whom somebody was compared, None for who was looked for among all."""
 
     at_s: float
-    checkpoint: CheckpointId | None
+    checkpoint: CheckpointId
     subject: SubjectKey | None
     said: FaceMatch | Likeness
 
@@ -55,6 +56,7 @@ class Answers:
         lists: EdgeLists,
         checkpoints: frozenset[CheckpointId],
         dimension: int,
+        limits: Limits,
         *,
         wall_clock: Callable[[], datetime],
         clock: Callable[[], float] = time.monotonic,
@@ -63,6 +65,7 @@ class Answers:
         self._dimension = dimension
         self._lists = lists
         self._checkpoints = checkpoints
+        self._limits = limits
         self._wall_clock = wall_clock
         self._clock = clock
         self._numbers = itertools.count(1)
@@ -91,14 +94,12 @@ class Answers:
 
     def match(self, number: int | None, checkpoint: CheckpointId) -> FaceMatch | None:
         """What answer ``number`` said at ``checkpoint``, once; None for what was never said, or too long ago."""
-        given = self._taken(number)
-        if given is None or given.checkpoint != checkpoint or not isinstance(given.said, FaceMatch):
-            return None
-        return given.said
+        given = self._taken(number, checkpoint)
+        return given.said if given is not None and isinstance(given.said, FaceMatch) else None
 
-    def likeness(self, number: int | None, subject: SubjectKey) -> Likeness | None:
+    def likeness(self, number: int | None, checkpoint: CheckpointId, subject: SubjectKey) -> Likeness | None:
         """As ``match``, of a comparison with ``subject``."""
-        given = self._taken(number)
+        given = self._taken(number, checkpoint)
         if given is None or given.subject != subject or not isinstance(given.said, Likeness):
             return None
         return given.said
@@ -115,7 +116,7 @@ class Answers:
         return self._lists.subject_standing(question.subject, question.checkpoint, now)
 
     def _identified(self, question: Identify, blob: bytes, now: datetime) -> Found | None:
-        if question.checkpoint not in self._checkpoints or not self._lists.recogniser_may_run(now):
+        if not self._lists.recogniser_may_run(now) or not self._may_search(question.checkpoint):
             return None
         probes = self.probes(blob, question.rows, question.columns)
         found = self._lists.identify(probes, question.checkpoint, now)
@@ -126,12 +127,18 @@ class Answers:
         return Found(answer=number, score=found.score, margin=found.margin, threshold=found.threshold)
 
     def _compared(self, question: Compare, blob: bytes) -> Found | None:
+        if not self._may_search(question.checkpoint):
+            return None
         probes = self.probes(blob, question.rows, question.columns)
         found = self._lists.compare(question.subject, probes)
         probes.fill(0)
         if found is None:
             return None
-        return Found(answer=self._give(_Given(self._clock(), None, question.subject, found)), score=found.score)
+        number = self._give(_Given(self._clock(), question.checkpoint, question.subject, found))
+        return Found(answer=number, score=found.score)
+
+    def _may_search(self, checkpoint: CheckpointId) -> bool:
+        return checkpoint in self._checkpoints and self._limits.allows(Kind.SEARCH, checkpoint)
 
     def _give(self, given: _Given) -> int:
         number = next(self._numbers)
@@ -140,6 +147,8 @@ class Answers:
             del self._given[next(iter(self._given))]
         return number
 
-    def _taken(self, number: int | None) -> _Given | None:
+    def _taken(self, number: int | None, checkpoint: CheckpointId) -> _Given | None:
         given = None if number is None else self._given.pop(number, None)
-        return None if given is None or self._clock() - given.at_s > GOOD_FOR_S else given
+        if given is None or given.checkpoint != checkpoint:
+            return None
+        return None if self._clock() - given.at_s > GOOD_FOR_S else given

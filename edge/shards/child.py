@@ -28,30 +28,44 @@ from core.contract.events_scenes import CountsV1, HappeningV1
 from core.contract.ids import CameraId, ModelId
 from core.contract.vocabulary import CameraState
 from edge.aside import Aside
-from edge.assembly import core_public_key, face_thresholds, make_scenes, make_streams, make_watcher, open_models
+from edge.assembly import (
+    core_public_key,
+    face_thresholds,
+    make_notes,
+    make_scenes,
+    make_streams,
+    make_watcher,
+    open_models,
+)
 from edge.capture.glance import Glance
 from edge.checkpoint.controllers import utc_now
 from edge.checkpoint.rounds import Station, VisionLoop
-from edge.health import Counters
+from edge.health import Counters, noted
 from edge.living import LivingThread
 from edge.scenes.post import SceneDesk
 from edge.settings import edge_settings, own_cameras, own_checkpoints
 from edge.shards.far_post import FarPost
 from edge.shards.lists import AskedLists
 from edge.shards.messages import (
+    MAX_VIEWS,
     Answer,
     Begin,
+    ClipWanted,
     GarbageError,
     Glanced,
     PictureWanted,
     Report,
     SceneTold,
     Stop,
+    ViewWanted,
     read_downward,
     written,
 )
+from edge.shards.own_video import ClipsForTheEdge, OwnViews
 from edge.shards.pictures import MAX_KEPT, KeptPictures
 from edge.shards.wire import Wire, WireError
+from edge.video.footage import Footage, Which, footage_of
+from edge.video.recorder import ClipRecorder
 
 log = structlog.get_logger()
 
@@ -60,6 +74,7 @@ SWITCH_S = 0.0005
 _REPORT_S = 1.0
 _BEGINS_WITHIN_S = 30.0
 _EDGE_PATIENCE_S = 5.0
+_CUTS_WITHIN_S = 0.8
 
 
 class Shard:
@@ -86,19 +101,27 @@ class Shard:
         self._packing = Aside("pictures", MAX_KEPT, self._counters)
         self._posts: list[FarPost] = []
         for one in checkpoints:
-            watcher = make_watcher(one, models, self.lists)
+            watcher = make_watcher(one, models, self.lists.at(one.id))
             if watcher is not None:
                 self._posts.append(FarPost(one, watcher, wire, self.lists, self._kept))
+            elif not begin.again:
+                self._counters.add("lanes_without_plate_models")
+        self._notes = make_notes(config.scenes, checkpoints, models)
         bell = threading.Event()
         self._streams = make_streams(cameras, checkpoints, config.scenes, self._glanced, bell)
         scenes = make_scenes(cameras, config.scenes, models, self._counters, utc_now())
         self._scenes = SceneDesk(scenes, (), self._tell_scene)
         self._vision = VisionLoop(self._stations(), self._counters, lookers=begin.lookers, bell=bell)
+        self._views = OwnViews(self._footage, wire)
+        self._viewing = Aside("views", MAX_VIEWS, self._counters)
+        self._recorder = ClipRecorder(ClipsForTheEdge(wire), self._footage, self._counters)
         self._stopping = threading.Event()
         self._reporter = LivingThread("reports", self._report)
 
     def start(self) -> None:
         self._packing.start()
+        self._viewing.start()
+        self._recorder.start()
         for stream in self._streams.values():
             stream.start()
         self._vision.start()
@@ -117,14 +140,20 @@ class Shard:
                 case PictureWanted():
                     if not self._packing.submit(functools.partial(self._kept.send, message.picture)):
                         self._counters.add("pictures_skipped")
+                case ViewWanted():
+                    if not self._viewing.submit(functools.partial(self._views.answer, message)):
+                        self._views.refuse(message)
+                case ClipWanted():
+                    self._recorder.ask(message.clip, message.camera, message.at_s)
                 case Stop():
                     return
 
     def finish(self) -> None:
-        """What was seen is told; the cameras end with the process."""
+        """What was seen is told, clips that wait are cut; the cameras end with the process."""
         self._stopping.set()
         self._vision.stop()
         self._scenes.finish(utc_now())
+        self._recorder.stop(_CUTS_WITHIN_S)
 
     def _stations(self) -> list[Station]:
         stations = []
@@ -138,6 +167,10 @@ class Shard:
                 stream.want(0.0)
         return stations
 
+    def _footage(self, camera: CameraId, which: Which) -> Footage | None:
+        stream = self._streams.get(camera)
+        return None if stream is None else footage_of(stream.sent(which))
+
     def _report(self) -> None:
         """Say how everything is, once a second; when nobody hears it, end."""
         try:
@@ -145,7 +178,7 @@ class Shard:
                 self._reporter.beat()
                 self._kept.tidy()
                 self._revive()
-                cameras = tuple(stream.health() for stream in self._streams.values())
+                cameras = tuple(noted(stream.health(), self._notes) for stream in self._streams.values())
                 there = {health.camera for health in cameras if health.state is CameraState.ONLINE}
                 self._scenes.tell()
                 self._scenes.keep_time(time.monotonic(), utc_now(), there.__contains__)
@@ -161,7 +194,7 @@ class Shard:
 
     def _revive(self) -> None:
         streams = (thread for stream in self._streams.values() for thread in stream.threads)
-        for thread in (*streams, *self._vision.threads, self._packing.thread):
+        for thread in (*streams, *self._vision.threads, self._packing.thread, self._viewing.thread):
             if thread.revive():
                 self._counters.add("parts_revived")
 

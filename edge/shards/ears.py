@@ -24,8 +24,11 @@ from edge.health import COUNTERS
 from edge.ports import EdgeLists
 from edge.shards.answers import Answers
 from edge.shards.elsewhere import KeptElsewhere
+from edge.shards.far_video import FarVideo
+from edge.shards.limits import Kind, Limits
 from edge.shards.messages import (
-    Answer,
+    ClipPart,
+    Downward,
     GarbageError,
     Glanced,
     Observed,
@@ -34,6 +37,7 @@ from edge.shards.messages import (
     Report,
     SceneTold,
     Upward,
+    ViewPart,
     luma_in,
 )
 from edge.shards.observed import observation_of
@@ -43,8 +47,10 @@ log = structlog.get_logger()
 MAX_WANTED = 64
 """Pictures of one process that were asked for and have not come."""
 
-Say = Callable[[Answer | PictureWanted], None]
+Say = Callable[[Downward], None]
 """Raises WireError."""
+_COUNTED_HERE = {"clips_kept"}
+"""What only the edge knows to have come about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,7 @@ class Desk:
     lists: EdgeLists
     dimension: int
     books: Books
+    video: FarVideo
     see: Callable[[CameraId, Glance], None]
     scene: Callable[[Message, datetime], None]
 
@@ -61,12 +68,22 @@ class Desk:
 class Ears:
     """Of one process while it lives. ``hear`` from one thread; what is asked of it, from any."""
 
-    def __init__(self, cameras: Sequence[CameraId], posts: Mapping[CheckpointId, CheckpointPost], desk: Desk) -> None:
-        """posts: of the checkpoints of ``cameras``."""
+    def __init__(
+        self,
+        cameras: Sequence[CameraId],
+        posts: Mapping[CheckpointId, CheckpointPost],
+        desk: Desk,
+        limits: Limits,
+        say: Say,
+    ) -> None:
+        """posts: of the checkpoints of ``cameras``; say: from any thread."""
         self._cameras = frozenset(cameras)
         self._posts = posts
         self._desk = desk
-        self._answers = Answers(desk.lists, frozenset(posts), desk.dimension, wall_clock=utc_now)
+        self._limits = limits
+        self._say = say
+        self._answers = Answers(desk.lists, frozenset(posts), desk.dimension, limits, wall_clock=utc_now)
+        self._video = desk.video.begin(cameras, say)
         self._lock = threading.Lock()
         self._wanted: dict[int, PassageV1] = {}
         self._healths: dict[CameraId, CameraHealth] = {}
@@ -75,21 +92,30 @@ class Ears:
         self.reported_s: float | None = None
         """When it last said how it is, monotonic."""
 
-    def hear(self, message: Upward, blob: bytes, say: Say) -> None:
+    def hear(self, message: Upward, blob: bytes) -> None:
         """Do what follows. Raises GarbageError for what no sound process says; WireError."""
+        self._limits.heard(len(blob))
         match message:
             case Observed():
-                self._observed(message, blob, say)
+                self._observed(message, blob)
             case Glanced():
                 self._see(message, blob)
             case PictureMade():
                 self._write_picture(message, blob)
             case SceneTold():
                 self._tell_scene(message)
+            case ViewPart():
+                self._video.heard_view(message, blob)
+            case ClipPart():
+                self._video.heard_clip(message, blob)
             case Report():
                 self._note(message)
             case _:
-                say(self._answers.answer(message, blob))
+                self._say(self._answers.answer(message, blob))
+
+    def end(self) -> None:
+        """The process has ended: nobody waits for it any more."""
+        self._video.end()
 
     def health(self, camera: CameraId) -> CameraHealth:
         """How ``camera`` is, as the process last said."""
@@ -99,17 +125,19 @@ class Ears:
     def scene_counts(self) -> dict[str, int]:
         return self._scenes
 
-    def _observed(self, said: Observed, blob: bytes, say: Say) -> None:
+    def _observed(self, said: Observed, blob: bytes) -> None:
         post = self._posts.get(said.checkpoint)
         if post is None:
             raise GarbageError("seen at a checkpoint that is not looked at there")
+        if not self._limits.allows(Kind.OBSERVATION, said.checkpoint):
+            return
 
         def ask(number: int, passage: PassageV1) -> bool:
             with self._lock:
                 if len(self._wanted) >= MAX_WANTED:
                     return False
                 self._wanted[number] = passage
-            say(PictureWanted(picture=number))
+            self._say(PictureWanted(picture=number))
             return True
 
         picture = None if said.picture is None else KeptElsewhere(said.picture, ask)
@@ -156,7 +184,8 @@ class Ears:
         told = said.happening or said.counts
         if told is None or told.camera not in self._cameras:
             raise GarbageError("a scene of a camera that is not its own")
-        self._desk.scene(told, said.occurred_at)
+        if self._limits.allows(Kind.SCENE, told.camera):
+            self._desk.scene(told, said.occurred_at)
 
     def _note(self, report: Report) -> None:
         """Keep how it is. What only the edge can say of a camera is the edge's to say."""
@@ -170,7 +199,7 @@ class Ears:
                 self._posts[checkpoint].counted = dict(counted)
         scenes = {f"{camera}.scenes" for camera in self._cameras}
         self._scenes = {name: count for name, count in report.scenes.items() if name.rpartition(".")[0] in scenes}
-        for name in COUNTERS.keys() & report.counters.keys():
+        for name in COUNTERS.keys() & report.counters.keys() - _COUNTED_HERE:
             more = report.counters[name] - self._told[name]
             if more > 0:
                 self._told[name] += more

@@ -9,6 +9,8 @@ from core.contract.events import CheckpointStateV1
 from core.contract.vocabulary import GateState
 from edge.capture.picture import Picture
 from edge.checkpoint.controllers import utc_now
+from edge.checkpoint.gate_counts import SuspicionLog
+from edge.checkpoint.suspicions import tell_suspicions
 from edge.checkpoint.watcher import Watcher
 from edge.evidence import Crossing, FaceEvidence, Moment, Observation, PassEvidence, PlateEvidence
 from edge.shards.lists import AskedLists
@@ -32,6 +34,7 @@ class FarPost:
         self.watcher = watcher
         self.counted: dict[str, int] = {}
         """What the watcher has counted, as of its last picture."""
+        self._suspicions = SuspicionLog()
         self._wire = wire
         self._lists = lists
         self._pictures = pictures
@@ -48,7 +51,9 @@ class FarPost:
         finally:
             for observation in observations:
                 observation.forget()
-        self.counted = self.watcher.counts.flat()
+        counts = self.watcher.counts
+        self.counted = counts.flat()
+        tell_suspicions(self._suspicions, self.checkpoint.id, counts.gates)
 
     def _told(self, seen: Observation) -> Observed:
         rows, columns = (0, 0) if seen.probes is None else seen.probes.shape

@@ -19,8 +19,8 @@ from core.contract.ids import CameraId
 from core.contract.vocabulary import CameraState
 from edge.health import Counters
 from edge.living import LivingThread
-from edge.shards.ears import Ears
-from edge.shards.messages import Answer, Begin, GarbageError, PictureWanted, Stop, read_upward, written
+from edge.shards.ears import Ears, Say
+from edge.shards.messages import Begin, GarbageError, Stop, read_upward, written
 from edge.shards.wire import Wire, WireError
 
 log = structlog.get_logger()
@@ -64,7 +64,7 @@ class ShardHost:
         config: bytes,
         *,
         readable: Sequence[Path],
-        ears: Callable[[], Ears],
+        ears: Callable[[Say], Ears],
         counters: Counters,
     ) -> None:
         """config: the estate's, JSON; readable: what it may read; ears: new ones for each process that is begun."""
@@ -127,7 +127,8 @@ class ShardHost:
     def _live(self) -> str:
         """Begin a process and listen to it to its end; what ended it. Leaves no process behind."""
         here, there = socket.socketpair()
-        wire, ears = Wire(here, patience_s=_PATIENCE_S), self._make_ears()
+        wire = Wire(here, patience_s=_PATIENCE_S)
+        ears = self._make_ears(lambda message: wire.send(written(message)))
         with here, there:
             process = self.process = self._begun(there)
             there.close()
@@ -141,6 +142,7 @@ class ShardHost:
                 self._ears = self._wire = None
                 self._ended = True
                 wire.close()
+                ears.end()
                 process.kill()
                 process.wait()
         raise AssertionError("listening ends with an error")
@@ -154,17 +156,13 @@ class ShardHost:
 
     def _listen(self, wire: Wire, ears: Ears) -> None:
         """Raises WireError when it is gone or silent, GarbageError when it says what no sound process says."""
-
-        def say(message: Answer | PictureWanted) -> None:
-            wire.send(written(message))
-
-        wire.send(written(self._begin), self._config)
+        wire.send(written(self._begin.model_copy(update={"again": self._ended})), self._config)
         began_s = time.monotonic()
         while True:
             self.thread.beat()
             frame = wire.receive(_LISTEN_S)
             if frame is not None:
-                self._hear(ears, frame, say)
+                self._hear(ears, frame)
             now_s = time.monotonic()
             if ears.reported_s is None:
                 if now_s - began_s > BEGINS_WITHIN_S:
@@ -174,10 +172,10 @@ class ShardHost:
             if now_s - ears.reported_s > SILENT_S:
                 raise WireError("it said nothing for too long")
 
-    def _hear(self, ears: Ears, frame: tuple[bytes, bytes], say: Callable[[Answer | PictureWanted], None]) -> None:
+    def _hear(self, ears: Ears, frame: tuple[bytes, bytes]) -> None:
         message = read_upward(*frame)
         try:
-            ears.hear(message, frame[1], say)
+            ears.hear(message, frame[1])
         except (WireError, GarbageError):
             raise
         except Exception:

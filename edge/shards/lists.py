@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import threading
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Self
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -55,6 +57,13 @@ class AskedLists:
         self._lock = threading.Lock()
         self._waiting: dict[int, _Waiting] = {}
         self._texts: dict[PassId, str] = {}
+        self._checkpoint: CheckpointId | None = None
+
+    def at(self, checkpoint: CheckpointId) -> Self:
+        """The same, for who watches ``checkpoint``: comparisons are asked for there."""
+        asked = copy.copy(self)
+        asked._checkpoint = checkpoint
+        return asked
 
     def heard(self, answer: Answer) -> None:
         """From the thread that reads: an answer came; one that nobody waits for any more is passed over."""
@@ -89,8 +98,11 @@ class AskedLists:
         return FaceMatch(SubjectKey(name), found.score, found.margin, found.threshold, TemplateId(name))
 
     def compare(self, subject: SubjectKey, probes: Float) -> Likeness | None:
+        assert self._checkpoint is not None, "see at()"
         rows, columns = probes.shape
-        question = Compare(number=next(self._numbers), subject=subject, rows=rows, columns=columns)
+        question = Compare(
+            number=next(self._numbers), subject=subject, checkpoint=self._checkpoint, rows=rows, columns=columns
+        )
         found = self._found(question, probes)
         return None if found is None else Likeness(found.score, TemplateId(str(found.answer)))
 

@@ -17,15 +17,22 @@ from core.contract.base import Instant, Message
 from core.contract.events import MAX_PICTURE_BYTES, PlateReading, StepTimes
 from core.contract.events_cameras import CameraHealth
 from core.contract.events_scenes import CountsV1, HappeningV1
-from core.contract.ids import CameraId, CheckpointId, EdgeId, PassId, SubjectKey
+from core.contract.ids import CameraId, CheckpointId, ClipId, EdgeId, PassId, SubjectKey
 from core.contract.vocabulary import Presentation, Reason
 from models.types import Float, Image
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Few = Annotated[int, Field(ge=0, le=1000)]
 Name = Annotated[str, Field(max_length=160, pattern=r"^[A-Za-z0-9_.:-]+$")]
+Mime = Annotated[str, Field(max_length=100, pattern=r'^video/mp4(; codecs="[A-Za-z0-9.]+")?$')]
 MAX_ROWS = 16
 """Probes of one pass."""
+MAX_PART = 500_000
+"""Bytes of video in one frame: what somebody at a gate waits for is never behind more than that."""
+MAX_CLIP = 64_000_000
+"""Bytes of a clip: twice what a process keeps of a camera."""
+MAX_VIEWS = 64
+"""Of one process at once; an edge has a quarter of that many viewers."""
 _MAX_NUMBERS = 4096
 _MAX_GLANCE = 1024
 _FLOAT_BYTES = 4
@@ -58,6 +65,7 @@ class Compare(_Question):
 
     kind: Literal["compare"] = "compare"
     subject: SubjectKey
+    checkpoint: CheckpointId
     rows: Annotated[int, Field(ge=1, le=MAX_ROWS)]
     columns: Annotated[int, Field(ge=1, le=_MAX_NUMBERS)]
 
@@ -168,6 +176,24 @@ class SceneTold(_Said):
     occurred_at: Instant
 
 
+class ViewPart(_Said):
+    """What a view that was asked for shows next, MP4 beside it; ended: nothing more comes."""
+
+    kind: Literal["view_part"] = "view_part"
+    view: Count
+    mime: Mime = "video/mp4"
+    ended: bool = False
+
+
+class ClipPart(_Said):
+    """A clip that was asked for, part by part, MP4 beside it; one clip after the other."""
+
+    kind: Literal["clip_part"] = "clip_part"
+    clip: ClipId
+    mime: Mime
+    last: bool
+
+
 class Report(_Said):
     """How the process is, once a second. watched: of each checkpoint; scenes, counters: by name, since it began."""
 
@@ -178,13 +204,14 @@ class Report(_Said):
     counters: Annotated[dict[Name, Count], Field(max_length=200)]
 
 
-Upward = (
-    Identify | Compare | MayRun | Revoked | Enrolled | Standing | Observed | PictureMade | Glanced | SceneTold | Report
-)
+Upward = Question | Observed | PictureMade | Glanced | SceneTold | ViewPart | ClipPart | Report
 
 
 class Begin(_Said):
-    """What a process is to do: look through ``cameras``. The estate's configuration comes beside it, JSON."""
+    """What a process is to do: look through ``cameras``. The estate's configuration comes beside it, JSON.
+
+    again: one before it ended.
+    """
 
     kind: Literal["begin"] = "begin"
     edge: EdgeId
@@ -192,6 +219,7 @@ class Begin(_Said):
     state_dir: Annotated[str, Field(max_length=4096)]
     cameras: Annotated[tuple[CameraId, ...], Field(max_length=10_000)]
     lookers: Annotated[int, Field(ge=1, le=64)]
+    again: bool = False
 
 
 class Found(_Said):
@@ -218,11 +246,29 @@ class PictureWanted(_Said):
     picture: Count
 
 
+class ViewWanted(_Said):
+    """Send what there is to show of ``camera`` since view ``view`` was last asked for; it begins with its first."""
+
+    kind: Literal["view_wanted"] = "view_wanted"
+    view: Count
+    camera: CameraId
+    which: Literal["main", "sub"]
+
+
+class ClipWanted(_Said):
+    """Cut a clip around stream time ``at_s`` (monotonic)."""
+
+    kind: Literal["clip_wanted"] = "clip_wanted"
+    clip: ClipId
+    camera: CameraId
+    at_s: float
+
+
 class Stop(_Said):
     kind: Literal["stop"] = "stop"
 
 
-Downward = Begin | Answer | PictureWanted | Stop
+Downward = Begin | Answer | PictureWanted | ViewWanted | ClipWanted | Stop
 
 _UPWARD: TypeAdapter[Upward] = TypeAdapter(Annotated[Upward, Field(discriminator="kind")])
 _DOWNWARD: TypeAdapter[Downward] = TypeAdapter(Annotated[Downward, Field(discriminator="kind")])
@@ -277,6 +323,8 @@ def _fits(message: Upward, size: int) -> bool:
             return size == message.width * message.height
         case PictureMade():
             return size <= MAX_PICTURE_BYTES and (size == 0 or min(message.width_px, message.height_px) > 0)
+        case ViewPart() | ClipPart():
+            return size <= MAX_PART
         case Report():
             told = (
                 one

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from core.contract.config import Door, FaceGate, PlateLane
+from core.contract.ids import CheckpointId
 from edge.evidence import (
     Crossing,
     Evidence,
@@ -57,18 +58,18 @@ def _seen(said: Observed, answers: Answers, lists: EdgeLists) -> Evidence | Cros
             match = answers.match(seen.answer, said.checkpoint)
             return FaceEvidence(match, seen.good_shots, seen.others_in_zone, seen.presentation)
         case PassSeen():
-            return _pass(seen, answers, lists)
+            return _pass(seen, said.checkpoint, answers, lists)
         case PlateSeen():
             return PlateEvidence(seen.reading, seen.confidences)
         case CrossingSeen():
             return Crossing(seen.track)
 
 
-def _pass(seen: PassSeen, answers: Answers, lists: EdgeLists) -> PassEvidence:
+def _pass(seen: PassSeen, at: CheckpointId, answers: Answers, lists: EdgeLists) -> PassEvidence:
     qr = None if seen.text is None else lists.verify(seen.text)
     return PassEvidence(
         qr=qr,
-        likeness=None if qr is None else answers.likeness(seen.answer, qr.subject),
+        likeness=None if qr is None else answers.likeness(seen.answer, at, qr.subject),
         threshold=lists.verify_threshold,
         good_shots=seen.good_shots,
         others_in_zone=seen.others_in_zone,

@@ -17,6 +17,7 @@ from edge.living import LivingThread
 from edge.settings import own_cameras
 from edge.shards.ears import Desk, Ears
 from edge.shards.host import ShardHost
+from edge.shards.limits import Limits
 from edge.shards.messages import Begin
 from edge.shards.readable import readable
 
@@ -36,6 +37,7 @@ class Shards:
     ) -> None:
         """plan: see `edge.shards.plan.spread`."""
         posts = list(posts)
+        self._clips = desk.video.aside
         config = loaded.config.model_dump_json().encode()
         self.hosts: list[ShardHost] = []
         for number, cameras in enumerate(plan):
@@ -47,7 +49,8 @@ class Shards:
                 cameras=tuple(cameras),
                 lookers=max(1, lookers(edge) // len(plan)),
             )
-            ears = functools.partial(Ears, tuple(cameras), own, desk)
+            limits = Limits((*cameras, *own), len(cameras), counters)
+            ears = functools.partial(Ears, tuple(cameras), own, desk, limits)
             seen = [one for one in own_cameras(loaded, edge.id) if one.id in cameras]
             files = readable(loaded, edge, seen)
             self.hosts.append(ShardHost(number, begin, config, readable=files, ears=ears, counters=counters))
@@ -56,7 +59,14 @@ class Shards:
     def threads(self) -> tuple[LivingThread, ...]:
         return tuple(host.thread for host in self.hosts)
 
+    @property
+    def storing(self) -> tuple[LivingThread, ...]:
+        """Where their clips are kept."""
+        return (self._clips.thread,) if self.hosts else ()
+
     def start(self) -> None:
+        if self.hosts:
+            self._clips.start()
         for host in self.hosts:
             host.thread.start()
 
@@ -67,6 +77,7 @@ class Shards:
             host.stop()
         for host in self.hosts:
             host.join(max(0.1, deadline_s - time.monotonic()))
+        self._clips.stop(max(0.5, deadline_s - time.monotonic()))
 
     def health(self) -> list[CameraHealth]:
         return [health for host in self.hosts for health in host.health()]

@@ -24,8 +24,9 @@ from edge.enrol.server import EnrolServer
 from edge.enrol.tickets import TicketBook
 from edge.video.clips import Clip, ClipStore
 from edge.video.desk import MAX_VIEWERS, VideoDesk
-from edge.video.endpoint import _Live, make_router, newer
+from edge.video.endpoint import _Live, make_router
 from edge.video.footage import Footage, Which
+from edge.video.live import LiveView, newer
 from edge.video.remux import StreamHead
 from tests.edge.link.parts import until
 from tests.edge.video.packets import BORN, START_S, camera_packets, ring_of
@@ -53,8 +54,8 @@ class Video:
         self.server.start()
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.server.port}", timeout=10.0)
 
-    def find(self, camera: CameraId, which: Which) -> Footage | None:
-        return Footage(StreamHead("h264"), self.ring) if self.there and camera == CAMERA else None
+    def find(self, camera: CameraId, which: Which) -> LiveView | None:
+        return LiveView(Footage(StreamHead("h264"), self.ring)) if self.there and camera == CAMERA else None
 
     def ticket(self, *, camera: CameraId | None = CAMERA, clip: ClipId | None = None, edge: EdgeId = EDGE) -> str:
         end = None if camera is None else NOW + timedelta(minutes=5)

@@ -15,7 +15,9 @@ from core.contract.ids import CheckpointId, PassId, SubjectKey, new_id
 from core.contract.signed import ClaimError, QrPass, sign_pass, verify_pass
 from core.contract.vocabulary import Presentation
 from edge.evidence import FaceEvidence, FaceMatch, Observation, PassEvidence
+from edge.health import Counters
 from edge.shards.answers import GOOD_FOR_S, Answers
+from edge.shards.limits import LIMITS, Kind, Limits
 from edge.shards.messages import (
     Compare,
     FaceSeen,
@@ -76,13 +78,38 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def answers(clock: Clock) -> Answers:
-    return Answers(Known(), frozenset({GATE.id, DOOR.id}), 4, wall_clock=lambda: NOW, clock=clock)  # type: ignore[arg-type]
+def counters() -> Counters:
+    return Counters()
+
+
+@pytest.fixture
+def answers(clock: Clock, counters: Counters) -> Answers:
+    return answering(Known(), (GATE.id, DOOR.id), clock, counters)
+
+
+def answering(
+    lists: Lists, checkpoints: tuple[CheckpointId, ...], clock: Clock, counters: Counters | None = None
+) -> Answers:
+    limits = Limits(checkpoints, 1, counters or Counters(), clock=clock)
+    known = frozenset(checkpoints)
+    return Answers(lists, known, 4, limits, wall_clock=lambda: NOW, clock=clock)  # type: ignore[arg-type]
 
 
 def identified(answers: Answers, checkpoint: CheckpointId = GATE.id) -> Found | None:
     question = Identify(number=1, checkpoint=checkpoint, rows=1, columns=4)
     return answers.answer(question, PROBE.tobytes()).found
+
+
+def compared(answers: Answers, subject: SubjectKey, checkpoint: CheckpointId = DOOR.id) -> Found | None:
+    question = Compare(number=1, subject=subject, checkpoint=checkpoint, rows=1, columns=4)
+    return answers.answer(question, PROBE.tobytes()).found
+
+
+def given(answers: Answers, subject: SubjectKey, checkpoint: CheckpointId = DOOR.id) -> int:
+    """Number of the answer."""
+    found = compared(answers, subject, checkpoint)
+    assert found is not None
+    return found.answer
 
 
 def observed(
@@ -123,10 +150,11 @@ def test_an_answer_is_good_once_here_and_for_seconds(answers: Answers, clock: Cl
     assert match_of(observed(answers, face(None), GATE)) is None
 
 
-def test_nobody_is_looked_for_at_a_checkpoint_that_is_not_its_own_or_with_old_lists() -> None:
-    elsewhere = Answers(Known(), frozenset(), 4, wall_clock=lambda: NOW)  # type: ignore[arg-type]
+def test_nobody_is_looked_for_at_a_checkpoint_that_is_not_its_own_or_with_old_lists(clock: Clock) -> None:
+    elsewhere = answering(Known(), (), clock)
     assert identified(elsewhere) is None
-    old = Answers(replace(Known(), fresh=False), frozenset({GATE.id}), 4, wall_clock=lambda: NOW)  # type: ignore[arg-type]
+    assert compared(elsewhere, ANNA, DOOR.id) is None
+    old = answering(replace(Known(), fresh=False), (GATE.id,), clock)
     assert identified(old) is None
     assert not old.answer(MayRun(number=1), b"").yes
 
@@ -141,23 +169,31 @@ def test_a_pass_is_verified_again_and_a_likeness_belongs_to_its_holder(answers: 
     qr = QrPass(PassId(new_id()), ANNA, NOW, NOW + timedelta(hours=1))
     text = sign_pass(qr, CORE)
 
-    def compared(subject: SubjectKey) -> int:
-        found = answers.answer(Compare(number=1, subject=subject, rows=1, columns=4), PROBE.tobytes()).found
-        assert found is not None
-        return found.answer
-
     def seen(text: str, answer: int) -> PassEvidence:
         told = PassSeen(text=text, answer=answer, good_shots=1, others_in_zone=0, presentation=Presentation.NOT_CHECKED)
         evidence = observed(answers, told, DOOR).seen
         assert isinstance(evidence, PassEvidence)
         return evidence
 
-    own = seen(text, compared(ANNA))
+    own = seen(text, given(answers, ANNA))
     assert own.qr == qr
     assert own.likeness == Likeness(0.9, TEMPLATE)
-    assert seen(text, compared(SubjectKey(new_id()))).likeness is None
-    forged = seen(sign_pass(qr, Ed25519PrivateKey.generate()), compared(ANNA))
+    assert seen(text, given(answers, SubjectKey(new_id()))).likeness is None
+    assert seen(text, given(answers, ANNA, GATE.id)).likeness is None, "compared at another checkpoint"
+    forged = seen(sign_pass(qr, Ed25519PrivateKey.generate()), given(answers, ANNA))
     assert (forged.qr, forged.likeness) == (None, None)
+
+
+def test_faces_are_looked_for_no_faster_than_people_come_and_elsewhere_as_ever(
+    answers: Answers, clock: Clock, counters: Counters
+) -> None:
+    at_once, a_second = LIMITS[Kind.SEARCH]
+    asked = [identified(answers) for _ in range(500)] + [compared(answers, ANNA, GATE.id) for _ in range(500)]
+    assert sum(one is not None for one in asked) == at_once
+    assert counters.snapshot()["shard_limits_met"] == 1000 - at_once
+    assert identified(answers, DOOR.id) is not None
+    clock.now_s += 2.0
+    assert sum(identified(answers) is not None for _ in range(500)) == 2 * a_second
 
 
 def test_what_can_not_have_been_seen_is_refused(answers: Answers) -> None:

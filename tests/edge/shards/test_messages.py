@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 
 from core.contract.events import PlateReading, StepTimes
 from core.contract.events_cameras import CameraHealth
-from core.contract.ids import CameraId, CheckpointId, PassId, SubjectKey, new_id
+from core.contract.ids import CameraId, CheckpointId, ClipId, PassId, SubjectKey, new_id
 from core.contract.vocabulary import CameraState, PlateColour, Presentation
 from edge.shards.messages import (
+    MAX_PART,
+    ClipPart,
     CrossingSeen,
     Enrolled,
     FaceSeen,
@@ -34,6 +36,7 @@ from edge.shards.messages import (
     SaidMoment,
     Standing,
     Upward,
+    ViewPart,
     probes_in,
     read_downward,
     read_upward,
@@ -78,6 +81,8 @@ SOUND: list[tuple[Upward, bytes]] = [
     (observed(CrossingSeen(track=7)), b""),
     (PictureMade(picture=1, width_px=4, height_px=4, faces_blurred=1), b"\xff\xd8"),
     (Glanced(camera=CameraId("cam"), at_s=1.0, at=NOW, width=4, height=2), bytes(8)),
+    (ViewPart(view=1, mime='video/mp4; codecs="avc1.640028"'), b"part"),
+    (ClipPart(clip=ClipId(new_id()), mime="video/mp4", last=True), b"clip"),
     (
         Report(
             cameras=(CameraHealth(camera=CameraId("cam"), state=CameraState.ONLINE),),
@@ -98,7 +103,7 @@ def test_what_is_said_is_read_as_it_was_said(message: Upward, blob: bytes) -> No
 @pytest.mark.parametrize(("message", "blob"), SOUND, ids=lambda one: getattr(one, "kind", ""))
 def test_bytes_that_do_not_fit_are_refused(message: Upward, blob: bytes) -> None:
     with pytest.raises(GarbageError):
-        read_upward(written(message), blob + bytes(500_000))
+        read_upward(written(message), blob + bytes(MAX_PART + 1))
 
 
 @given(st.binary(max_size=300), st.binary(max_size=64))
@@ -128,6 +133,15 @@ def test_a_field_with_another_value_is_read_as_a_sound_message_or_refused(
     except GarbageError:
         return
     assert read_upward(written(again), blob) == again
+
+
+@pytest.mark.parametrize(
+    "mime", ["text/html", 'video/mp4; codecs="avc1"\r\nset-cookie: x=y', "video/mp4\n", 'video/mp4; codecs="<script>"']
+)
+def test_video_is_told_as_nothing_else(mime: str) -> None:
+    header = json.dumps({"kind": "view_part", "view": 1, "mime": mime}).encode()
+    with pytest.raises(GarbageError):
+        read_upward(header, b"")
 
 
 @pytest.mark.parametrize("what", ["Infinity", "NaN", "-1", "1e400", '"x"'])

@@ -96,7 +96,8 @@ def watch(video: Video, ticket: str, *, frames: int) -> tuple[str, list[float]]:
             seen = mp4.count(b"moof") * 5
             if seen >= frames:
                 break
-    with av.open(io.BytesIO(mp4), "r") as container:
+    whole = mp4[: mp4.rindex(b"moof") - 4]  # the view was closed in the middle of a fragment
+    with av.open(io.BytesIO(whole), "r") as container:
         return answer.headers["content-type"], [frame.time for frame in container.decode(video=0)]
 
 
@@ -187,7 +188,7 @@ def test_seats_are_bounded_and_free_again_when_viewers_leave(video: Video) -> No
     refused(video.ask(live(), video.ticket()), 503, "too_many_viewers")
     for _ in taken:
         video.desk.leave()
-    watch(video, video.ticket(), frames=5)
+    watch(video, video.ticket(), frames=10)
     until(lambda: video.desk._viewers == 0, "the seat is free again")
 
 
@@ -203,7 +204,7 @@ def test_a_ticket_is_not_used_up_by_what_was_not_shown(video: Video) -> None:
     refused(video.ask(live(), ticket), 409, "camera_away")
     for packet in video.packets:
         video.ring.add(packet)
-    watch(video, ticket, frames=5)
+    watch(video, ticket, frames=10)
     refused(video.ask(live(), ticket), 401, "used")
 
 

@@ -140,10 +140,10 @@ class StreamReader:
             at = self._times(data, received_s, waited=waited)
             packet = timed(data, at)
             self.thread.beat()
-            status.received(received_s, at.own_s)
+            status.received(received_s, at.own_s, keyframe=packet.keyframe)
             self._parts.ring.add(packet)
             self._taker.packet(packet)
-            fault = status.overdue(received_s, timeouts.picture_s)
+            fault = status.overdue(received_s, timeouts)
             if fault is not None:
                 raise CameraError(fault)
             if waited and self._taker.rest_s > 0:

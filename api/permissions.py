@@ -21,6 +21,7 @@ class Permission(StrEnum):
     CASES = "cases"  # ask for a missing person or a vehicle to be looked for, approve and close such cases
     DISPUTE = "dispute"  # say that somebody at a gate was not the person recognised
     VIDEO = "video"  # see live pictures and clips, saying why
+    VIDEO_AUDIT = "video_audit"  # see who was let watch what, when and why
     EDGES_APPROVE = "edges_approve"  # trust an edge's key after comparing its fingerprint
     CLOCK_CONFIRM = "clock_confirm"  # say that the core's clock is right where the core doubts it
 

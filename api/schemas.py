@@ -280,6 +280,24 @@ class View(Answer):
     until: AwareDatetime | None
 
 
+class ViewGrant(Answer):
+    """Leave that ``by`` was given at ``at`` to watch ``camera``: live, or ``clip``, for that ``reason`` of theirs."""
+
+    id: Uuid
+    at: AwareDatetime
+    by: Annotated[str, Field(max_length=64)]
+    camera: SlugText
+    clip: Uuid | None
+    reason: Annotated[str, Field(max_length=200)]
+
+
+class ViewGrants(Answer):
+    """The newest first. ``next``: ask with it as ``before`` for those further back; null at the end."""
+
+    views: Annotated[list[ViewGrant], Field(max_length=1000)]
+    next: Uuid | None
+
+
 class TicketBody(Body):
     edge: SlugText
 

@@ -13,6 +13,7 @@ from typing import Protocol
 from demo.cast import Resident, Stranger, Vehicle
 from demo.draw import effects
 from demo.draw.canvas import Picture, Sprite, lay
+from demo.draw.looks import look_of
 from demo.draw.places import (
     DOOR,
     DOOR_JAMBS,
@@ -30,12 +31,14 @@ from demo.draw.places import (
     lane_picture,
     place_sprite,
 )
-from demo.draw.vehicles import PAINTS, Body, draw_car
+from demo.draw.vehicles import CAR_PX, PAINTS, PLATE_PX, Body, draw_car
 from demo.walkers import Key, Phone, Walker, along
 
 SHUTTER = 0.5
 """Share of a frame's time for which a camera's shutter is open by day."""
 SHUTTER_AT_DUSK = 0.9
+PLATE_ABOVE_GROUND_PX = (0.785 - 0.655) * CAR_PX
+"""The plate's middle, of a car at depth 1 (`demo.draw.vehicles.draw_car`)."""
 _BESIDE_PX = 430
 """How far apart two who walk abreast keep, so that one of them stands outside the zone for one."""
 
@@ -171,6 +174,10 @@ class Actor(Protocol):
         """Movement since the frame before, pixels."""
         ...
 
+    def subject(self, frame: int) -> tuple[float, float, float]:
+        """What is looked at of it, a face or a plate: its middle and its width, pixels."""
+        ...
+
 
 class Person:
     """On ``way``; behind the door's wall nobody is seen."""
@@ -180,6 +187,7 @@ class Person:
         ground, light, wall = (DOOR, -0.4, DOOR_JAMBS[1] - 8) if place is Place.DOOR else (GATE, 0.45, None)
         phone = None if way.shows is None else Phone(*way.shows, pass_text)
         self._walker = Walker(who.face, ground, way.keys, light=light, phone=phone, hidden_right_of=wall)
+        self._face_px = 2 * look_of(who.face).width * ground.unit_px
 
     def draw(self, picture: Picture, frame: int) -> None:
         self._walker.draw(picture, frame)
@@ -187,6 +195,9 @@ class Person:
     def step(self, frame: int) -> tuple[float, float]:
         (x, y), (x0, y0) = (self._walker.face_centre(at) for at in (frame, max(frame - 1, self.way.first)))
         return x - x0, y - y0
+
+    def subject(self, frame: int) -> tuple[float, float, float]:
+        return *self._walker.face_centre(frame), self._face_px * self._walker.place(frame)[1]
 
 
 class Car:
@@ -203,13 +214,17 @@ class Car:
         (x, depth), (x0, depth0) = (along(self.way.keys, at) for at in (frame, max(frame - 1, self.way.first)))
         return x - x0, LANE.y(depth) - LANE.y(depth0)
 
+    def subject(self, frame: int) -> tuple[float, float, float]:
+        x, depth = along(self.way.keys, frame)
+        return x, LANE.y(depth) - PLATE_ABOVE_GROUND_PX * depth, PLATE_PX * depth
+
 
 class Stage:
     """A place with everybody on their way through it; a `demo.film.Film`."""
 
     def __init__(self, place: Place, kind: Kind, actors: Sequence[Actor], frames: int, seed: int) -> None:
         self.frames = frames
-        self._place, self._kind, self._actors, self._seed = place, kind, actors, seed
+        self._place, self._kind, self.actors, self._seed = place, kind, tuple(actors), seed
         self._background = _BACKGROUNDS[place]()
         self._front = gate_front(self._background) if place is Place.GATE else None
 
@@ -232,8 +247,8 @@ class Stage:
     def _staged(self, number: int) -> Picture:
         picture = self._background.copy()
         if self._place is Place.DOOR:
-            draw_door(picture, max((_opened(actor.way, number) for actor in self._actors), default=0.0))
-        present = [actor for actor in self._actors if actor.way.first <= number <= actor.way.last]
+            draw_door(picture, max((_opened(actor.way, number) for actor in self.actors), default=0.0))
+        present = [actor for actor in self.actors if actor.way.first <= number <= actor.way.last]
         present.sort(key=lambda actor: along(actor.way.keys, number)[1])
         front = self._front
         for actor in present:
@@ -244,7 +259,7 @@ class Stage:
         if front is not None and present:
             lay(picture, front, (0, 0))
         if self._place is Place.LANE:
-            draw_barrier(picture, max((_raised(actor.way, number) for actor in self._actors), default=0.0))
+            draw_barrier(picture, max((_raised(actor.way, number) for actor in self.actors), default=0.0))
         return picture
 
     def _draw(self, picture: Picture, actor: Actor, number: int) -> None:

@@ -16,6 +16,7 @@ import typer
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy.orm import Session
 
 from core.contract.config_file import LoadedConfig, load_config
@@ -109,7 +110,7 @@ def tell_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_
     texts = [[_cell(row[column]) for column in columns] for row in rows]
     table = Table(*headings, box=SIMPLE_HEAD, pad_edge=False)
     for cells in texts:
-        table.add_row(*cells)
+        table.add_row(*map(Text, cells))
     console = Console(highlight=False)
     if console.measure(table, options=console.options.update(max_width=_UNLIMITED)).maximum <= console.width:
         console.print(table)

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "people": ("cli.people", "people_app", "Enter and enrol people, issue passes; vehicles; edges that hold faces."),
     "consent": ("cli.consent", "consent_app", "Record consent and its end; records, proofs of erasure, what is due."),
     "lists": ("cli.lists", "lists_app", "Who is on which list; cases that need two approvals; disputes."),
+    "video": ("cli.video", "video_app", "Who was let watch cameras and clips, when and why."),
     "watchlists": ("cli.watchlists", "watchlists_app", "From which likeness on a face counts; calibrate it."),
     "models": ("cli.models", "models_app", "Fetch, list and verify the ONNX models."),
     "config": ("cli.config", "config_app", "Check the estate's file; what follows from it."),

@@ -6,11 +6,13 @@ asked to show anything: a browser is not sent to an address that just anybody to
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.contract.config import EstateConfig
@@ -25,6 +27,9 @@ from core.storage.schema import HappeningRow, PassageRow, ViewGrantRow
 STARTS_WITHIN = timedelta(minutes=1)
 """A ticket is asked for when the page opens the view."""
 REASON_CHARS = 200
+MAX_LISTED = 1000
+_NO_TEXT = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+"""Unicode's kinds of characters that move a cursor or turn the line around instead of being read."""
 
 
 class NotViewableError(ConflictError):
@@ -52,6 +57,16 @@ class Asking:
         """Raises InvalidError."""
         if not 1 <= len(self.reason.strip()) <= REASON_CHARS:
             raise InvalidError(f"say in 1 to {REASON_CHARS} characters why you want to watch; it is written down")
+        if any(unicodedata.category(character) in _NO_TEXT for character in self.reason.strip()):
+            raise InvalidError("say why in one line of plain text: it holds a character that can't be read")
+
+
+@dataclass(frozen=True, slots=True)
+class ViewPage:
+    """Leave that was given, the newest first. next: what to ask with for those before; None at the end."""
+
+    views: tuple[ViewGrantRow, ...]
+    next: str | None
 
 
 def do_grant_live(
@@ -96,6 +111,16 @@ def do_grant_clip(db: Session, clip: str, asking: Asking, key: Ed25519PrivateKey
     )
     _write_down(db, ticket, shown.camera, asking, now)
     return Grant(sign_view(ticket, key), url, ticket.expires_at)
+
+
+def list_views(db: Session, *, limit: int = 100, before: str | None = None) -> ViewPage:
+    """Who was let watch what, when and why: at most ``limit``, never above 1,000, given before the one with id
+    ``before``. Ids are UUIDv7, which sort by time.
+    """
+    limit = max(1, min(limit, MAX_LISTED))
+    asked = select(ViewGrantRow).order_by(ViewGrantRow.id.desc()).limit(limit + 1)
+    rows = db.scalars(asked if before is None else asked.where(ViewGrantRow.id < before)).all()
+    return ViewPage(tuple(rows[:limit]), rows[limit - 1].id if len(rows) > limit else None)
 
 
 def _address(db: Session, edge_id: str) -> str:

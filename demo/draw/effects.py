@@ -12,6 +12,8 @@ _DUSK_LIGHT = (0.50, 0.40, 0.36)
 """What is left of blue, green and red when the sun is down and the lamps are not on, after the camera's own gain."""
 _BACKLIT_GAIN, _SHADE_GAIN, _VEIL = 1.45, 0.46, 22.0
 _DIFFERENT = 12
+_SHADE_REACH = 32
+"""Pixels from who came to where their shade has faded away: the blur's own reach, twice."""
 _DROPS = 420
 _DROP_GREY = 205
 
@@ -23,27 +25,39 @@ def dusk(picture: Picture) -> Picture:
 
 def backlit(picture: Picture, empty: Picture) -> Picture:
     """The sun behind whoever came: what is unlike the ``empty`` scene lies in shade, the rest is washed out."""
-    apart = cv2.absdiff(picture, empty).max(axis=2)
-    shaded = np.asarray(cv2.dilate((apart > _DIFFERENT).astype(np.uint8) * 255, np.ones((5, 5), np.uint8)), np.uint8)
-    share = np.asarray(cv2.GaussianBlur(shaded, (0, 0), 3.0), np.float32)[..., None] / 255
     bright = _curve(picture, (_BACKLIT_GAIN,) * 3, 10)
-    dark = _curve(picture, (_SHADE_GAIN,) * 3, _VEIL)
-    return np.asarray(bright + (dark.astype(np.float32) - bright) * share, np.uint8)
+    apart = _unlike(picture, empty, _DIFFERENT)
+    left, top, width, height = cv2.boundingRect(apart)
+    if width == 0:
+        return bright
+    # Elsewhere nothing is in shade: only around who came is there anything to mix.
+    near = np.s_[
+        max(0, top - _SHADE_REACH) : top + height + _SHADE_REACH,
+        max(0, left - _SHADE_REACH) : left + width + _SHADE_REACH,
+    ]
+    shaded = cv2.dilate(np.ascontiguousarray(apart[near]), np.ones((5, 5), np.uint8))
+    share = np.asarray(cv2.GaussianBlur(shaded, (0, 0), 3.0), np.float32)[..., None] / 255
+    dark = _curve(np.ascontiguousarray(picture[near]), (_SHADE_GAIN,) * 3, _VEIL)
+    bright[near] = np.asarray(bright[near] + (dark.astype(np.float32) - bright[near]) * share, np.uint8)
+    return bright
 
 
 def rain(picture: Picture, number: int, seed: int) -> Picture:
     """Streaks before everything, other ones at every frame ``number``, and the haze behind them."""
     random = np.random.default_rng((seed, number, 5))
     height, width = picture.shape[:2]
-    hazy = _curve(picture, (0.78,) * 3, 26).astype(np.float32)
+    hazy = _curve(picture, (0.78,) * 3, 26)
     layer = np.zeros((height, width), np.uint8)
     at = random.uniform((-40, -60), (width, height), (_DROPS, 2))
     length = random.uniform(18, 64, _DROPS)
     strength = random.integers(60, 150, _DROPS)
     for (x, y), long, grey in zip(at, length, strength, strict=True):
         cv2.line(layer, (round(x), round(y)), (round(x + 0.13 * long), round(y + long)), int(grey), 2, cv2.LINE_AA)
-    cover = np.asarray(cv2.GaussianBlur(layer, (3, 3), 0), np.float32)[..., None] / 255
-    return np.asarray(hazy + (_DROP_GREY - hazy) * cover, np.uint8)
+    soft = np.asarray(cv2.GaussianBlur(layer, (3, 3), 0), np.uint8)
+    wet = soft > 0
+    cover, behind = soft[wet].astype(np.float32)[:, None] / 255, hazy[wet].astype(np.float32)
+    hazy[wet] = np.asarray(behind + (_DROP_GREY - behind) * cover, np.uint8)
+    return hazy
 
 
 def smear(picture: Picture, before: Picture, step: tuple[float, float]) -> None:
@@ -51,21 +65,26 @@ def smear(picture: Picture, before: Picture, step: tuple[float, float]) -> None:
     length = int(np.hypot(*step))
     if length < 2:
         return
-    changed = np.any(picture != before, axis=2)
-    rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
-    if not len(rows):
+    changed = _unlike(picture, before, 0)
+    x, y, width, height = cv2.boundingRect(changed)
+    if width == 0:
         return
-    top, bottom = max(0, rows[0] - length), rows[-1] + length + 1
-    left, right = max(0, columns[0] - length), columns[-1] + length + 1
-    region = picture[top:bottom, left:right]
+    near = np.s_[max(0, y - length) : y + height + length, max(0, x - length) : x + width + length]
+    region = picture[near]
     blurred = cv2.filter2D(region, -1, _line_kernel(step, length))
-    touched = cv2.dilate(changed[top:bottom, left:right].astype(np.uint8), np.ones((length, length), np.uint8))
-    np.copyto(region, blurred, where=(touched > 0)[..., None])
+    touched = cv2.dilate(np.ascontiguousarray(changed[near]), np.ones((length, length), np.uint8))
+    cv2.copyTo(blurred, touched, region)
 
 
 def more_noise(tile: npt.NDArray[np.int8], times: float) -> npt.NDArray[np.int8]:
     """A sensor's noise ``times`` as strong, as with little light."""
     return np.clip(np.round(tile.astype(np.float32) * times), -60, 60).astype(np.int8)
+
+
+def _unlike(picture: Picture, other: Picture, by: int) -> Picture:
+    """255 where a channel differs by more than ``by`` greys, else 0; uint8 (h, w)."""
+    alike = cv2.inRange(cv2.absdiff(picture, other), (0, 0, 0), (by, by, by))
+    return np.asarray(cv2.bitwise_not(alike), np.uint8)
 
 
 def _line_kernel(step: tuple[float, float], length: int) -> Mask:

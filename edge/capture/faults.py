@@ -18,6 +18,7 @@ class Fault(StrEnum):
     UNSUPPORTED_CODEC = "unsupported_codec"
     EMPTY_PICTURE = "empty_picture"
     UNDECODABLE = "undecodable"
+    NO_KEYFRAME = "no_keyframe"
     SILENT = "silent"
     ENDED = "ended"
     UNEXPECTED = "unexpected"
@@ -32,6 +33,10 @@ DETAILS: dict[Fault, str] = {
     Fault.UNSUPPORTED_CODEC: "the stream is neither H.264 nor H.265: set the camera's encoder to one of them",
     Fault.EMPTY_PICTURE: "the stream's pictures are empty or larger than 8192 pixels: check the camera's resolution",
     Fault.UNDECODABLE: "packets arrive but no picture comes of them: check the network for losses, restart the camera",
+    Fault.NO_KEYFRAME: (
+        "packets arrive but no keyframe, which every picture is built on: set the camera's encoder to a keyframe "
+        "every 2 seconds, and no 'smart' codec"
+    ),
     Fault.SILENT: "the camera stopped sending or does not answer in time: check the network and the camera",
     Fault.ENDED: "the camera ended the stream: is it restarting?",
     Fault.UNEXPECTED: "an error nobody foresaw: see the log of this edge",

@@ -7,11 +7,13 @@ import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from edge.capture.stamps import StampPace
+
 _MAX_STRAY_S = 2.0
 _OUT_OF_ORDER_S = 1.0
 """Pictures are sent at most so long after later ones; a stream that runs back farther has begun anew."""
-_DRIFT_PER_FRAME_S = 0.0001
-"""2.5 ms a second at 25 frames: far more than clocks drift, far less than jitter is."""
+_DRIFT = 0.0025
+"""Seconds a second: far more than clocks drift, far less than jitter is."""
 
 
 @dataclass(slots=True)
@@ -40,13 +42,15 @@ class PacketTime:
     """When a packet was sent, and its picture made; see `edge.capture.packets.StreamPacket`.
 
     pts_s: in the order of sending, no two the same; made_s: later ones may have been made earlier; both seconds of
-    stream time. received_s: monotonic seconds; received_at: wall clock of ``made_s``.
+    stream time. received_s: monotonic seconds; received_at: wall clock of ``made_s``; own_s: the stream's own time of
+    it, at the pace of time, None where it has none.
     """
 
     pts_s: float
     made_s: float
     received_s: float
     received_at: datetime
+    own_s: float | None = None
 
 
 @dataclass(slots=True)
@@ -55,31 +59,42 @@ class StreamClock:
 
     Network jitter delays packets but never hastens them: the quickest packet lately tells when the others were made.
     A stream that starts over, jumps or strays by more than two seconds is taken as new, and the time of sending never
-    runs back.
+    runs back. One whose stamps run at another pace than time is put right (`edge.capture.stamps`).
     """
 
+    _stamps: StampPace = field(default_factory=StampPace)
     _offset_s: float | None = None
+    _received_s: float = 0.0
     _last_s: float = field(default=float("-inf"))
 
-    def moment(self, pts_s: float | None, received_s: float, now_s: float, now: datetime) -> PacketTime:
+    @property
+    def pace(self) -> float:
+        """Seconds that pass for each second the stream's stamps tell; 1 for an honest one."""
+        return self._stamps.pace
+
+    def moment(
+        self, pts_s: float | None, received_s: float, now_s: float, now: datetime, *, size: int = 0, waited: bool = True
+    ) -> PacketTime:
         """Of the frame with stream time ``pts_s`` (None: it has none) whose packet came at ``received_s``.
 
-        received_s, now_s: monotonic seconds; now: the wall clock at ``now_s``. Its times are stream time moved onto the
-        monotonic clock, so that it goes on across reconnects.
+        received_s, now_s: monotonic seconds; now: the wall clock at ``now_s``; size, waited: see `StampPace`. Its
+        times are stream time moved onto the monotonic clock, so that it goes on across reconnects.
         """
-        made_s = received_s if pts_s is None else self._made(pts_s, received_s)
+        own_s = None if pts_s is None else self._stamps.own_time(pts_s, received_s, size=size, waited=waited)
+        made_s = received_s if own_s is None else self._made(own_s, received_s)
         self._last_s = made_s if made_s > self._last_s else math.nextafter(self._last_s, math.inf)
         made_at = now - timedelta(seconds=max(0.0, now_s - made_s))
-        return PacketTime(self._last_s, made_s, received_s, made_at)
+        return PacketTime(self._last_s, made_s, received_s, made_at, own_s)
 
-    def _made(self, pts_s: float, received_s: float) -> float:
-        offset = received_s - pts_s
+    def _made(self, own_s: float, received_s: float) -> float:
+        offset = received_s - own_s
         strayed = self._offset_s is None or abs(offset - self._offset_s) > _MAX_STRAY_S
-        if self._offset_s is None or strayed or pts_s + self._offset_s < self._last_s - _OUT_OF_ORDER_S:
+        if self._offset_s is None or strayed or own_s + self._offset_s < self._last_s - _OUT_OF_ORDER_S:
             self._offset_s = offset
         else:
-            self._offset_s = min(self._offset_s + _DRIFT_PER_FRAME_S, offset)
-        return pts_s + self._offset_s
+            self._offset_s = min(self._offset_s + _DRIFT * (received_s - self._received_s), offset)
+        self._received_s = received_s
+        return own_s + self._offset_s
 
 
 @dataclass(slots=True)

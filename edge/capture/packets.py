@@ -39,6 +39,44 @@ class StreamPacket:
         return self.pts_s - self.behind_s
 
 
+class Gathering:
+    """What a ring had from some time on, and what has come since: whole, whatever the ring loses meanwhile.
+
+    Ends by itself at its last moment, at ``max_bytes``, and when the stream goes away. Safe from any thread.
+    """
+
+    def __init__(self, begin: Iterable[StreamPacket], to_s: float, max_bytes: int) -> None:
+        self._lock = threading.Lock()
+        self._to_s = to_s
+        self._left_bytes = max_bytes
+        self._packets: list[StreamPacket] = []
+        self._over = False
+        for packet in begin:
+            self.take(packet)
+
+    def take(self, packet: StreamPacket) -> bool:
+        """Gather ``packet``; False when that was the last, or it comes too late for this."""
+        with self._lock:
+            if not self._packets and not packet.keyframe:
+                return not self._over
+            self._left_bytes -= packet.size + _BESIDE_BYTES
+            self._over = self._over or packet.pts_s > self._to_s or self._left_bytes < 0
+            if not self._over:
+                self._packets.append(packet)
+            return not self._over
+
+    def end(self) -> None:
+        """Nothing more is gathered."""
+        with self._lock:
+            self._over = True
+
+    @property
+    def packets(self) -> tuple[StreamPacket, ...]:
+        """So far; the first is a keyframe."""
+        with self._lock:
+            return tuple(self._packets)
+
+
 @dataclass(slots=True)
 class _Run:
     """A keyframe and all that was predicted from it."""
@@ -60,6 +98,7 @@ class PacketRing:
         self._lock = threading.Lock()
         self._runs: deque[_Run] = deque()
         self._held_bytes = 0
+        self._gatherings: list[Gathering] = []
 
     @property
     def held_bytes(self) -> int:
@@ -77,6 +116,7 @@ class PacketRing:
         """Keep ``packet``; one that comes before any keyframe is of no use and is not kept."""
         held = packet.size + _BESIDE_BYTES
         with self._lock:
+            self._gatherings = [one for one in self._gatherings if one.take(packet)]
             if packet.keyframe:
                 self._runs.append(_Run())
             elif not self._runs:
@@ -89,10 +129,22 @@ class PacketRing:
                 self._held_bytes -= self._runs.popleft().held_bytes
 
     def clear(self) -> None:
-        """Forget everything: what comes next belongs to another stream."""
+        """Forget everything: what comes next belongs to another stream. What is gathered ends, and is kept by whoever
+        asked for it.
+        """
         with self._lock:
             self._runs.clear()
             self._held_bytes = 0
+            gatherings, self._gatherings = self._gatherings, []
+        for one in gatherings:
+            one.end()
+
+    def gather(self, from_s: float, to_s: float, max_bytes: int) -> Gathering:
+        """As `between`, and what comes from now on; of more than ``max_bytes`` the beginning."""
+        with self._lock:
+            gathering = Gathering(_packets(self._from(from_s)), to_s, max_bytes)
+            self._gatherings.append(gathering)
+            return gathering
 
     def from_keyframe_before(self, at_s: float) -> tuple[StreamPacket, ...]:
         """From the keyframe at or before ``at_s`` (else the oldest) to the newest; empty when the ring is."""

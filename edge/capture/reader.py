@@ -136,17 +136,28 @@ class StreamReader:
             received_s = time.monotonic()
             if self._stopping.is_set():
                 return
-            at_s = None if data.pts is None or data.time_base is None else float(data.pts * data.time_base)
-            packet = timed(data, self._clock.moment(at_s, received_s, received_s, self._parts.wall_clock()))
+            waited = received_s - asked_s > _WAITED_S
+            at = self._times(data, received_s, waited=waited)
+            packet = timed(data, at)
             self.thread.beat()
-            status.received(received_s, at_s)
+            status.received(received_s, at.own_s, keyframe=packet.keyframe)
             self._parts.ring.add(packet)
             self._taker.packet(packet)
-            fault = status.overdue(received_s, timeouts.picture_s)
+            fault = status.overdue(received_s, timeouts)
             if fault is not None:
                 raise CameraError(fault)
-            if received_s - asked_s > _WAITED_S and self._taker.rest_s > 0:
+            if waited and self._taker.rest_s > 0:
                 self._stopping.wait(self._taker.rest_s)
+
+    def _times(self, data: av.Packet[Any], received_s: float, *, waited: bool) -> PacketTime:
+        at_s = None if data.pts is None or data.time_base is None else float(data.pts * data.time_base)
+        now, before = self._parts.wall_clock(), self._clock.pace
+        at = self._clock.moment(at_s, received_s, received_s, now, size=data.size, waited=waited)
+        if self._clock.pace != before:
+            self._parts.status.count("stamps_put_right")
+            pace = round(self._clock.pace, 4)
+            log.info("camera.stamps_put_right", camera=self._camera.id, stream=self._name, seconds_per_second=pace)
+        return at
 
     def _gone(self, fault: Fault) -> None:
         if self._parts.status.state is CameraState.ONLINE:

@@ -22,11 +22,14 @@ _OPTIONS = {"rtsp_transport": "tcp", "fpsprobesize": "0"}
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """open_s: until a stream is open; read_s: until the next packet; picture_s: until the next usable picture."""
+    """open_s: until a stream is open; read_s: until the next packet; picture_s: until the next usable picture, once
+    there was a keyframe to begin with; keyframe_s: until there is one.
+    """
 
     open_s: float = 5.0
     read_s: float = 5.0
     picture_s: float = 10.0
+    keyframe_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from core.contract.vocabulary import CameraState
 from edge.capture.conditions.lateness import Lateness, later
 from edge.capture.faults import Fault
+from edge.capture.source import Timeouts
 
 _RATE_WINDOW_S = 5.0
+_RUNS = 5
+_LATE_RUN = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,9 @@ class StreamStatus:
         self._trouble = Fault.UNDECODABLE
         self._note = ""
         self._lateness: Lateness | None = None
+        self._keyframe_s: float | None = None
+        self._first_keyframe_s = float("-inf")
+        self._runs_s: deque[float] = deque(maxlen=_RUNS)
 
     @property
     def state(self) -> CameraState:
@@ -57,12 +63,18 @@ class StreamStatus:
         with self._lock:
             self._counts["connections"] += 1
             self._pictureless_since_s = at_s
-            self._lateness = None
+            self._lateness = self._keyframe_s = None
 
-    def received(self, at_s: float, pts_s: float | None = None) -> None:
+    def received(self, at_s: float, pts_s: float | None = None, *, keyframe: bool = False) -> None:
         """A packet came at ``at_s``, monotonic; ``pts_s``: the stream's own time of it, where it has one."""
         with self._lock:
             self._received.append(at_s)
+            if keyframe:
+                if self._keyframe_s is None:
+                    self._first_keyframe_s = at_s
+                else:
+                    self._runs_s.append(at_s - self._keyframe_s)
+                self._keyframe_s = at_s
             if pts_s is not None:
                 self._lateness = later(self._lateness, pts_s, at_s)
 
@@ -87,11 +99,22 @@ class StreamStatus:
             self._counts["empty_pictures"] += 1
             self._trouble = Fault.EMPTY_PICTURE
 
-    def overdue(self, at_s: float, picture_s: float) -> Fault | None:
-        """What is wrong when pictures were tried for longer than ``picture_s`` in vain."""
+    def overdue(self, at_s: float, limits: Timeouts) -> Fault | None:
+        """What is wrong when pictures were tried for too long in vain.
+
+        Without a keyframe nothing can be decoded: until the first one, and after damage until the next, a stream is
+        waited for as long as its keyframes are apart.
+        """
         with self._lock:
             since_s = self._pictureless_since_s
-            return self._trouble if since_s is not None and at_s - since_s > picture_s else None
+            if since_s is None:
+                return None
+            if self._keyframe_s is None:
+                return Fault.NO_KEYFRAME if at_s - since_s > max(limits.picture_s, limits.keyframe_s) else None
+            run_s = min(limits.keyframe_s, _LATE_RUN * max(self._runs_s, default=0.0))
+            if at_s - max(since_s, self._first_keyframe_s) <= max(limits.picture_s, run_s):
+                return None
+            return self._trouble if self._keyframe_s >= since_s else Fault.NO_KEYFRAME
 
     def gone(self, fault: Fault) -> bool:
         """The stream went away; True when that is news."""

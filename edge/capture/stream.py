@@ -201,7 +201,8 @@ class CameraStream:
         """Everything counted so far, of a sub stream as ``sub.<name>``.
 
         ``connections``, ``corrupt_packets``, ``frames`` decoded, ``fault.<fault>``, ``caught_up``, ``left_alone``,
-        ``unheard`` (movements that only a keyframe showed), ``doubt.<doubt>``, ``full_frames_missed``.
+        ``unheard`` (movements that only a keyframe showed), ``doubt.<doubt>``, ``full_frames_missed``,
+        ``stamps_put_right`` (the camera's stamps run at another pace than time).
         """
         now_s = time.monotonic()
         told: dict[str, int] = {}

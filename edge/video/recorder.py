@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 
 from core.contract.ids import CameraId, ClipId
-from edge.capture.packets import StreamPacket
+from edge.capture.packets import Gathering
 from edge.health import Counters
 from edge.video.clips import Clip, ClipError
 from edge.video.codec_string import codec_string
@@ -25,6 +25,9 @@ BEFORE_S = 10.0
 AFTER_S = 10.0
 MAX_WAITING = 32
 """Clips whose ten seconds after are not over yet; for more events at once none are kept."""
+MAX_GATHERED_BYTES = 32_000_000
+"""Of one clip: twenty seconds at 12 Mbit/s. A stream that sends more has shorter ones. Clips of the same seconds of a
+camera share their packets."""
 _SETTLES_S = 0.5
 """Packets of the last moment are still on their way when it is over."""
 _TIDY_EVERY_S = 600.0
@@ -40,13 +43,13 @@ class KeepsClips(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """before: what had been sent when the clip was asked for; safe should the camera go away meanwhile."""
+    """gathered: what is shown, safe should the camera go away meanwhile."""
 
     clip: ClipId
     camera: CameraId
     at_s: float
     footage: Footage
-    before: tuple[StreamPacket, ...]
+    gathered: Gathering
 
 
 class ClipRecorder:
@@ -88,12 +91,12 @@ class ClipRecorder:
         footage = self._find(camera, "main")
         if footage is None:
             return False
-        before = footage.ring.between(at_s - BEFORE_S, at_s + AFTER_S)
         with self._changed:
             if self._stopping or len(self._waiting) >= MAX_WAITING:
                 self._counters.add("clips_skipped")
                 return False
-            self._waiting.append(_Asked(clip, camera, at_s, footage, before))
+            gathered = footage.ring.gather(at_s - BEFORE_S, at_s + AFTER_S, MAX_GATHERED_BYTES)
+            self._waiting.append(_Asked(clip, camera, at_s, footage, gathered))
             self._changed.notify_all()
         return True
 
@@ -125,10 +128,8 @@ class ClipRecorder:
             return due
 
     def _cut(self, asked: _Asked) -> None:
-        last_s = asked.before[-1].pts_s if asked.before else float("-inf")
-        later = asked.footage.ring.between(asked.at_s - BEFORE_S, asked.at_s + AFTER_S)
-        packets = (*asked.before, *(packet for packet in later if packet.pts_s > last_s))
-        head = asked.footage.head
+        asked.gathered.end()
+        packets, head = asked.gathered.packets, asked.footage.head
         try:
             mp4 = clip_of(head, packets)
             told = codec_string(head.codec, head.parameter_sets + bytes(packets[0].data))

@@ -70,7 +70,36 @@ def test_a_ticket_for_a_clip_is_for_what_happened(client: Client, approved: Hous
     assert [one.clip for one in grants(approved)] == [happened.passage_id]
 
 
-@pytest.mark.parametrize("reason", ["", "   ", "x" * 201])
+def test_who_watched_what_and_why_is_listed_page_by_page_for_those_who_audit(client: Client, approved: House) -> None:
+    camera = next(one.id for one in approved.config.cameras if one.edge == "edge-1")
+    for number in range(5):
+        assert ask(client, approved, f"/cameras/{camera}/views", reason=f"call {number}").status_code == 201
+    auditor = approved.token(Role.ADMINISTRATOR)
+    told: list[str] = []
+    before: dict[str, str] = {}
+    for expected in (2, 2, 1):
+        page = client.get("/api/v1/views", params={"limit": "2"} | before, headers=auditor).json()
+        assert len(page["views"]) == expected
+        told += [one["reason"] for one in page["views"]]
+        before = {"before": page["next"]} if page["next"] else {}
+    assert told == [f"call {number}" for number in (4, 3, 2, 1, 0)]
+    assert not before
+    newest = client.get("/api/v1/views", headers=auditor).json()["views"][0]
+    assert newest["camera"] == camera
+    assert newest["by"] == grants(approved)[0].by
+    assert "ticket" not in newest
+
+
+def test_an_operator_does_not_see_who_watched(client: Client, approved: House) -> None:
+    assert client.get("/api/v1/views", headers=approved.token(Role.OPERATOR)).status_code == 403
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=1001", "before=x", "before=%00"])
+def test_no_more_is_listed_than_a_page(query: str, client: Client, approved: House) -> None:
+    assert client.get(f"/api/v1/views?{query}", headers=approved.token(Role.ADMINISTRATOR)).status_code == 422
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x" * 201, "a\x00b", "a\nb", "\x1b[2Jgone", "\u202egnorw"])
 def test_without_a_reason_there_is_no_ticket(reason: str, client: Client, approved: House) -> None:
     assert ask(client, approved, f"/cameras/{approved.config.cameras[0].id}/views", reason=reason).status_code == 422
     assert grants(approved) == []

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.camera_runs import Run, Shown, judged, ready_frames, score_of, video_s_of
 from benchmarks.camera_side import Measured, ToldLive
-from benchmarks.cameras import Shown, score_of, video_s_of
+from benchmarks.cameras import climb, likely, stands
 from benchmarks.scene_films import Kind, Place
 from benchmarks.scenes import Filmed, Scene, staged
 from core.contract.ids import CameraId
 from demo.script import FPS
 from demo.served import ServedSession
-from edge.replay.score import Result
+from edge.replay.score import Result, Score, Scored
 
 BEGAN = 1_800_000_000.0
 
@@ -27,16 +28,25 @@ def clip() -> Filmed:
     return Filmed(scene, nowhere, nowhere, nowhere, truth, stage.frames / FPS)
 
 
-def session(first_sent: float, seconds: float) -> ServedSession:
+def session(first_sent: float, seconds: float, first_frame: int = 0) -> ServedSession:
     """A connection that got its frames in time, logged once a second."""
     counts = tuple(range(1, round(seconds * FPS), FPS))
-    return ServedSession(CameraId("cam-0"), "s", counts, tuple(first_sent + (count - 1) / FPS for count in counts))
+    times = tuple(first_sent + (count - 1) / FPS for count in counts)
+    return ServedSession(CameraId("cam-0"), f"s@{first_frame}", counts, times)
 
 
-def measured(clip: Filmed, *ats: float, seconds: float = 100.0) -> Measured:
+def measured(clip: Filmed, *ats: float, seconds: float = 100.0, decision_ms: float | None = None) -> Measured:
     expects = clip.truth.passes[0].expects
     told = tuple(
-        ToldLive(camera=0, at=at, credential="face", verdict="admit", reason="listed", subject=expects.subject)
+        ToldLive(
+            camera=0,
+            at=at,
+            credential="face",
+            verdict="admit",
+            reason="listed",
+            subject=expects.subject,
+            decision_ms=decision_ms,
+        )
         for at in ats
     )
     return Measured(cpu_s=1, began=BEGAN, ended=BEGAN + seconds, rss_mb=100, told=told)
@@ -78,3 +88,61 @@ def test_only_video_that_was_sent_while_it_was_measured_is_counted(clip: Filmed)
     assert video_s_of([on_time, late], measured(clip)) == pytest.approx(140, abs=2)
     sub = ServedSession(CameraId("cam-0-sub"), "s", on_time.counts, on_time.times)
     assert video_s_of([on_time, sub], measured(clip)) == pytest.approx(100, abs=1)
+
+
+def test_a_session_that_began_within_the_clip_shows_the_passes_that_much_earlier(clip: Filmed) -> None:
+    skipped_s = 4.0
+    from_start, later = (
+        score_of(0, Shown(clip), measured(clip), [one])
+        for one in (session(BEGAN, 100), session(BEGAN, 100, round(skipped_s * FPS)))
+    )
+    name = "walk-2, loop 0"
+    before, after = (
+        next(one.true.from_s for one in found.passes if one.true.name == name) for found in (from_start, later)
+    )
+    assert before - after == pytest.approx(skipped_s, abs=0.1)
+
+
+def test_a_wait_begins_when_the_face_is_in_the_zone_and_large_enough(clip: Filmed) -> None:
+    (first, *_) = clip.truth.passes
+    ready = ready_frames(clip)[0]
+    assert ready is not None
+    assert first.from_s < ready / FPS < first.to_s
+    decided = BEGAN + ready / FPS + 0.4
+    found = judged([Shown(clip)], measured(clip, decided, decision_ms=50.0), [session(BEGAN, 100)])
+    (wait,) = found.waits
+    assert wait.from_arrival_ms == pytest.approx(450, abs=5)
+    assert wait.from_frame_ms == 50.0
+
+
+def at_cameras(
+    clip: Filmed, cameras: int, share: float, *, limit: int = 1000, kept_up: float = 1.0, late_from: int = 1000
+) -> Run:
+    """A run whose cameras cost ``share`` of a core each, and which misses a pass above ``limit`` cameras."""
+    missed = (Scored(clip.truth.passes[0], Result.MISSED, None),) if cameras > limit else ()
+    video_s = 100.0 * cameras * (0.9 if cameras > late_from else kept_up)
+    told = Measured(cpu_s=share * video_s, began=BEGAN, ended=BEGAN + 100, rss_mb=100, told=())
+    return Run((Shown(clip),) * cameras, told, 0.0, video_s, (Score(missed, ()),))
+
+
+STEPS = (2, 4, 8, 16, 32, 64)
+
+
+def test_the_search_begins_where_the_cost_says_and_ends_at_the_last_that_stands(clip: Filmed) -> None:
+    def ask(**limits: int) -> tuple[int, tuple[int, ...]]:
+        few = at_cameras(clip, 2, 0.1)
+        found = climb(few, STEPS, 3, lambda cameras: at_cameras(clip, cameras, 0.1, **limits))
+        return found.at.cameras, found.tried
+
+    assert likely(at_cameras(clip, 2, 0.1), STEPS) == 3
+    assert ask() == (64, (2, 16, 32, 64)), "up while it stands"
+    assert ask(limit=20) == (16, (2, 16, 32)), "the first that does not stand ends it"
+    assert ask(limit=10) == (8, (2, 8, 16)), "down until it stands"
+    assert ask(late_from=5) == (4, (2, 4, 8, 16)), "what comes too late does not stand either"
+    assert ask(limit=3) == (2, (2, 4, 8, 16))
+
+
+def test_who_misses_at_the_smallest_number_carries_none(clip: Filmed) -> None:
+    found = climb(at_cameras(clip, 2, 0.9, limit=1), STEPS, 3, lambda _: pytest.fail("asked again"))
+    assert found.most is None
+    assert not stands(found.few)

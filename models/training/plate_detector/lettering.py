@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,6 +18,8 @@ _LATIN = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
 _CHINESE = (
     "停车场入口出请勿占用消防通道高压危险小心慢行安全出租公交校运货物流有限公司东西南北中京沪粤苏浙汽限载人电动快递"
 )
+_COMMON = tuple(bytes((row, cell)).decode("gb2312") for row in range(0xB0, 0xD7) for cell in range(0xA1, 0xFF))
+"""The 3,666 commonest characters: GB 2312, level one, but for its last, short row."""
 _SIZE = 96
 
 
@@ -42,9 +45,13 @@ def words(random: np.random.Generator, height_px: int, *, chinese: bool, plate_l
 
     plate_like: as many and such letters as a plate has, as on the boards of lorries.
     """
-    letters = _CHINESE if chinese else _LATIN
+    letters: Sequence[str] = _LATIN
+    if chinese:
+        letters = _CHINESE if random.random() < 0.5 else _COMMON
     count = 7 if plate_like else int(random.integers(2, 8))
     text = "".join(letters[index] for index in random.integers(len(letters), size=count))
+    if chinese and random.random() < 0.3:
+        text = text[: len(text) // 2] + " " + text[len(text) // 2 :]
     files = _files(chinese=chinese)
     if plate_like:
         text, files = _CHINESE[random.integers(38, 44)] + text[1:], _files(chinese=True)

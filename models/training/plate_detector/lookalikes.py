@@ -23,8 +23,8 @@ _GROUNDS: tuple[Colour, ...] = (
 def draw_lookalike(random: np.random.Generator) -> Image:
     """Any of them, uint8 (h, w, 4), BGR and coverage."""
     kinds: tuple[Callable[[np.random.Generator], Image], ...]
-    kinds = (_sign, _tag, _hazard, _screen, _lamp_row, _slats, _barred_board, _blank)
-    return kinds[random.choice(len(kinds), p=(0.3, 0.16, 0.08, 0.12, 0.08, 0.08, 0.08, 0.1))](random)
+    kinds = (_sign, _nameboard, _tag, _hazard, _screen, _lamp_row, _slats, _barred_board, _blank)
+    return kinds[random.choice(len(kinds), p=(0.2, 0.22, 0.12, 0.06, 0.1, 0.08, 0.06, 0.06, 0.1))](random)
 
 
 def _colour(random: np.random.Generator) -> Colour:
@@ -48,6 +48,24 @@ def _sign(random: np.random.Generator) -> Image:
         sheet.line(box(6, 6, width - 6, height - 6, 8), ink, 4, closed=True)
     for row, one in enumerate(cover):
         sheet.stamp(one, (width - one.shape[1]) / 2, (height - 74 * lines) / 2 + 9 + 74 * row, ink)
+    return sheet.picture()
+
+
+def _nameboard(random: np.random.Generator) -> Image:
+    """A board of one line with a plate's proportions, in any colour: over a door, on a booth, on a lorry's side."""
+    height = 140
+    one = words(random, round(random.uniform(60, 110)), chinese=random.random() < 0.85)
+    width = max(one.shape[1] + round(random.uniform(16, 80)), round(random.uniform(300, 520)))
+    tone = random.uniform(20, 250)
+    blue, green, red = np.clip(tone + random.normal(0, 50, 3), 10, 250)
+    ground: Colour = (float(blue), float(green), float(red))
+    if random.random() < 0.4:
+        ground = _colour(random)
+    sheet = Sheet(width, height)
+    sheet.fill(box(0, 0, width, height, random.uniform(0, 20)), ground)
+    if random.random() < 0.3:
+        sheet.line(box(6, 6, width - 6, height - 6, 8), _ink(random, ground), 4, closed=True)
+    sheet.stamp(one, (width - one.shape[1]) / 2, (height - one.shape[0]) / 2, _ink(random, ground))
     return sheet.picture()
 
 

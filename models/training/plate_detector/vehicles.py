@@ -214,7 +214,7 @@ def _car_back(random: np.random.Generator, mirrored: Image | None) -> Vehicle:
     for side in (-1, 1):
         sheet.fill(box(500 + side * 380 - 50, floor - 74, 500 + side * 380 + 50, floor - 56, 6), (40, 36, 190))
     low = random.random() < 0.35
-    y = random.uniform(lid + 50, floor - 60) if low else random.uniform(lamp_y, lid - 20)
+    y = random.uniform(lid + 50, max(lid + 50, floor - 60)) if low else random.uniform(lamp_y, lid - 20)
     plate = _plate_box(random, 500, y, 1)
     _recess(sheet, plate, random)
     sheet.line(points((plate[0] - 20, plate[1] - 14), (plate[2] + 20, plate[1] - 14)), (208, 208, 206), 8)

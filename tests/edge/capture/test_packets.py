@@ -108,3 +108,36 @@ def test_a_glance_is_small_and_keeps_the_shape_and_the_mean() -> None:
     narrow = np.full((90, 160), 7, np.uint8)
     assert shrink(narrow) is not narrow
     assert shrink(narrow).shape == (90, 160)
+
+
+def test_what_is_gathered_stays_whole_when_the_ring_loses_it() -> None:
+    ring = ring_of(100)
+    gathering = ring.gather(2.5, 10.0, 10**9)
+    for number in range(100, 500):
+        ring.add(packet(number, keyframe=number % 25 == 0))
+    assert [one.pts_s for one in gathering.packets] == [number / FPS for number in range(50, 251)]
+
+
+def test_what_is_gathered_ends_with_the_stream_and_at_its_limit() -> None:
+    ring = ring_of(100)
+    whole, short = ring.gather(2.5, 10.0, 10**9), ring.gather(3.0, 10.0, 50_000)
+    ring.clear()
+    for number in range(200, 250):
+        ring.add(packet(number, keyframe=number % 25 == 0))
+    assert [one.pts_s for one in whole.packets] == [number / FPS for number in range(50, 100)]
+    assert short.packets[0].pts_s == 3.0
+    assert sum(one.size for one in short.packets) <= 50_000
+
+
+def test_what_is_gathered_begins_with_a_keyframe() -> None:
+    ring = PacketRing(4.0, 5000)
+    ring.add(packet(0, keyframe=True))
+    ring.add(packet(1, keyframe=False, size=9000))  # more than it holds: it has nothing left
+    gathering = ring.gather(0.0, 10.0, 10**9)
+    ring.add(packet(2, keyframe=False))
+    for number in range(3, 30):
+        ring.add(packet(number, keyframe=number % 25 == 0))
+    assert [one.keyframe for one in gathering.packets] == [True, False, False, False, False]
+    gathering.end()
+    ring.add(packet(31, keyframe=False))
+    assert len(gathering.packets) == 5

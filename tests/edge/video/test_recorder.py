@@ -15,7 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from core.contract.ids import CameraId, ClipId, id_born_at
-from edge.capture.packets import StreamPacket
+from edge.capture.packets import PacketRing, StreamPacket
 from edge.health import Counters
 from edge.video import recorder
 from edge.video.clips import ClipStore, NoSuchClipError
@@ -85,14 +85,32 @@ def test_a_clip_has_what_was_before_and_what_came_after(tmp_path: Path) -> None:
     assert site.store.get(CLIP, BORN).mime.startswith('video/mp4; codecs="avc1.')
 
 
-def test_a_camera_that_goes_away_meanwhile_leaves_what_was_before(tmp_path: Path) -> None:
-    site = Site(tmp_path, camera_packets(tmp_path, seconds=5.0))
+def test_a_camera_that_goes_away_meanwhile_leaves_all_that_came(tmp_path: Path) -> None:
+    packets = camera_packets(tmp_path, seconds=7.0)
+    site = Site(tmp_path, packets[:125])
     with running(site):
         assert site.recorder.ask(CLIP, CAMERA, START_S + 5)
+        for packet in packets[125:]:
+            site.ring.add(packet)
         site.ring.clear()
         site.at(START_S + 16)
         site.kept()
-    assert site.seconds()[0] == 125
+    assert site.seconds()[0] == 175
+
+
+def test_a_clip_is_whole_however_little_the_camera_s_memory_holds(tmp_path: Path) -> None:
+    packets = camera_packets(tmp_path, seconds=30.0)
+    site = Site(tmp_path, [])
+    site.ring = PacketRing(3.0, 10_000_000)
+    for packet in packets[:375]:
+        site.ring.add(packet)
+    with running(site):
+        assert site.recorder.ask(CLIP, CAMERA, START_S + 15)
+        for packet in packets[375:]:
+            site.ring.add(packet)
+        site.at(START_S + 26)
+        site.kept()
+    assert site.seconds()[1] == pytest.approx(13.0, abs=1.05), "all after, and before as far as it was remembered"
 
 
 def test_a_camera_that_was_away_for_a_moment_meanwhile_leaves_what_was_before(tmp_path: Path) -> None:

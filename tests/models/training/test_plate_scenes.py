@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 from models.plate_crop import rectify
+from models.training.plate_detector.backgrounds import draw_background
 from models.training.plate_detector.lettering import NoFontError
+from models.training.plate_detector.lookalikes import draw_lookalike
 from models.training.plate_detector.placing import Pose, in_front, lay, see, seen_at
 from models.training.plate_detector.plate_pictures import PlatePicture
 from models.training.plate_detector.scene import MIN_PX, Kit, Scene, compose
 from models.training.plate_detector.targets import targets
+from models.training.plate_detector.vehicles import _car_back
 from models.training.plate_detector.views import view
 from models.types import Float, Image
 
@@ -124,3 +127,18 @@ def test_a_view_shows_the_plates_it_tells_of(scenes: list[Scene]) -> None:
         for quad in part.quads:
             assert (quad > -2).all()
             assert (quad < (322, 194)).all()
+
+
+def test_a_car_whose_boot_reaches_far_down_still_has_a_place_for_its_plate() -> None:
+    vehicle = _car_back(np.random.default_rng(79), draw_background(np.random.default_rng(9), (), 320, 240))
+    left, top, right, bottom = vehicle.plate
+    assert 0 <= left < right <= vehicle.picture.shape[1]
+    assert 0 <= top < bottom <= vehicle.picture.shape[0]
+
+
+def test_lookalikes_of_every_kind_can_be_drawn() -> None:
+    try:
+        drawn = [draw_lookalike(np.random.default_rng(seed)) for seed in range(60)]
+    except NoFontError as missing:
+        pytest.skip(str(missing))
+    assert all(one.ndim == 3 and one.shape[2] == 4 and one[..., 3].any() for one in drawn)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -33,10 +34,8 @@ from edge.checkpoint.door import DoorWatcher
 from edge.checkpoint.face_gate import FaceGateWatcher
 from edge.checkpoint.plate_lane import PlateLaneWatcher
 from edge.checkpoint.watcher import Watcher
-from edge.enrol.server import TlsFiles
 from edge.health import CameraWatches, Counters
 from edge.keys import EdgeKeys, KeyFileError
-from edge.lists.mirror import ListMirror
 from edge.ports import Resealing, WatcherLists
 from edge.scenes.post import ScenePost
 from edge.scenes.watcher import SceneWatcher
@@ -60,6 +59,10 @@ from models.store import (
     open_presentation_check,
 )
 from watchlists.thresholds import Calibration, calibration_of, load_calibration
+
+if TYPE_CHECKING:
+    from edge.enrol.server import TlsFiles
+    from edge.lists.mirror import ListMirror
 
 log = structlog.get_logger()
 
@@ -164,6 +167,8 @@ def core_public_key(loaded: LoadedConfig, edge: EdgeConfig) -> Ed25519PublicKey:
 
 def enrol_tls(loaded: LoadedConfig, edge: EdgeConfig) -> TlsFiles | None:
     """What the enrolment endpoint proves itself with; None where it speaks plain HTTP, to this machine only."""
+    from edge.enrol.server import TlsFiles  # noqa: PLC0415 - see open_lists
+
     certificate, key = edge.enrol_tls_cert_file, edge.enrol_tls_key_file
     return None if certificate is None or key is None else TlsFiles(loaded.file(certificate), loaded.file(key))
 
@@ -178,6 +183,9 @@ def open_lists(
     reseal: Resealing,
 ) -> ListMirror:
     """The edge's lists as they are on disk. Raises StoreError, UnknownModelError, ThresholdError."""
+    # A process of cameras puts its parts together here too: seconds and 100 MB that it has no use for.
+    from edge.lists.mirror import ListMirror  # noqa: PLC0415
+
     model = ModelId(embedder.model)
     return ListMirror(
         loaded.state_dir,

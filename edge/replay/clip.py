@@ -128,18 +128,24 @@ class ClipStream:
         doubt = self._watch.doubt
         return "" if doubt is None else DOUBTS[doubt]
 
-    def learn(self) -> None:
-        """Play the clip for its packets alone, until what is usual in it is known, as it is of a camera of long ago."""
+    def learn(self, earlier: Path | None = None) -> None:
+        """Play the clip for its packets alone, until what is usual in it is known, as it is of a camera of long ago.
+
+        earlier: play this instead, a clip of the same camera and encoder. Raises ClipError.
+        """
+        played = self._watched if earlier is None else open_clip(earlier)
         fps, self._watch.sampler.fps = self._watch.sampler.fps, 0.0
         behind_s = 0.0
         for _ in range(_MOST_LEARNING_ROUNDS):
-            self._watch.opened(self._watched.form)
+            self._watch.opened(played.form)
             last_s = 0.0
-            for packet, last_s in self._watched.packets():
+            for packet, last_s in played.packets():
                 self._take_in(packet, behind_s + last_s - _FAR_BACK_S)
             behind_s += last_s
             if behind_s > WatchRules().learning_s or last_s == 0:
                 break
+        if played is not self._watched:
+            played.container.close()
         self._watch.sampler.fps = fps
         self._activity = Activity()
 

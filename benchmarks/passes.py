@@ -4,8 +4,9 @@
 
 Both get the same drawn clips (`benchmarks.scenes`), the same models and the same thresholds, offline: nobody is ever
 late, so what is missed is missed by the pipeline, not by the machine. What is usual in a stream's packets ours learns
-from another film of that camera and light, with other people and another noise (seed 90). Every scene ends with a
-stranger; whom either side admits who is not there, is counted. Draws its scenes at the first run; two processes.
+from another film of that camera and light, with other people and another noise (seed 90). Two in three scenes with
+faces end with a stranger; whom either side admits who is not there, is counted. Draws its scenes at the first run; two
+processes.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ WORKERS = 2
 BUSY = {Kind.RUN: 0.33, Kind.BRIEF: 0.38, Kind.ABREAST: 0.68, Kind.QUEUE: 0.73}
 """Share of the time somebody is there: about four seconds of nobody between two turns, enough to be left alone."""
 BUSY_ELSE = 0.56
-LEARNING_SEED, LEARNING_BUSY = 90, 0.2
+LEARNING_SEED, LEARNING_BUSY = 90, 0.25
 QUICK = ((Place.GATE, Kind.WALK), (Place.GATE, Kind.RUN), (Place.DOOR, Kind.WALK), (Place.LANE, Kind.QUEUE))
 
 
@@ -169,7 +170,7 @@ def _admissions(found: Sequence[Caught]) -> Row:
 
 
 def scenes_of(seeds: int, passes: int, strangers: int) -> list[Scene]:
-    """All kinds of scenes, once for each seed; encoders of both habits."""
+    """All kinds of scenes, once for each seed; encoders of both habits; strangers in every other one with faces."""
     return [
         Scene(
             place,
@@ -178,7 +179,7 @@ def scenes_of(seeds: int, passes: int, strangers: int) -> list[Scene]:
             busy=BUSY.get(kind, BUSY_ELSE),
             rate=Rate.CRF if seed % 2 else Rate.CAPPED_VBR,
             seed=seed,
-            strangers=strangers if place is not Place.LANE else 0,
+            strangers=strangers if seed % 2 and place is not Place.LANE else 0,
         )
         for seed in range(1, seeds + 1)
         for place, kind in SCENES
@@ -191,7 +192,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="four kinds of scenes, short and busy, two passes each")
     parser.add_argument("--seeds", type=int, default=3, help="casts and drawings of each scene (default: 3)")
     parser.add_argument("--passes", type=int, default=5, help="passes in each scene (default: 5)")
-    parser.add_argument("--strangers", type=int, default=1, help="strangers in each scene with faces (default: 1)")
+    parser.add_argument("--strangers", type=int, default=1, help="in every other scene with faces (default: 1)")
     parser.add_argument("--why", action="store_true", help="say why ours missed what it missed")
     asked = parser.parse_args()
     scenes = scenes_of(asked.seeds, asked.passes, asked.strangers)
@@ -206,7 +207,7 @@ def main() -> None:
             found.append(one)
             mine, peers, passes = caught([one.ours]), caught([one.rival]), len(asked_for(one.ours.score))
             print(f"{one.scene.name}: {mine}, as Frigate does {peers}, of {passes}", flush=True)
-            if asked.why:
+            if asked.why and one.why:
                 print("\n".join(one.why), flush=True)
     write("passes", rows(found), quick=asked.quick)
 

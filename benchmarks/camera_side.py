@@ -47,6 +47,7 @@ from edge.replay.truth import read_truth
 _OPTIONS = {"rtsp_transport": "tcp", "fpsprobesize": "0"}
 _TIMEOUT_S = 20.0
 _PICTURES_WAITING = 8
+_LOGGED_S = 1.2
 _NAME = Name(zh="相机", en="camera")
 
 
@@ -271,7 +272,7 @@ def measure(plan: Plan) -> Measured:
     time.sleep(plan.settle_s)
     began, spent_s = time.time(), cpu_s()
     time.sleep(plan.seconds)
-    return Measured(
+    measured = Measured(
         cpu_s=cpu_s() - spent_s,
         began=began,
         ended=time.time(),
@@ -280,6 +281,9 @@ def measure(plan: Plan) -> Measured:
         watching=tuple(side.watching()),
         counters=side.counters(),
     )
+    # The cameras log what they sent once a second: stay until the last second is told, too.
+    time.sleep(_LOGGED_S)
+    return measured
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import yaml
 from pydantic import TypeAdapter
 
 from benchmarks.baseline import AsFrigateDoes, RivalLists, RivalModels
-from core.contract.config import Checkpoint, Door, FaceGate, PlateLane
+from core.contract.config import Checkpoint, Door, FaceGate, ModelChoice, PlateLane
 from core.contract.ids import CheckpointId, ModelId, SubjectKey
 from demo.cast import Stranger
 from demo.portraits import portrait_jpeg
@@ -39,17 +39,18 @@ from models.types import Float
 from watchlists.thresholds import calibration_of
 
 CONFIG = Path(__file__).parents[1] / "configs" / "demo.yaml"
+_DEFAULT = ModelChoice()
 
 
 @dataclass(frozen=True, slots=True)
 class Runners:
-    """The default models, one thread each, for both pipelines."""
+    """The models an edge has by default, one thread each, the same for both pipelines."""
 
-    faces: FaceDetecting = field(default_factory=lambda: open_face_detector("yunet"))
-    embedder: FaceEmbedding = field(default_factory=lambda: open_face_embedder("sface"))
-    plates: PlateDetecting = field(default_factory=lambda: open_plate_detector("clp-det"))
-    reader: PlateReading = field(default_factory=lambda: open_plate_reader("clp-rec"))
-    bodies: BodyDetecting = field(default_factory=lambda: open_body_detector("nanodet-g"))
+    faces: FaceDetecting = field(default_factory=lambda: open_face_detector(_DEFAULT.face_detector))
+    embedder: FaceEmbedding = field(default_factory=lambda: open_face_embedder(_DEFAULT.face_embedder))
+    plates: PlateDetecting = field(default_factory=lambda: open_plate_detector(_DEFAULT.plate_detector))
+    reader: PlateReading = field(default_factory=lambda: open_plate_reader(_DEFAULT.plate_reader))
+    bodies: BodyDetecting = field(default_factory=lambda: open_body_detector(_DEFAULT.body_detector or "nanodet-g"))
 
     @property
     def ours(self) -> Models:
@@ -102,13 +103,16 @@ def rival_lists_of(truth: Truth, faces: Mapping[SubjectKey, Float], runners: Run
 
 
 def run_ours(
-    clip: Path, truth: Truth, faces: Mapping[SubjectKey, Float], runners: Runners, *, sub: Path | None = None
+    clip: Path, truth: Truth, faces: Mapping[SubjectKey, Float], runners: Runners, *, earlier: Path
 ) -> Outcome:
-    """Anju's pipeline over ``clip``, as fast as it goes; the stream's usual packets are known to it before."""
+    """Anju's pipeline over ``clip``, as fast as it goes.
+
+    earlier: another clip of that camera, from which the stream's usual packets are known before.
+    """
     clock = ReplayClock()
     watched = [checkpoint(name) for name in dict.fromkeys(one.checkpoint for one in truth.passes)]
-    pictures = ClipStream(clip, clock, sub=sub, zones=[one.zone for one in watched])
-    pictures.learn()
+    pictures = ClipStream(clip, clock, zones=[one.zone for one in watched])
+    pictures.learn(earlier)
     clock.begin()
     began_s = time.process_time()
     played = play(pictures, clock, watched, runners.ours, lists_of(truth, faces, runners))

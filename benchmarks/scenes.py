@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import random
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -40,7 +41,7 @@ from benchmarks.scene_films import (
 from core.contract.ids import CheckpointId
 from core.contract.signed import QrPass, sign_pass
 from core.contract.vocabulary import Credential, Reason, Verdict
-from demo.cast import Cast, Resident, Stranger, Vehicle, make_cast
+from demo.cast import COMPARED_NOT_ENROLLED, Cast, Resident, Stranger, Vehicle, make_cast
 from demo.clips import BIT_RATE, Encoding, Recorder, clip_is_complete, sensor_picture
 from demo.draw.canvas import Picture
 from demo.draw.effects import more_noise
@@ -64,6 +65,8 @@ CHECKPOINTS: dict[Place, CheckpointId] = {
     Place.LANE: EAST_LANE,
 }
 _KEY = Ed25519PrivateKey.from_private_bytes(b"scenes of nobody, drawn for fun.")
+STRANGER = "stranger"
+"""The kind of pass of somebody who is on no list."""
 _SHORTEST_PAUSE = 40
 _PER_TURN = {Kind.ABREAST: 2, Kind.QUEUE: 3}
 """Passes that come together."""
@@ -90,7 +93,12 @@ _SUB = {
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What to draw. passes: at least so many; busy: share of the time with somebody in the picture, (0, 0.8]."""
+    """What to draw. passes: at least so many; busy: share of the time with somebody in the picture, (0, 0.8].
+
+    strangers: who come last, one by one, and are on no list; at the door each shows somebody else's pass. They are
+    those of the cast whom the face model tells from everybody enrolled: what is tried is who is taken for whom on the
+    way.
+    """
 
     place: Place
     kind: Kind
@@ -98,21 +106,25 @@ class Scene:
     busy: float = 0.6
     rate: Rate = Rate.CRF
     seed: int = 1
+    strangers: int = 0
 
     @property
     def name(self) -> str:
-        return f"{self.place}-{self.kind}-{self.rate}-{self.passes}x{round(100 * self.busy)}-{self.seed}"
+        who = f"{self.passes}+{self.strangers}" if self.strangers else f"{self.passes}"
+        return f"{self.place}-{self.kind}-{self.rate}-{who}x{round(100 * self.busy)}-{self.seed}"
 
     @property
     def key(self) -> str:
         """What its clips are made from, as a hash."""
-        source = [SCENES_VERSION, DRAWING_VERSION, {name: str(value) for name, value in asdict(self).items()}]
+        # Who draws the same as before strangers could come keeps the films.
+        asked = {name: str(value) for name, value in asdict(self).items() if name != "strangers" or value}
+        source = [SCENES_VERSION, DRAWING_VERSION, asked]
         return hashlib.sha256(json.dumps(source, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class Filmed:
-    """A scene on disk. truth_file: what `anju edge replay --truth` takes."""
+    """A scene on disk. truth_file: what `anju edge replay --truth` takes; sub: may not be there if not asked for."""
 
     scene: Scene
     main: Path
@@ -126,16 +138,16 @@ def scenes_folder() -> Path:
     return Path(os.environ.get("ANJU_SCENES_DIR") or Path.home() / ".cache" / "anju" / "scenes")
 
 
-def filmed(scene: Scene, folder: Path | None = None) -> Filmed:
-    """The scene's clips, drawn if they are not there yet (about a minute for 20 seconds of film)."""
+def filmed(scene: Scene, folder: Path | None = None, *, sub: bool = True) -> Filmed:
+    """The scene's clips, drawn if they are not there yet (about as long as the film). sub: also as a sub stream."""
     folder = folder or scenes_folder()
     folder.mkdir(parents=True, exist_ok=True)
     stage, truth = staged(scene)
-    main, sub, told = (folder / f"{scene.name}{suffix}" for suffix in (".mp4", ".sub.mp4", ".truth.json"))
-    if not (clip_is_complete(main, scene.key) and clip_is_complete(sub, scene.key)):
-        _record(scene, stage, main, sub)
+    main, small, told = (folder / f"{scene.name}{suffix}" for suffix in (".mp4", ".sub.mp4", ".truth.json"))
+    if not (clip_is_complete(main, scene.key) and (not sub or clip_is_complete(small, scene.key))):
+        _record(scene, stage, main, small if sub else None)
     write_truth(told, truth)
-    return Filmed(scene, main, sub, told, truth, stage.frames / FPS)
+    return Filmed(scene, main, small, told, truth, stage.frames / FPS)
 
 
 def staged(scene: Scene) -> tuple[Stage, Truth]:
@@ -149,10 +161,15 @@ def staged(scene: Scene) -> tuple[Stage, Truth]:
     for turn in range(turns):
         ways = [way.later(at) for way in _ways(scene, turn)]
         for who, way in zip(_whos(scene.place, cast, order, len(ways)), ways, strict=True):
-            actors.append(_actor(scene.place, who, way))
+            actors.append(_actor(scene.place, who, way, cast))
             passes.append(_true_pass(scene, len(passes) + 1, who, way))
         busy = max(way.last for way in ways) - at
         at += busy + max(_SHORTEST_PAUSE, round(busy * (1 - scene.busy) / scene.busy))
+    for stranger, way in _strangers(scene, cast):
+        late = way.later(at)
+        actors.append(_actor(scene.place, stranger, late, cast))
+        passes.append(_stranger_pass(scene, len(passes) + 1, late))
+        at = late.last + max(_SHORTEST_PAUSE, round(way.last * (1 - scene.busy) / scene.busy))
     frames = -(-at // GOP) * GOP
     truth = Truth(
         passes=tuple(passes),
@@ -181,17 +198,36 @@ def _whos(place: Place, cast: Cast, order: random.Random, number: int) -> list[R
     return [*order.sample(cast.consenting, number)]
 
 
-def _actor(place: Place, who: Resident | Stranger | Vehicle, way: Way) -> Actor:
+def _strangers(scene: Scene, cast: Cast) -> list[tuple[Stranger, Way]]:
+    if scene.place is Place.LANE:
+        return []
+    alone = Kind.WALK if scene.kind is Kind.ABREAST else scene.kind
+    way = gate_way(alone, 1) if scene.place is Place.GATE else door_way(alone)
+    return [(who, way) for who in cast.strangers[: min(scene.strangers, COMPARED_NOT_ENROLLED - 1)]]
+
+
+def _actor(place: Place, who: Resident | Stranger | Vehicle, way: Way, cast: Cast) -> Actor:
     if isinstance(who, Vehicle):
         return Car(who, way)
-    return Person(who, place, way, _pass_text(who))
+    return Person(who, place, way, _pass_text(who if isinstance(who, Resident) else cast.consenting[0]))
 
 
-def _pass_text(who: Resident | Stranger) -> str:
-    plan = who.qr_pass if isinstance(who, Resident) else None
-    if plan is None or not isinstance(who, Resident):
+def _pass_text(who: Resident) -> str:
+    plan = who.qr_pass
+    if plan is None:
         return ""
     return sign_pass(QrPass(plan.pass_id, who.subject, plan.valid_from, plan.valid_until), _KEY)
+
+
+def _stranger_pass(scene: Scene, number: int, way: Way) -> TruePass:
+    return TruePass(
+        name=f"{STRANGER}-{number}",
+        kind=STRANGER,
+        checkpoint=CHECKPOINTS[scene.place],
+        from_s=way.first / FPS,
+        to_s=way.last / FPS,
+        expects=Expected(verdict=Verdict.USE_OTHER_METHOD),
+    )
 
 
 def _true_pass(scene: Scene, number: int, who: Resident | Vehicle, way: Way) -> TruePass:
@@ -214,16 +250,16 @@ def _true_pass(scene: Scene, number: int, who: Resident | Vehicle, way: Way) -> 
     )
 
 
-def _record(scene: Scene, stage: Stage, main: Path, sub: Path) -> None:
+def _record(scene: Scene, stage: Stage, main: Path, sub: Path | None) -> None:
     tile = more_noise(noise_tile(scene.seed), stage.noise)
-    with (
-        Recorder(main, scene.key, _MAIN[scene.rate]) as large,
-        Recorder(sub, scene.key, _SUB[scene.rate]) as small,
-    ):
+    with ExitStack() as recorders:
+        large = recorders.enter_context(Recorder(main, scene.key, _MAIN[scene.rate]))
+        small = None if sub is None else recorders.enter_context(Recorder(sub, scene.key, _SUB[scene.rate]))
         for number in range(stage.frames):
             planes = sensor_picture(stage.frame(number), number, tile)
             large.write(planes)
-            small.write(sub_stream(planes))
+            if small is not None:
+                small.write(sub_stream(planes))
 
 
 def sub_stream(planes: Picture) -> Picture:

@@ -54,9 +54,9 @@ def rain(picture: Picture, number: int, seed: int) -> Picture:
     for (x, y), long, grey in zip(at, length, strength, strict=True):
         cv2.line(layer, (round(x), round(y)), (round(x + 0.13 * long), round(y + long)), int(grey), 2, cv2.LINE_AA)
     soft = np.asarray(cv2.GaussianBlur(layer, (3, 3), 0), np.uint8)
-    wet = soft > 0
-    cover, behind = soft[wet].astype(np.float32)[:, None] / 255, hazy[wet].astype(np.float32)
-    hazy[wet] = np.asarray(behind + (_DROP_GREY - behind) * cover, np.uint8)
+    wet, greys = np.flatnonzero(soft), hazy.reshape(-1, 3)
+    cover, behind = soft.reshape(-1)[wet].astype(np.float32)[:, None] / 255, greys[wet].astype(np.float32)
+    greys[wet] = np.asarray(behind + (_DROP_GREY - behind) * cover, np.uint8)
     return hazy
 
 

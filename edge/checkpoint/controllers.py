@@ -103,6 +103,10 @@ class SimulatedGate:
     def state(self) -> CheckpointStateV1:
         return self._held.current()
 
+    def may_be_unlocked(self) -> bool:
+        """Whether the door behind it can be opened now without force, as far as anybody here knows."""
+        return self._held.current().gate is GateState.OPEN
+
 
 class MqttRelay:
     """A relay on the checkpoint's ``cmd`` topic, which answers on ``cmd/result``.
@@ -130,8 +134,11 @@ class MqttRelay:
         self._wall_clock = wall_clock
         start = CheckpointStateV1(checkpoint=checkpoint, gate=GateState.UNKNOWN, since=wall_clock())
         self._held = _HeldGate(start, hold_s, listener, clock, wall_clock)
+        self._clock = clock
         self._answered = threading.Condition()
         self._waiting: dict[CommandId, GateResultV1 | None] = {}
+        # This edge may have told it to open just before it was started again.
+        self._unsure_until_s = clock() + COMMAND_LIFETIME_S + hold_s
 
     def open(self) -> bool:
         """Command it open and wait for its answer, at most ``timeout_s``. False: refused, unanswered, no connection."""
@@ -147,6 +154,8 @@ class MqttRelay:
             with self._answered:
                 del self._waiting[command.command_id]
         if result is None:
+            with self._answered:
+                self._unsure_until_s = self._clock() + COMMAND_LIFETIME_S + self.hold_s
             log.warning("gate.silent", checkpoint=self._checkpoint, waited_s=self._timeout_s, advice="check the relay")
             self._held.unknown()
             return False
@@ -165,6 +174,14 @@ class MqttRelay:
 
     def state(self) -> CheckpointStateV1:
         return self._held.current()
+
+    def may_be_unlocked(self) -> bool:
+        """As `SimulatedGate.may_be_unlocked`. A command that nobody confirmed may be obeyed until it expires, and then
+        holds for ``hold_s``; after that the door is locked, whatever its relay does not say.
+        """
+        with self._answered:
+            unsure = bool(self._waiting) or self._clock() < self._unsure_until_s
+        return unsure or self._held.current().gate is GateState.OPEN
 
     def _command(self) -> GateCommandV1:
         now = self._wall_clock()

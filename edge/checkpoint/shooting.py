@@ -101,7 +101,7 @@ class Shooting:
     def presentation(self) -> Presentation:
         """Of the pass: by the mean over every shot checked, so that one lucky shot of a picture makes it no face.
 
-        Not checked as long as any shot in the probe was not.
+        Not checked as long as any shot in the probe was not, or too few were.
         """
         if self.presence is None:
             return Presentation.NOT_CHECKED

@@ -35,10 +35,20 @@ _WANTED_FPS = 10.0
 _MOST_LEARNING_ROUNDS = 60
 _FAR_BACK_S = 3600.0
 """What is played for learning was before the clip, on its clock."""
+_STEP_S = 1e-6
+"""At least so far apart packets are sent: it still shows on a clock that has run for years."""
 
 
 class ClipError(Exception):
     """A clip that can't be replayed. The text says which, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipPacket:
+    """One packet of a clip. behind_s: how long before the time it is sent at its picture was made."""
+
+    data: av.Packet[Any]
+    behind_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +68,14 @@ class OpenClip:
     def fps(self) -> float:
         return float(self.stream.average_rate or 25)
 
-    def packets(self) -> Iterator[tuple[av.Packet[Any], float]]:
-        """From the first on, each with the time of the clip it stands for; time never runs back."""
+    def packets(self) -> Iterator[tuple[ClipPacket, float]]:
+        """From the first on, each with the time of the clip it is sent at: no two the same, and never back in time.
+
+        Where pictures are packed after later ones that they are predicted from, they were made before that.
+        """
         self.container.seek(0, stream=None)
         first_s: float | None = None
-        at_s = 0.0
+        at_s = -_STEP_S
         try:
             for packet in self.container.demux(self.stream):
                 pts = packet.dts if packet.pts is None else packet.pts
@@ -70,10 +83,11 @@ class OpenClip:
                     continue
                 pts_s = float(pts * packet.time_base)
                 first_s = pts_s if first_s is None else first_s
-                at_s = max(at_s, pts_s - first_s)
-                yield packet, at_s
+                made_s = max(0.0, pts_s - first_s)
+                at_s = max(made_s, at_s + _STEP_S)
+                yield ClipPacket(packet, at_s - made_s), at_s
         except av.error.FFmpegError as error:
-            raise ClipError(f"{self.path}: damaged after {at_s:.1f} s: {error.strerror}") from None
+            raise ClipError(f"{self.path}: damaged after {max(0.0, at_s):.1f} s: {error.strerror}") from None
 
 
 def open_clip(path: Path) -> OpenClip:
@@ -107,7 +121,7 @@ class ClipStream:
         self._watch = Watch(
             CameraId("clip"), self._ring, self._status, viewers, fps=_WANTED_FPS, zones=zones, rules=WatchRules()
         )
-        self._packets: Iterator[tuple[av.Packet[Any], float]] | None = None
+        self._packets: Iterator[tuple[ClipPacket, float]] | None = None
         self._ready: deque[Picture] = deque()
         self._taken_s: list[float] = []
         self._activity = Activity()
@@ -128,18 +142,24 @@ class ClipStream:
         doubt = self._watch.doubt
         return "" if doubt is None else DOUBTS[doubt]
 
-    def learn(self) -> None:
-        """Play the clip for its packets alone, until what is usual in it is known, as it is of a camera of long ago."""
+    def learn(self, earlier: Path | None = None) -> None:
+        """Play the clip for its packets alone, until what is usual in it is known, as it is of a camera of long ago.
+
+        earlier: play this instead, a clip of the same camera and encoder. Raises ClipError.
+        """
+        played = self._watched if earlier is None else open_clip(earlier)
         fps, self._watch.sampler.fps = self._watch.sampler.fps, 0.0
         behind_s = 0.0
         for _ in range(_MOST_LEARNING_ROUNDS):
-            self._watch.opened(self._watched.form)
+            self._watch.opened(played.form)
             last_s = 0.0
-            for packet, last_s in self._watched.packets():
+            for packet, last_s in played.packets():
                 self._take_in(packet, behind_s + last_s - _FAR_BACK_S)
             behind_s += last_s
             if behind_s > WatchRules().learning_s or last_s == 0:
                 break
+        if played is not self._watched:
+            played.container.close()
         self._watch.sampler.fps = fps
         self._activity = Activity()
 
@@ -186,13 +206,13 @@ class ClipStream:
         if self._watched is not self._main:
             self._watched.container.close()
 
-    def _take_in(self, data: av.Packet[Any], at_s: float) -> None:
-        packet = stream_packet(data, at_s, self._clock)
+    def _take_in(self, sent: ClipPacket, at_s: float) -> None:
+        packet = stream_packet(sent, at_s, self._clock)
         self._ring.add(packet)
         self._watch.packet(packet)
 
     def _hand_out(self, packet: StreamPacket, frame: av.VideoFrame) -> None:
-        moment = Moment(packet.pts_s, packet.received_at, packet.received_s)
+        moment = Moment(packet.made_s, packet.received_at, packet.received_s)
         full = None if self._full is None else self._full.frames
         self._ready.append(Picture(moment, frame, packet.received_s, full))
 
@@ -205,7 +225,7 @@ class _FullPictures:
         self.frames = MainFrames(self._ring, StreamStatus(), "cpu", moving)
         self.frames.opened(main.form)
         self._packets = main.packets()
-        self._next: tuple[av.Packet[Any], float] | None = None
+        self._next: tuple[ClipPacket, float] | None = None
 
     def up_to(self, at_s: float, clock: ReplayClock) -> None:
         while True:
@@ -241,11 +261,11 @@ class Activity:
         return min(1.0, active_s / max(1e-3, to_s - from_s))
 
 
-def stream_packet(data: av.Packet[Any], at_s: float, clock: ReplayClock) -> StreamPacket:
-    """``data`` as if it had just come from a camera, ``at_s`` seconds after the clip's first packet."""
-    made_s = clock.starts_s + at_s
-    made_at = clock.starts_at + timedelta(seconds=at_s)
-    return StreamPacket(data, bool(data.is_keyframe), data.size, made_s, made_s, made_at)
+def stream_packet(sent: ClipPacket, at_s: float, clock: ReplayClock) -> StreamPacket:
+    """``sent`` as if it had just come from a camera, ``at_s`` seconds after the clip's first packet."""
+    data, sent_s = sent.data, clock.starts_s + at_s
+    made_at = clock.starts_at + timedelta(seconds=at_s - sent.behind_s)
+    return StreamPacket(data, bool(data.is_keyframe), data.size, sent_s, sent_s, made_at, sent.behind_s)
 
 
 def _nobody_waits(_catching_up: bool) -> None:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 import structlog
 
@@ -15,9 +16,7 @@ from core.contract.config import Door
 from core.contract.config_scenes import DoorContact
 from core.contract.events_scenes import Happening, HappeningV1, Phase
 from core.contract.ids import SensorId
-from core.contract.vocabulary import GateState
 from edge.link.inbox import SensorSaid
-from edge.ports import Gate
 from edge.scenes.contacts import DoorNews, DoorState, closed, finished, opened, settled, unlocked
 from edge.scenes.events import SceneEvent
 from edge.scenes.sensor_words import button_is_pressed, door_is_open
@@ -26,6 +25,12 @@ log = structlog.get_logger()
 
 MAX_HEARD = 256
 """Messages waiting for the next tick; a contact that says more than that in a fraction of a second is broken."""
+
+
+class Bolt(Protocol):
+    """What keeps the door shut; see `edge.checkpoint.controllers`."""
+
+    def may_be_unlocked(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class DoorContactWatch:
         self,
         door: Door,
         contact: DoorContact,
-        gate: Gate,
+        gate: Bolt,
         *,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -77,8 +82,8 @@ class DoorContactWatch:
         for one in waiting:
             news += self._take(one)
         now_s = self._clock()
-        # Of a relay that does not answer nobody knows whether it has unlocked: nothing was forced, then.
-        if self._gate.state().gate is not GateState.CLOSED:
+        # Of a relay that has not answered nobody knows whether it has unlocked: nothing was forced, then.
+        if self._gate.may_be_unlocked():
             self._state = unlocked(self._state, now_s)
         self._state, more = settled(self._state, now_s, self._hold_s + self._contact.held_grace_s)
         return [self._event(one) for one in (*news, *more)]

@@ -1,8 +1,8 @@
 """Vehicles that come to stand where none may: a memory of places in the picture, not of vehicles.
 
-What stood there when the camera was first looked at has always been there, as far as anybody here can know (a parked
-wreck, a drawing on a wall, a shed the detector takes for a van), and is never told. Whatever comes later and stays in
-its place is told once, and once more when it has left.
+Whatever stays in its place is told once, and once more when it has left; also what stood there when the camera was
+first looked at, since nobody knows for how long it has. Only a thing that the detector is sure of at most looks is told
+then: a shed that it takes for a van now and then is not.
 
 Pure but for its own memory: the caller brings the clock. A camera before which nothing moves gives no pictures: then
 `due` is asked instead, and what stood there still stands there.
@@ -21,12 +21,15 @@ Box = tuple[float, float, float, float]
 
 SETTLE_S = 3.0
 """From the first look on: what is there by then was there before."""
+MOSTLY = 0.5
+"""Of the looks since then, surely seen at so many."""
 SAME_PLACE = 0.6
 """Two boxes that have this much of their area in common show one thing that has not moved."""
 GONE_S = 8.0
 GONE_LOOKS = 3
 """Unseen for that long and at so many looks: it has left. Somebody walking past hides it for less."""
-BACKGROUND_GONE_S = 30.0
+OLD_GONE_S = 30.0
+"""As ``GONE_S``, for what stood there from the first look on."""
 MAX_SPOTS = 64
 
 
@@ -41,13 +44,19 @@ class StandingNews:
 
 @dataclass(frozen=True, slots=True)
 class _Spot:
-    """One place in the picture where something stands. missed: looks in a row without it, since ``missed_s``."""
+    """One place in the picture where something stands.
+
+    old: from the first look on; looks, sure: how many there were since, and how many were sure of it; missed: looks in
+    a row without it, since ``missed_s``.
+    """
 
     box: Box
     since_s: float
     since: datetime
-    background: bool
+    old: bool
     happening: HappeningId | None = None
+    looks: int = 1
+    sure: int = 1
     missed: int = 0
     missed_s: float = 0.0
     left: datetime | None = None
@@ -66,18 +75,18 @@ class StandingWatch:
         if self._first_s is None:
             self._first_s = at_s
         settling = at_s - self._first_s < SETTLE_S
-        everything = [*sure, *faint]
-        self._spots = [self._seen_or_missed(spot, everything, at_s, at) for spot in self._spots]
+        self._spots = [_looked_at(spot, sure, faint, at_s, at) for spot in self._spots]
         for box in sure:
             if len(self._spots) < MAX_SPOTS and not any(overlap(box, spot.box) >= SAME_PLACE for spot in self._spots):
-                self._spots.append(_Spot(box, at_s, at, background=settling))
+                self._spots.append(_Spot(box, at_s, at, old=settling))
         return [*self._leave(at_s), *self.due(at_s)]
 
     def due(self, at_s: float) -> list[StandingNews]:
         """What has stood for long enough by ``at_s``, if nothing has moved since the last look."""
         news = []
         for index, spot in enumerate(self._spots):
-            waiting = not spot.background and spot.happening is None and spot.missed == 0
+            certain = not spot.old or spot.sure >= MOSTLY * spot.looks
+            waiting = certain and spot.happening is None and spot.missed == 0
             if waiting and at_s - spot.since_s >= self.standing_s:
                 happening = HappeningId(new_id())
                 self._spots[index] = replace(spot, happening=happening)
@@ -93,25 +102,28 @@ class StandingWatch:
             if spot.happening is not None
         ]
 
-    def _seen_or_missed(self, spot: _Spot, boxes: Sequence[Box], at_s: float, at: datetime) -> _Spot:
-        if any(overlap(box, spot.box) >= SAME_PLACE for box in boxes):
-            return replace(spot, missed=0, left=None)
-        if spot.missed == 0:
-            return replace(spot, missed=1, missed_s=at_s, left=at)
-        return replace(spot, missed=spot.missed + 1)
-
     def _leave(self, at_s: float) -> list[StandingNews]:
         """Forget spots that nothing stands on any more."""
         news = []
         kept = []
         for spot in self._spots:
-            patience_s = BACKGROUND_GONE_S if spot.background else GONE_S
+            patience_s = OLD_GONE_S if spot.old else GONE_S
             if spot.missed < GONE_LOOKS or at_s - spot.missed_s < patience_s:
                 kept.append(spot)
             elif spot.happening is not None:
                 news.append(StandingNews(spot.happening, spot.since, spot.left))
         self._spots = kept
         return news
+
+
+def _looked_at(spot: _Spot, sure: Sequence[Box], faint: Sequence[Box], at_s: float, at: datetime) -> _Spot:
+    surely = any(overlap(box, spot.box) >= SAME_PLACE for box in sure)
+    spot = replace(spot, looks=spot.looks + 1, sure=spot.sure + surely)
+    if surely or any(overlap(box, spot.box) >= SAME_PLACE for box in faint):
+        return replace(spot, missed=0, left=None)
+    if spot.missed == 0:
+        return replace(spot, missed=1, missed_s=at_s, left=at)
+    return replace(spot, missed=spot.missed + 1)
 
 
 def overlap(one: Box, other: Box) -> float:

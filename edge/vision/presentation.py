@@ -2,7 +2,8 @@
 
 Pure. A shot is compared with anybody only if it looked like a face itself; the pass counts by the mean over all its
 shots, so that one lucky shot of a picture makes it no face, and one unlucky shot of a face no picture. A shot that
-nothing could look at leaves the pass not checked, however good the others were.
+nothing could look at leaves the pass not checked, however good the others were. So do fewer than ``LEAST_SHOTS``:
+otherwise who holds up a picture would only have to go before the next ones are taken.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Sequence
 
 from core.contract.config import PresentationPolicy
 from core.contract.vocabulary import Presentation
+
+LEAST_SHOTS = 3
 
 
 def looks_like_a_face(score: float, threshold: float) -> bool:
@@ -32,4 +35,4 @@ def presentation_of(scores: Sequence[float], threshold: float, *, unchecked: int
         return Presentation.NOT_CHECKED
     if not looks_like_a_face(sum(scores) / len(scores), threshold):
         return Presentation.ATTACK
-    return Presentation.BONA_FIDE if unchecked == 0 else Presentation.NOT_CHECKED
+    return Presentation.BONA_FIDE if unchecked == 0 and len(scores) >= LEAST_SHOTS else Presentation.NOT_CHECKED

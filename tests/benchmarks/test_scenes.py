@@ -11,12 +11,13 @@ import numpy.typing as npt
 import pytest
 
 from benchmarks.scene_films import SHUTTER, Kind, Person, Place, Stage, gate_way
-from benchmarks.scenes import SCENES, SUB_HEIGHT, SUB_WIDTH, Scene, filmed, staged, sub_stream
+from benchmarks.scenes import SCENES, STRANGER, SUB_HEIGHT, SUB_WIDTH, Scene, filmed, staged, sub_stream
 from demo.cast import make_cast
 from demo.clips import sensor_picture
 from demo.draw.canvas import Picture
 from demo.draw.scenery import HEIGHT, WIDTH, noise_tile
 from demo.script import FPS, GOP
+from models.store import open_face_detector
 
 
 @pytest.mark.parametrize(("place", "kind"), SCENES)
@@ -114,3 +115,40 @@ def test_a_scene_is_filmed_once_as_main_and_sub_stream_of_the_same_length(tmp_pa
         keyframes = [packet.is_keyframe for packet in main.demux(large) if packet.size]
         assert len(keyframes) == sum(1 for packet in sub.demux(small) if packet.size) == round(first.seconds * FPS)
     assert [number for number, keyframe in enumerate(keyframes) if keyframe] == list(range(0, len(keyframes), GOP))
+
+
+def test_strangers_come_last_and_are_nobody_on_the_lists() -> None:
+    for place in (Place.GATE, Place.DOOR):
+        _, without = staged(Scene(place, Kind.WALK, passes=2))
+        stage, truth = staged(Scene(place, Kind.WALK, passes=2, strangers=1))
+        assert truth.passes[:-1] == without.passes
+        assert truth.people == without.people
+        last = truth.passes[-1]
+        assert last.kind == STRANGER
+        assert last.expects.subject is None
+        assert truth.passes[-2].to_s < last.from_s < last.to_s < stage.frames / FPS
+
+
+def test_a_film_with_strangers_is_another_film() -> None:
+    alone, visited = Scene(Place.GATE, Kind.WALK), Scene(Place.GATE, Kind.WALK, strangers=1)
+    assert alone.name == "gate-walk-crf-4x60-1"
+    assert visited.name == "gate-walk-crf-4+1x60-1"
+    assert alone.key != visited.key
+
+
+def test_where_a_face_and_a_plate_are_is_where_they_are_drawn(models_dir: Path) -> None:
+    faces, plates = open_face_detector("yunet"), staged(Scene(Place.LANE, Kind.WALK, passes=1))[0]
+    stage, _ = staged(Scene(Place.GATE, Kind.WALK, passes=1))
+    (person,), (car,) = stage.actors, plates.actors
+    at = person.way.first + 70
+    (found,) = faces.detect([stage.frame(at)])
+    x, y, wide = person.subject(at)
+    box = found.boxes[0]
+    assert ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2) == pytest.approx((x, y), abs=0.2 * wide)
+    assert box[2] - box[0] == pytest.approx(wide, rel=0.2)
+    x, y, wide = car.subject(car.way.first + 70)
+    seen = plates.frame(car.way.first + 70)
+    empty = plates.frame(0)
+    patch = np.s_[round(y) - 10 : round(y) + 10, round(x - wide / 2) + 8 : round(x + wide / 2) - 8]
+    assert seen[patch].std() > 30, "letters on a plate"
+    assert not np.array_equal(seen[patch], empty[patch])

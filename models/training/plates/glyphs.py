@@ -27,6 +27,12 @@ _NARROW_SHARE = (0.22, 0.5)
 _POINT_SIZE = 120
 _HANDS: dict[Split, tuple[int, int]] = {"train": (0, 150), "held_out": (10_000, 30)}
 """First seed and number of drawn alphabets of a split."""
+_VARIANTS: dict[Split, int] = {"train": 12, "held_out": 0}
+"""How often each Chinese typeface is there once more, its characters bent and their strokes of another weight."""
+_MOST_INK = 0.6
+"""Share of the cell; with more, characters fill up."""
+_BENT_PX, _KNOTS = 1.3, (4, 7)
+"""How far parts of a character wander, and how many parts across and down wander on their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +86,32 @@ class GlyphBank:
 
     @cached_property
     def chinese(self) -> list[Typeface]:
-        """Provinces and marks of font files."""
-        return [from_font(path, index, PROVINCES + MARKS) for path, index in self._chinese_files]
+        """Provinces and marks of font files, and variants of them."""
+        plain = [from_font(path, index, PROVINCES + MARKS) for path, index in self._chinese_files]
+        rng = np.random.default_rng(1)
+        return plain + [varied(one, rng) for one in plain for _ in range(_VARIANTS[self._split])]
+
+
+def varied(typeface: Typeface, rng: np.random.Generator) -> Typeface:
+    """``typeface`` as another designer might have drawn it: all strokes bolder or finer, each character bent anew."""
+    weight = rng.uniform(0.85, 1.25)
+    return Typeface({character: _weighed(_bent(mask, rng), weight) for character, mask in typeface.masks.items()})
+
+
+def _bent(mask: Image, rng: np.random.Generator) -> Image:
+    width, height = CELL
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    moved = rng.normal(0, _BENT_PX, (2, _KNOTS[1], _KNOTS[0])).astype(np.float32)
+    aside, down = (cv2.resize(field, CELL, interpolation=cv2.INTER_CUBIC) for field in moved)
+    return np.asarray(cv2.remap(mask, x + aside, y + 2 * down, cv2.INTER_LINEAR), np.uint8)
+
+
+def _weighed(mask: Image, weight: float) -> Image:
+    """weight: how much ink there is now for what was there before."""
+    soft = cv2.GaussianBlur(mask, (0, 0), 1.2).astype(np.float32)
+    share = min(_MOST_INK, float(mask.mean()) / 255 * weight)
+    edge = float(np.quantile(soft, 1 - share))
+    return np.asarray(np.clip((soft - edge) * 4 + 128, 0, 255), np.uint8)
 
 
 def from_hand(hand: Hand) -> Typeface:

@@ -154,3 +154,46 @@ def test_an_answer_after_the_timeout_or_to_another_command_changes_nothing(
     relay.answered(result(wire.sent[0].command_id))
     assert relay.state().gate is GateState.UNKNOWN
     assert heard == []
+
+
+def test_a_door_is_unlocked_while_its_gate_is_open(clocks: Clocks, heard: list[CheckpointStateV1]) -> None:
+    gate = simulated(clocks, heard)
+    assert not gate.may_be_unlocked()
+    gate.open()
+    assert gate.may_be_unlocked()
+    clocks.seconds += 3.1
+    assert not gate.may_be_unlocked()
+
+
+@pytest.mark.parametrize("answers", [True, False, None])
+def test_whether_a_relay_has_unlocked_its_door_is_open_no_longer_than_a_command_can_last(
+    clocks: Clocks, heard: list[CheckpointStateV1], answers: bool | None
+) -> None:
+    relay = relay_on(Wire(answers=answers), clocks, heard, timeout_s=5.0 if answers is not None else 0.01)
+    assert relay.may_be_unlocked(), "the edge may have opened it just before it was started again"
+    clocks.seconds += COMMAND_LIFETIME_S + 3.1
+    assert not relay.may_be_unlocked()
+    relay.open()
+    assert relay.may_be_unlocked() is (answers is not False)
+    clocks.seconds += 2.9
+    assert relay.may_be_unlocked() is (answers is not False)
+    clocks.seconds += 0.2
+    assert relay.may_be_unlocked() is (answers is None)
+    clocks.seconds += COMMAND_LIFETIME_S
+    assert not relay.may_be_unlocked()
+
+
+def test_a_door_may_be_unlocked_while_its_relay_is_being_asked(clocks: Clocks, heard: list[CheckpointStateV1]) -> None:
+    seen: list[bool] = []
+
+    class Asked(Wire):
+        def send_command(self, command: GateCommandV1) -> bool:
+            assert self.relay is not None
+            seen.append(self.relay.may_be_unlocked())
+            return False
+
+    wire = Asked(answers=None)
+    relay = relay_on(wire, clocks, heard)
+    clocks.seconds += COMMAND_LIFETIME_S + 3.1
+    relay.open()
+    assert (seen, relay.may_be_unlocked()) == ([True], False)

@@ -60,13 +60,14 @@ def stand(
     *,
     gallery: ScriptedGallery | None = None,
     width_px: float = 90,
+    looks: int = 20,
 ) -> tuple[Decision, FaceEvidence, CountingEmbedder]:
     """Somebody the lists let through stands in the zone, and leaves; what is decided, from what, and what was made."""
     checkpoint = gate().model_copy(update={"presentation": policy})
     embedder = CountingEmbedder()
-    looks = ScriptedFaces([faces((300, 180, width_px))] * 20)
+    script = ScriptedFaces([faces((300, 180, width_px))] * looks)
     known = gallery or ScriptedGallery((SURE,) * MAX_EMBEDDED)
-    watcher = FaceGateWatcher(checkpoint, looks, embedder, known, ScriptedLists(), presence=presence)
+    watcher = FaceGateWatcher(checkpoint, script, embedder, known, ScriptedLists(), presence=presence)
     [(_, seen)] = watch(watcher, 60)
     assert isinstance(seen.seen, FaceEvidence)
     return decide(checkpoint, seen.seen, Lists(), NOW), seen.seen, embedder
@@ -142,3 +143,17 @@ def test_a_picture_that_is_lucky_at_its_first_shot_is_not_let_through(policy: Pr
     decision, seen, _ = stand(ScriptedPresence((0.6, *(0.05,) * 20)), policy)
     assert decision.verdict is Verdict.USE_OTHER_METHOD
     assert seen.presentation is Presentation.ATTACK
+
+
+@pytest.mark.parametrize("looks", [3, 4, 5])
+def test_who_goes_before_three_shots_were_checked_is_not_let_through_by_a_strict_gate(looks: int) -> None:
+    presence = ScriptedPresence((0.9,) * 20)
+    decision, seen, _ = stand(presence, "required", looks=looks)
+    assert 1 <= len(presence.shown) < 3
+    assert (decision.verdict, decision.reason) == (Verdict.USE_OTHER_METHOD, Reason.PRESENTATION_UNCHECKED)
+    assert seen.presentation is Presentation.NOT_CHECKED
+
+
+def test_another_gate_lets_them_through_and_does_not_say_that_they_were_checked() -> None:
+    decision, seen, _ = stand(ScriptedPresence((0.9,) * 20), looks=4)
+    assert (decision.verdict, seen.presentation) == (Verdict.ADMIT, Presentation.NOT_CHECKED)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 import pytest
 
 from core.contract.config_scenes import DoorContact
-from core.contract.events import CheckpointStateV1
 from core.contract.events_scenes import Happening, HappeningV1, Phase
-from core.contract.ids import CheckpointId, SensorId
+from core.contract.ids import SensorId
 from core.contract.topics import Channel, topic
-from core.contract.vocabulary import GateState
 from edge.link.inbox import SensorSaid
 from edge.scenes.door_contact import DoorContactWatch
 from tests.edge.checkpoint.test_through import door
@@ -24,13 +21,8 @@ CONTACT, BUTTON = SensorId("contact"), SensorId("button")
 
 
 class ShutGate:
-    def open(self) -> bool:
-        return True
-
-    def state(self) -> CheckpointStateV1:
-        return CheckpointStateV1(
-            checkpoint=CheckpointId("building-3-door"), gate=GateState.CLOSED, since=datetime.now(UTC)
-        )
+    def may_be_unlocked(self) -> bool:
+        return False
 
 
 class Sensors:

@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 
+from core.contract.commands import COMMAND_LIFETIME_S, GateCommandV1
 from core.contract.config_scenes import DoorContact
-from core.contract.events import CheckpointStateV1
 from core.contract.events_scenes import Happening, HappeningV1, Phase
 from core.contract.ids import CheckpointId, SensorId
-from core.contract.vocabulary import GateState
+from edge.checkpoint.controllers import MqttRelay
 from edge.link.inbox import SensorSaid
-from edge.scenes.door_contact import MAX_HEARD, DoorContactWatch
+from edge.scenes.door_contact import MAX_HEARD, Bolt, DoorContactWatch
 from tests.edge.checkpoint.test_through import door
 from tests.edge.scenes.parts import START
 
@@ -20,27 +20,31 @@ CONTACT, BUTTON = SensorId("contact"), SensorId("button")
 
 
 class Gate:
-    """A gate whose state a test sets."""
+    """A gate that a test locks and unlocks."""
 
-    gate = GateState.CLOSED
+    unlocked = False
 
-    def open(self) -> bool:
-        return True
+    def may_be_unlocked(self) -> bool:
+        return self.unlocked
 
-    def state(self) -> CheckpointStateV1:
-        return CheckpointStateV1(checkpoint=CheckpointId("building-3-door"), gate=self.gate, since=START)
+
+class Nowhere:
+    """A way to a relay that never answers."""
+
+    def send_command(self, command: GateCommandV1) -> bool:
+        return command.action == "open"
 
 
 class Entrance:
     """A door with a contact; time passes when it is told to."""
 
-    def __init__(self) -> None:
+    def __init__(self, gate: Bolt | None = None) -> None:
         self.at_s = 100.0
         self.gate = Gate()
         self.watch = DoorContactWatch(
             door(),
             DoorContact(sensor=CONTACT, exit_button=BUTTON, held_grace_s=10),
-            self.gate,
+            gate or self.gate,
             clock=lambda: self.at_s,
             wall_clock=lambda: START + timedelta(seconds=self.at_s),
         )
@@ -65,11 +69,11 @@ class Entrance:
 
 def test_a_credential_opens_the_door_and_nothing_is_told() -> None:
     entrance = Entrance()
-    entrance.gate.gate = GateState.OPEN
+    entrance.gate.unlocked = True
     entrance.wait(1)
     entrance.says("open")
     entrance.wait(2)
-    entrance.gate.gate = GateState.CLOSED
+    entrance.gate.unlocked = False
     entrance.wait(3)
     entrance.says("closed")
     entrance.wait(30)
@@ -121,12 +125,32 @@ def test_a_door_held_open_ends_when_the_edge_stops_and_one_that_is_shut_tells_no
     assert Entrance().watch.finish(stopped) == []
 
 
-def test_of_a_relay_that_does_not_answer_nobody_is_accused() -> None:
+def test_while_nobody_knows_whether_the_door_is_unlocked_nobody_is_accused() -> None:
     entrance = Entrance()
-    entrance.gate.gate = GateState.UNKNOWN
+    entrance.gate.unlocked = True
     entrance.says("open")
     entrance.wait(5)
     assert entrance.told == []
+
+
+def test_a_door_whose_relay_never_answers_can_be_forced_once_its_commands_are_over() -> None:
+    at_s = [100.0]
+    relay = MqttRelay(CheckpointId("building-3-door"), 3.0, 0.01, Nowhere(), lambda _state: None, clock=lambda: at_s[0])
+    entrance = Entrance(relay)
+    at_s[0] += COMMAND_LIFETIME_S + 3.1
+    entrance.at_s = at_s[0]
+    assert not relay.open()
+    entrance.wait(1)
+    entrance.says("open")
+    entrance.wait(5)
+    entrance.says("closed")
+    entrance.wait(1)
+    assert entrance.told == [], "it may have been the relay after all"
+    at_s[0] += COMMAND_LIFETIME_S + 3.1
+    entrance.wait(10)
+    entrance.says("open")
+    entrance.wait(5)
+    assert entrance.what == [(Happening.DOOR_FORCED, Phase.AT_ONCE)]
 
 
 def test_words_that_mean_nothing_change_nothing_and_too_many_push_out_the_oldest() -> None:

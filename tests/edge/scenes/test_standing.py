@@ -1,4 +1,4 @@
-"""A vehicle that comes and stays is told once, and once more when it leaves; what always stood there never is."""
+"""A vehicle that comes and stays is told once, and once more when it leaves, whether it came or stood there already."""
 
 from __future__ import annotations
 
@@ -66,20 +66,37 @@ def test_what_is_told_and_still_stands_when_nobody_looks_any_more_ends_then() ->
     assert lane.watch.finish(lane.now) == []
 
 
-def test_what_stood_there_at_the_first_look_is_never_told() -> None:
+def test_what_stood_there_at_the_first_look_is_told_too_and_once() -> None:
     lane = Lane()
-    assert lane.show(600, WRECK) == []
+    (began,) = lane.show(600, WRECK)
+    assert began.since == START
     lane.show(STANDING_S + 5, WRECK, CAR)
-    assert len(lane.told) == 1
+    assert len(lane.told) == 2
 
 
-def test_a_wreck_that_is_seen_faintly_now_and_then_stays_what_it_was() -> None:
+def test_before_a_camera_that_gives_no_pictures_what_stood_there_from_the_first_is_told_in_time() -> None:
+    lane = Lane()
+    lane.show(2, WRECK)
+    assert lane.watch.due(STANDING_S - 5) == []
+    assert len(lane.watch.due(STANDING_S + 1)) == 1
+
+
+def test_a_wreck_that_is_not_seen_now_and_then_is_told_once() -> None:
     lane = Lane()
     lane.show(5, WRECK)
     for _ in range(20):
         lane.show(9)
         lane.show(9, faint=(WRECK,))
-        lane.show(20, WRECK)
+        lane.show(25, WRECK)
+    assert len(lane.told) == 1
+
+
+def test_a_shed_that_is_taken_for_a_van_now_and_then_is_not_told() -> None:
+    lane = Lane()
+    lane.show(1, WRECK)
+    for _ in range(60):
+        lane.show(7, faint=(WRECK,))
+        lane.show(3, WRECK)
     assert lane.told == []
 
 

@@ -96,9 +96,11 @@ def test_a_car_that_parks_in_the_fire_lane_is_told_though_nothing_moves_any_more
     assert yard.happenings == []
     yard.wait(40)
     yard.run(12, lambda _: [car(0.2, 0.9)])
-    began, ended = yard.happenings
-    assert (began.what, began.phase, ended.phase) == (Happening.VEHICLE_STANDING, Phase.BEGAN, Phase.ENDED)
-    assert began.happening_id == ended.happening_id
+    was_there, began, ended = yard.happenings
+    assert [one.what for one in yard.happenings] == [Happening.VEHICLE_STANDING] * 3
+    assert [one.phase for one in yard.happenings] == [Phase.BEGAN, Phase.BEGAN, Phase.ENDED]
+    assert began.happening_id == ended.happening_id != was_there.happening_id
+    assert began.occurred_at - was_there.occurred_at >= timedelta(seconds=5)
     assert began.place == "fire-lane"
 
 

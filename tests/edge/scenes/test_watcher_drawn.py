@@ -71,14 +71,17 @@ def test_a_car_the_wrong_way_is_told_and_one_the_right_way_is_not(detector: Body
     assert timedelta(seconds=7) < told.occurred_at - START < timedelta(seconds=9.5)
 
 
-def test_a_car_that_comes_to_stand_in_the_fire_lane_is_told_and_the_one_that_was_there_is_not(
+def test_a_car_that_comes_to_stand_in_the_fire_lane_is_told_and_so_is_the_one_that_was_there(
     detector: BodyDetecting,
 ) -> None:
     lane = {**AT, "id": "fire-lane", "zone": [[0, 0.4], [1, 0.4], [1, 1], [0, 1]], "standing_s": 10}
     always = Car(3, [Key(0, 260, 0.75), Key(1000, 260, 0.75)])
     comes = Car(4, [Key(150, 1250, 1.0), Key(210, 820, 1.0), Key(560, 820, 1.0), Key(620, 1250, 1.0)])
     passes = walker(4, 300, (1200, 1.0), (700, 1.0), 120)
-    told = happenings(watched(detector, {"fire_lanes": [lane]}, [always, comes, passes], 960))
+    was_there, *told, still_there = happenings(watched(detector, {"fire_lanes": [lane]}, [always, comes, passes], 960))
+    assert was_there.happening_id == still_there.happening_id
+    assert was_there.occurred_at == START
+    assert still_there.ended_at == START + timedelta(seconds=960 / 25 + 1), "when nobody looked any more"
     assert [(one.what, one.phase) for one in told] == [
         (Happening.VEHICLE_STANDING, Phase.BEGAN),
         (Happening.VEHICLE_STANDING, Phase.ENDED),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.contract.config import PresentationPolicy
 from core.contract.vocabulary import Presentation
-from edge.vision.presentation import may_be_compared, presentation_of
+from edge.vision.presentation import LEAST_SHOTS, may_be_compared, presentation_of
 
 LIMIT = 0.5
 scores = st.lists(st.floats(0, 1), max_size=6)
@@ -21,12 +21,14 @@ scores = st.lists(st.floats(0, 1), max_size=6)
     [
         ([], 0, Presentation.NOT_CHECKED),
         ([], 2, Presentation.NOT_CHECKED),
-        ([0.9], 0, Presentation.BONA_FIDE),
-        ([LIMIT], 0, Presentation.BONA_FIDE),
+        ([0.9], 0, Presentation.NOT_CHECKED),
+        ([0.9, 0.9], 0, Presentation.NOT_CHECKED),
+        ([0.9] * 3, 0, Presentation.BONA_FIDE),
+        ([LIMIT] * 3, 0, Presentation.BONA_FIDE),
         ([0.49], 0, Presentation.ATTACK),
         ([0.9, 0.2, 0.9], 0, Presentation.BONA_FIDE),
         ([0.6, 0.1, 0.2], 0, Presentation.ATTACK),
-        ([0.9, 0.9], 1, Presentation.NOT_CHECKED),
+        ([0.9, 0.9, 0.9], 1, Presentation.NOT_CHECKED),
         ([0.1], 1, Presentation.ATTACK),
         ([math.nan, 0.9], 0, Presentation.ATTACK),
     ],
@@ -52,8 +54,10 @@ def test_what_may_be_compared(score: float | None, policy: PresentationPolicy, c
 
 
 @given(scores, st.integers(0, 3))
-def test_nothing_is_a_face_that_was_not_looked_at_or_of_which_a_shot_was_not(seen: list[float], unchecked: int) -> None:
-    if not seen or unchecked:
+def test_nothing_is_a_face_that_was_looked_at_too_seldom_or_of_which_a_shot_was_not(
+    seen: list[float], unchecked: int
+) -> None:
+    if len(seen) < LEAST_SHOTS or unchecked:
         assert presentation_of(seen, LIMIT, unchecked=unchecked) is not Presentation.BONA_FIDE
 
 

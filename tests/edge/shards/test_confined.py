@@ -57,3 +57,12 @@ def test_a_state_folder_among_the_programs_is_left_out_and_nothing_else(tmp_path
     assert found == {"code", "site/other", "site/var2"}
     assert list(_without(hidden / "edge-1", hidden)) == []
     assert list(_without(tmp_path / "code", hidden)) == [tmp_path / "code"]
+
+
+def test_a_process_of_cameras_does_not_even_load_what_lists_are_kept_and_searched_with() -> None:
+    loaded = "import sys, edge.shards.child; print(*sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True, timeout=60, check=True)
+    names = done.stdout.split()
+    assert "edge.shards.child" in names
+    forbidden = ("edge.lists", "watchlists.faces.index", "watchlists.store", "edge.enrol", "faiss", "numba", "fastapi")
+    assert [name for name in names if name.startswith(forbidden)] == []

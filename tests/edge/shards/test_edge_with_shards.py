@@ -25,6 +25,7 @@ from core.contract.events_scenes import Happening, HappeningV1
 from core.contract.ids import CameraId, ClipId, new_id
 from core.contract.viewing import ViewTicket, sign_view
 from core.contract.vocabulary import CameraState, Presentation, Reason, Verdict
+from edge import assembly
 from edge.shards.host import ShardHost
 from edge.worker import EdgeWorker
 from tests.edge.link.parts import until
@@ -56,13 +57,20 @@ def estate(models_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 @pytest.fixture(scope="module")
 def edge(estate: Filmed) -> Iterator[EdgeWorker]:
-    worker = EdgeWorker(estate.loaded, EDGE)
+    with pytest.MonkeyPatch.context() as patched:
+        for opens in ("open_plate_detector", "open_plate_reader", "open_body_detector", "open_presentation_check"):
+            patched.setattr(assembly, opens, needless)
+        worker = EdgeWorker(estate.loaded, EDGE)
     estate.enrol(worker._lists)
     worker.start()
     yield worker
     processes = [host.process.pid for host in worker._shards.hosts if host.process is not None]
     worker.stop()
     assert not any(Path(f"/proc/{one}").exists() for one in processes), "it leaves none behind"
+
+
+def needless(*_: object, **__: object) -> None:
+    raise AssertionError("the edge looks at no picture: it has no use for this model")
 
 
 def told(edge: EdgeWorker, kind: type[M], name: str) -> list[M]:

@@ -182,7 +182,7 @@ def measure(gate: Gate, frames: int) -> list[Row]:
             print(f"{at[-1]} frames: {memory_mb[-1]:.1f} MB, {gate.counters.snapshot()}", flush=True)
     first = round(WARM * SAMPLES) - 1
     warm_at, warm_mb = at[first:], memory_mb[first:]
-    looked_at = f"{gate.stream.looked_at:,} of them looked at, {gate.outbox.messages:,} passages and pictures told"
+    looked_at = f"{gate.stream.looked_at:,} of them looked at, {gate.outbox.messages:,} messages told"
     what = f"640x360 frames through one camera's capture and face gate as fast as they go ({looked_at})"
     grown_mb = max(0.1, warm_mb[-1] - warm_mb[0])
     return [

@@ -214,8 +214,8 @@ def main() -> None:
     parser.add_argument("--tries", type=int, default=3, help="runs in search of the most that stands (default: 3)")
     asked = parser.parse_args()
     steps = QUICK_STEPS if asked.quick else STEPS
-    timing = Timing(8.0, 10.0, 1.0) if asked.quick else Timing(30.0, 33.0, 51.0)
-    waiting = timing if asked.quick else Timing(30.0, 33.0, 150.0)
+    timing = Timing(8.0, 10.0, 1.0) if asked.quick else Timing(20.0, 22.0, 51.0)
+    waiting = timing if asked.quick else Timing(20.0, 22.0, 102.0)
     clips = draw(quick=asked.quick)
 
     def at(mode: Mode, cameras: int, *, sub: bool = False, only_sub: bool = False) -> Run:

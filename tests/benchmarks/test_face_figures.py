@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import cast
+
 import numpy as np
 import pytest
 
 from benchmarks.degraded import CONDITIONS, any_of_a_pass, dark, moving, smaller
-from benchmarks.identification import Gallery, Searches, search
+from benchmarks.face_set import Photo
+from benchmarks.identification import Bench, Gallery, Halves, Probe, Searches, search
 from benchmarks.quality import fit, left_over, reliability, separates
 from core.contract.ids import ModelId
 from models.types import Float, Image
@@ -64,6 +68,41 @@ def test_the_threshold_lets_in_no_more_strangers_than_wanted() -> None:
     searches = Searches(np.array([0.9]), np.random.default_rng(0).uniform(0, 1, 730), np.array(["anna"]))
     assert searches.let_in(searches.threshold()) <= 0.01
     assert searches.let_in(searches.threshold() - 0.01) > 0.01
+
+
+class _Drawn:
+    """A bench whose people all look alike; a look succeeds by part 0 in one half of the people, by part 1 in the other.
+
+    Names alternate between the halves.
+    """
+
+    model = ModelId("sface@0ba9fbfa01b5")
+
+    def __init__(self) -> None:
+        names = [f"{number:03}" for number in range(60)]
+        self.photos = [Photo(Path(), name, role, 0) for name in names for role in ("enrol", "mated")]
+        self.evaluation = self
+        self._draw = np.random.default_rng(4)
+
+    def of(self, role: str) -> list[Photo]:
+        return [photo for photo in self.photos if photo.role == role]
+
+    def probe_vector(self, *_: object) -> Float:
+        return np.array([1, 0], np.float32)
+
+    def probe(self, photo: Photo, *_: object) -> Probe:
+        parts = self._draw.normal(0, 1, 2).astype(np.float32)
+        like = unit([1, 0.1])[0] if parts[int(photo.person) % 2] > 0 else unit([0, 1])[0]
+        return Probe(like, 0.5, parts)
+
+
+def test_what_a_shot_weighs_is_fitted_to_the_other_half_of_the_people() -> None:
+    halves = Halves(cast(Bench, _Drawn()))
+    good_by_first, good_by_second = (
+        Probe(unit([1, 0])[0], 0.5, np.array(parts, np.float32)) for parts in ([2, -2], [-2, 2])
+    )
+    assert halves.of("000", good_by_second).quality > 0.9 > 0.1 > halves.of("000", good_by_first).quality
+    assert halves.of("001", good_by_first).quality > 0.9 > 0.1 > halves.of("001", good_by_second).quality
 
 
 def test_a_fit_finds_what_helps_and_gives_no_weight_to_what_would_turn_it_round() -> None:

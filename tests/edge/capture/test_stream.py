@@ -71,7 +71,9 @@ def test_a_consumer_gets_the_rate_it_wants(clip: Callable[..., Path], rtsp_serve
         settle(stream)
         numbers = numbers_of(stream, 6)
     gaps = [later - earlier for earlier, later in pairwise(numbers)]
-    assert gaps == [5] * 5
+    # One picture more or less: on a busy machine the quickest packet so far, which tells the times, may still come.
+    assert sum(gaps) == pytest.approx(25, abs=1)
+    assert all(abs(gap - 5) <= 1 for gap in gaps), gaps
 
 
 def test_an_overview_camera_is_decoded_at_keyframes_and_hands_out_nothing_unasked(

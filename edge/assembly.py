@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import structlog
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -33,11 +34,9 @@ from edge.checkpoint.door import DoorWatcher
 from edge.checkpoint.face_gate import FaceGateWatcher
 from edge.checkpoint.plate_lane import PlateLaneWatcher
 from edge.checkpoint.watcher import Watcher
-from edge.enrol.server import TlsFiles
 from edge.health import CameraWatches, Counters
 from edge.keys import EdgeKeys, KeyFileError
-from edge.lists.mirror import ListMirror
-from edge.ports import EdgeLists, Resealing
+from edge.ports import Resealing, WatcherLists
 from edge.scenes.post import ScenePost
 from edge.scenes.watcher import SceneWatcher
 from edge.vision.moving import MovingBodies
@@ -60,6 +59,10 @@ from models.store import (
     open_presentation_check,
 )
 from watchlists.thresholds import Calibration, calibration_of, load_calibration
+
+if TYPE_CHECKING:
+    from edge.enrol.server import TlsFiles
+    from edge.lists.mirror import ListMirror
 
 log = structlog.get_logger()
 
@@ -94,10 +97,8 @@ def open_models(edge: EdgeConfig, *, needs_plates: bool) -> Models:
 
     Without plate models the lanes stay blind, and everything else works. Raises ModelError.
     """
-    prefer_providers(edge.providers)
-    choice, threads = edge.models, edge.threads
-    faces = open_face_detector(choice.face_detector, threads)
-    embedder = open_face_embedder(choice.face_embedder, threads)
+    opened, choice, threads = open_face_models(edge), edge.models, edge.threads
+    faces, embedder = opened.faces, opened.embedder
     presence, bodies = _open_presence(choice, threads), _open_bodies(choice, threads)
     if not needs_plates:
         return Models(faces, embedder, None, presence=presence, bodies=bodies)
@@ -111,6 +112,18 @@ def open_models(edge: EdgeConfig, *, needs_plates: bool) -> Models:
         log.warning("edge.no_plate_models", problem=str(error), advice=advice)
         return Models(faces, embedder, None, advice, presence, bodies)
     return Models(faces, embedder, plates, presence=presence, bodies=bodies)
+
+
+def open_face_models(edge: EdgeConfig) -> Models:
+    """What portraits are read and lists searched with: all that an edge needs whose cameras are read elsewhere.
+
+    Raises ModelError.
+    """
+    prefer_providers(edge.providers)
+    choice, threads = edge.models, edge.threads
+    return Models(
+        open_face_detector(choice.face_detector, threads), open_face_embedder(choice.face_embedder, threads), None
+    )
 
 
 def _open_bodies(choice: ModelChoice, threads: int) -> BodyDetecting | None:
@@ -154,6 +167,8 @@ def core_public_key(loaded: LoadedConfig, edge: EdgeConfig) -> Ed25519PublicKey:
 
 def enrol_tls(loaded: LoadedConfig, edge: EdgeConfig) -> TlsFiles | None:
     """What the enrolment endpoint proves itself with; None where it speaks plain HTTP, to this machine only."""
+    from edge.enrol.server import TlsFiles  # noqa: PLC0415 - see open_lists
+
     certificate, key = edge.enrol_tls_cert_file, edge.enrol_tls_key_file
     return None if certificate is None or key is None else TlsFiles(loaded.file(certificate), loaded.file(key))
 
@@ -168,6 +183,9 @@ def open_lists(
     reseal: Resealing,
 ) -> ListMirror:
     """The edge's lists as they are on disk. Raises StoreError, UnknownModelError, ThresholdError."""
+    # A process of cameras puts its parts together here too: seconds and 100 MB that it has no use for.
+    from edge.lists.mirror import ListMirror  # noqa: PLC0415
+
     model = ModelId(embedder.model)
     return ListMirror(
         loaded.state_dir,
@@ -193,7 +211,7 @@ def face_thresholds(loaded: LoadedConfig, edge: EdgeConfig, model: ModelId) -> C
     return load_calibration(loaded.file(edge.calibration_file), model)
 
 
-def make_watcher(checkpoint: FaceGate | Door | PlateLane, models: Models, lists: EdgeLists) -> Watcher | None:
+def make_watcher(checkpoint: FaceGate | Door | PlateLane, models: Models, lists: WatcherLists) -> Watcher | None:
     """The watcher of ``checkpoint``; None for a lane without plate models."""
     match checkpoint:
         case FaceGate():

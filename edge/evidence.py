@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
-from core.contract.events import PlateReading, StepTimes
+from core.contract.events import PassageV1, PlateReading, StepTimes
 from core.contract.ids import CameraId, CheckpointId, SubjectKey, TemplateId
 from core.contract.signed import QrPass
 from core.contract.vocabulary import Presentation
@@ -94,6 +95,14 @@ class Crossing:
     track: int
 
 
+class PictureElsewhere(Protocol):
+    """A picture that the process it was taken in keeps for some seconds, and packs there if somebody wants it."""
+
+    def send_for(self, passage: PassageV1) -> bool:
+        """Have it blurred, packed and written down as ``passage``'s; never waits. False when it can't be had."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """Something a checkpoint's watcher wants decided or told, now.
@@ -111,7 +120,7 @@ class Observation:
     first: Moment
     deciding: Moment
     times: StepTimes
-    picture: Image | None = None
+    picture: Image | PictureElsewhere | None = None
     probes: Float | None = field(default=None, repr=False, compare=False)
 
     def forget(self) -> None:

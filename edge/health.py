@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,6 +20,8 @@ from edge.outbox import DurableOutbox, OutboxError, Waiting
 from edge.ports import ListKeeper
 
 log = structlog.get_logger()
+
+_MAX_DETAIL = 300
 
 COUNTERS: dict[str, str] = {
     "acks_ignored": "acknowledgements of events this edge never sent, or of an earlier outbox",
@@ -55,6 +57,9 @@ COUNTERS: dict[str, str] = {
     "pictures_not_blurred": "pictures not kept because faces in them could not be looked for",
     "pictures_skipped": "pictures not kept because too many were waiting",
     "scene_events_dropped": "counts and happenings of a camera that came faster than they could be written down",
+    "shard_limits_met": "times a process of the cameras asked or told more than there can be: not answered, not heeded",
+    "shard_questions_unanswered": "what a process of the cameras asked of the lists and was not told in time",
+    "shards_ended": "processes of the cameras that ended or were ended, and were begun again; why is in the log",
     "reseals_refused": "edges that a template could not be sealed for again, because their key is none",
 }
 """Every counter with a fixed name. Beside them: ``{verdict}.{reason}`` for decisions, ``crossed.{completes, followed,
@@ -88,6 +93,12 @@ class Counters:
     def snapshot(self) -> dict[str, int]:
         with self._lock:
             return dict(self._counts)
+
+
+def noted(health: CameraHealth, notes: Mapping[CameraId, str]) -> CameraHealth:
+    """``health`` with what can't be done as configured."""
+    detail = "; ".join(filter(None, (health.detail, notes.get(health.camera, ""))))
+    return health.model_copy(update={"detail": detail[:_MAX_DETAIL]})
 
 
 class CameraWatches:

@@ -128,12 +128,16 @@ class PassReader(Protocol):
     def verify(self, text: str) -> QrPass | None: ...
 
 
-class EdgeLists(Gallery, ListView, CaseView, PassReader, Protocol):
-    """All that the watchers and posts of one edge ask of its lists."""
+class WatcherLists(Gallery, ListView, PassReader, Protocol):
+    """All that the watchers of one edge ask of its lists."""
 
     def enrolled(self, subject: SubjectKey) -> bool:
         """Whether ``subject`` has a template to compare with: asked before anything is made of a face."""
         ...
+
+
+class EdgeLists(WatcherLists, CaseView, Protocol):
+    """All that the watchers and posts of one edge ask of its lists."""
 
 
 class Outbox(Protocol):

@@ -28,6 +28,7 @@ class Kind(StrEnum):
 
     CAMERA = "camera"
     VISION = "vision"
+    SHARD = "shard"
     GATE = "gate"
     PICTURES = "pictures"
     LINK = "link"
@@ -36,6 +37,7 @@ class Kind(StrEnum):
 SILENT_AFTER_S: dict[Kind, float] = {
     Kind.CAMERA: 60.0,
     Kind.VISION: 30.0,
+    Kind.SHARD: 30.0,
     Kind.GATE: 60.0,
     Kind.PICTURES: 120.0,
     Kind.LINK: 60.0,

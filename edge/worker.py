@@ -12,7 +12,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 
 import structlog
@@ -35,6 +35,7 @@ from edge.assembly import (
     make_streams,
     make_watcher,
     make_watches,
+    open_face_models,
     open_lists,
     open_models,
 )
@@ -46,7 +47,7 @@ from edge.enrol.enroller import Enroller
 from edge.enrol.portrait import PortraitReader
 from edge.enrol.sealing import Resealer
 from edge.enrol.tickets import TicketBook
-from edge.health import Counters, EdgeHealth, EdgeIdentity
+from edge.health import Counters, EdgeHealth, EdgeIdentity, noted
 from edge.keys import EdgeKeys, edge_dir, load_or_create
 from edge.link.client import EdgeLink, LinkParts
 from edge.link.connection import LinkAddress
@@ -56,6 +57,11 @@ from edge.reconcile import RECONCILE_EVERY_S, Kind, Reconciler
 from edge.scenes.door_contact import DoorContactWatch
 from edge.scenes.post import SceneDesk
 from edge.settings import edge_settings, own_cameras, own_checkpoints
+from edge.shards.ears import Desk
+from edge.shards.elsewhere import WatcherElsewhere
+from edge.shards.far_video import FarVideo
+from edge.shards.plan import spread
+from edge.shards.site import Shards
 from edge.video.site import SiteVideo, open_clips
 
 log = structlog.get_logger()
@@ -67,6 +73,7 @@ _TICK_S = 0.2
 _CAMERAS_EVERY_S = 1.0
 _DROPPED_EVERY_S = 10.0
 _STOP_S = 2.5
+_SHARDS_STOP_S = 1.5
 SWITCH_S = 0.0005
 """How long a thread may go on computing in Python while another could go on. Python's own 5 ms would be seen at a
 gate: every search and every model comes back from C code and waits its turn."""
@@ -81,8 +88,9 @@ class EdgeWorker:
         self._config = edge_settings(loaded, edge)
         loaded.prepare_state_dir()
         self._counters = Counters()
-        checkpoints = own_checkpoints(loaded, edge)
-        models = open_models(self._config, needs_plates=any(isinstance(one, PlateLane) for one in checkpoints))
+        checkpoints, cameras = own_checkpoints(loaded, edge), own_cameras(loaded, edge)
+        plan = spread(cameras, checkpoints, self._config.shards) if self._config.shards else ()
+        models = self._open_models(checkpoints, here=not plan)
         keys = load_or_create(loaded.state_dir, edge, self._config.site_key)
         core_key = core_public_key(loaded, self._config)
         folder = edge_dir(loaded.state_dir, edge)
@@ -94,31 +102,39 @@ class EdgeWorker:
         )
         reseal = Resealer(self._outbox, self._counters, utc_now)
         self._lists = open_lists(loaded, self._config, keys, core_key, models.embedder, reseal=reseal)
-        cameras, scenes, bell = own_cameras(loaded, edge), loaded.config.scenes, threading.Event()
+        scenes, bell = loaded.config.scenes, threading.Event()
+        here = () if plan else cameras
         self._watches = make_watches(cameras, checkpoints, self._counters)
-        self._streams = make_streams(cameras, checkpoints, scenes, self._watches.see, bell)
-        self._notes = make_notes(scenes, checkpoints, models)
+        self._streams = make_streams(here, checkpoints, scenes, self._watches.see, bell)
+        self._notes = {} if plan else make_notes(scenes, checkpoints, models)
+        clips = open_clips(self._config, keys, loaded.state_dir)
+        far_video = FarVideo(clips, self._counters)
         self._video = SiteVideo(
             self._config,
-            open_clips(self._config, keys, loaded.state_dir),
+            clips,
             self._streams,
             core_key=core_key,
             tickets=self._tickets,
             counters=self._counters,
+            elsewhere=far_video,
         )
         enroller = Enroller(edge, core_key, PortraitReader(models.faces, models.embedder), self._tickets, self._outbox)
         self._endpoint = EdgeEndpoint(loaded, self._config, enroller, self._video.router, self._counters)
         self._link = self._make_link(keys)
         self._pictures = Aside("pictures", PICTURES_WAITING, self._counters)
         self._books = Books(self._outbox, self._pictures, models.faces, self._counters, self._video)
-        self._posts = self._make_posts(checkpoints, models)
-        scene_posts = make_scenes(cameras, scenes, models, self._counters, utc_now())
+        self._posts = self._make_posts(checkpoints, models, here=not plan)
+        scene_posts = make_scenes(here, scenes, models, self._counters, utc_now())
         self._scenes = SceneDesk(scene_posts, self._make_contacts(), self._write_scene)
-        self._vision = VisionLoop(self._stations(), self._counters, lookers=lookers(self._config), bell=bell)
+        looking = 0 if plan else lookers(self._config)
+        self._vision = VisionLoop(self._stations(), self._counters, lookers=looking, bell=bell)
+        dimension = models.embedder.dimension
+        desk = Desk(self._lists, dimension, self._books, far_video, self._watches.see, self._write_scene)
+        self._shards = Shards(loaded, self._config, plan=plan, posts=self._posts, desk=desk, counters=self._counters)
         self._reconciler = Reconciler(self._parts(), self._counters)
         self._stopping = threading.Event()
         self._housekeeper = LivingThread("housekeeping", self._keep_house)
-        log.info("edge.ready", edge=edge, key=keys.fingerprint, cameras=len(self._streams), posts=len(self._posts))
+        log.info("edge.ready", edge=edge, key=keys.fingerprint, cameras=len(cameras), posts=len(self._posts))
 
     def start(self) -> None:
         """Begin. Gates work from here on; the broker, the cameras and the core may come when they can."""
@@ -130,6 +146,7 @@ class EdgeWorker:
         for stream in self._streams.values():
             stream.start()
         self._vision.start()
+        self._shards.start()
         self._housekeeper.start()
         self._video.start()
         self._endpoint.start()
@@ -139,6 +156,7 @@ class EdgeWorker:
         self._stopping.set()
         deadline_s = time.monotonic() + _STOP_S
         self._vision.stop()
+        self._shards.stop(_SHARDS_STOP_S)
         self._video.stop(1.0)  # before its streams: what they sent is in the clips that wait
         closing = [*(stream.stop for stream in self._streams.values()), self._endpoint.stop]
         threads = [_beside(close) for close in closing]
@@ -189,10 +207,18 @@ class EdgeWorker:
         parts = LinkParts(self._outbox, self._lists, health.state, self._counters)
         return EdgeLink(LinkAddress(self._loaded, self._config.id), parts)
 
-    def _make_posts(self, checkpoints: tuple[FaceGate | Door | PlateLane, ...], models: Models) -> list[CheckpointPost]:
+    def _open_models(self, checkpoints: Iterable[FaceGate | Door | PlateLane], *, here: bool) -> Models:
+        """here: whether cameras are looked at in this process."""
+        if not here:
+            return open_face_models(self._config)
+        return open_models(self._config, needs_plates=any(isinstance(one, PlateLane) for one in checkpoints))
+
+    def _make_posts(
+        self, checkpoints: tuple[FaceGate | Door | PlateLane, ...], models: Models, *, here: bool
+    ) -> list[CheckpointPost]:
         posts = []
         for checkpoint in checkpoints:
-            watcher = make_watcher(checkpoint, models, self._lists)
+            watcher = make_watcher(checkpoint, models, self._lists) if here else WatcherElsewhere()
             if watcher is None:
                 self._counters.add("lanes_without_plate_models")
                 continue
@@ -232,6 +258,8 @@ class EdgeWorker:
         """Every thread that this configuration needs."""
         yield from ((Kind.CAMERA, thread) for stream in self._streams.values() for thread in stream.threads)
         yield from ((Kind.VISION, thread) for thread in self._vision.threads)
+        yield from ((Kind.SHARD, thread) for thread in self._shards.threads)
+        yield from ((Kind.PICTURES, thread) for thread in self._shards.storing)
         yield from ((Kind.GATE, post.thread) for post in self._posts)
         yield (Kind.PICTURES, self._pictures.thread)
         yield (Kind.LINK, self._link.thread)
@@ -239,16 +267,13 @@ class EdgeWorker:
     # -- how it is -------------------------------------------------------------------------------------------------
 
     def _camera_health(self) -> tuple[CameraHealth, ...]:
-        return tuple(self._with_note(stream.health()) for stream in self._streams.values())
-
-    def _with_note(self, health: CameraHealth) -> CameraHealth:
-        note = self._notes.get(health.camera, "")
-        noted = health.model_copy(update={"detail": "; ".join(filter(None, (health.detail, note)))[:300]})
-        return self._watches.describe(noted)
+        here = (stream.health() for stream in self._streams.values())
+        every = (*here, *self._shards.health())
+        return tuple(self._watches.describe(noted(health, self._notes)) for health in every)
 
     def _watch_counts(self) -> dict[str, int]:
         posts = {f"{post.checkpoint.id}.{name}": count for post in self._posts for name, count in post.counted.items()}
-        return posts | self._scenes.counts()
+        return posts | self._scenes.counts() | self._shards.scene_counts()
 
     def _keep_house(self) -> None:
         every_s: dict[Callable[[], None], float] = {

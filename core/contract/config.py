@@ -124,6 +124,9 @@ class EdgeConfig(Message):
     the processor comes last. Without any: CUDA or OpenVINO where installed, else the processor."""
     looking_threads: Annotated[int, Field(ge=1, le=64)] | None = None
     """Threads that look at pictures, each at another camera; none named: one a core, at most four."""
+    shards: Annotated[int, Field(ge=0, le=64)] = 0
+    """Processes of their own that the cameras are spread over, which hold no list, no face and no key of the edge's;
+    0: everything in one process. ``looking_threads`` are shared out. When it is worth it: docs/cameras.md."""
     outbox_max_rows: Annotated[int, Field(ge=100)] = 200_000
     outbox_max_bytes: Annotated[int, Field(ge=1_000_000)] = 2_000_000_000
     clips: ClipSettings = ClipSettings()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 import structlog
 
 from core.contract.base import Message
@@ -24,11 +25,12 @@ from edge.aside import Aside, Job
 from edge.capture.picture import Picture
 from edge.checkpoint.controllers import Controller
 from edge.checkpoint.decide import Decision, decide
-from edge.checkpoint.gate_counts import SuspicionLog, suspicious
+from edge.checkpoint.gate_counts import SuspicionLog
 from edge.checkpoint.openings import Crossed, Openings, admitted, crossed
 from edge.checkpoint.sightings import sighting_in
+from edge.checkpoint.suspicions import tell_suspicions
 from edge.checkpoint.watcher import Watcher, step_ms
-from edge.evidence import Crossing, Evidence, Observation
+from edge.evidence import Crossing, Evidence, Observation, PictureElsewhere
 from edge.health import Counters
 from edge.living import LivingThread
 from edge.outbox import OutboxError
@@ -62,9 +64,13 @@ class Books:
             self.counters.add("outbox_append_failed")
             log.warning("outbox.append_failed", event_type=type(message).__name__, problem=str(error))
 
-    def write_picture(self, passage: PassageV1, image: Image) -> None:
+    def write_picture(self, passage: PassageV1, picture: Image | PictureElsewhere) -> None:
         """Keep the passage's picture when there is time for it."""
-        if not self.pictures.submit(functools.partial(self._blur_and_write, passage, image)):
+        if isinstance(picture, np.ndarray):
+            begun = self.pictures.submit(functools.partial(self._blur_and_write, passage, picture))
+        else:
+            begun = picture.send_for(passage)
+        if not begun:
             self.counters.add("pictures_skipped")
 
     def keep_clip(self, passage: PassageV1, at_s: float) -> None:
@@ -139,17 +145,7 @@ class CheckpointPost:
                 observation.forget()
         counts = self.watcher.counts
         self.counted = counts.flat()
-        for one in self._suspicions.news(suspicious(counts.gates)):
-            # What never refuses may just have nothing to refuse: a gate in good light.
-            tell = log.warning if one.refuses == "always" else log.info
-            tell(
-                "gate.suspicious",
-                checkpoint=self.checkpoint.id,
-                gate=str(one.gate),
-                refuses=one.refuses,
-                in_a_row=one.answers,
-                advice="look at the camera's picture and at the checkpoint's limits; docs/faces.md tells what it means",
-            )
+        tell_suspicions(self._suspicions, self.checkpoint.id, counts.gates)
 
     def handle(self, observation: Observation) -> None:
         """Decide on ``observation`` and have done what follows."""

@@ -11,10 +11,10 @@ from typing import Protocol
 
 import structlog
 
-from core.contract.config import FaceGate
+from core.contract.config import Door, FaceGate, PlateLane
 from edge.capture.picture import Picture
-from edge.checkpoint.post import CheckpointPost
 from edge.checkpoint.turns import Turns
+from edge.checkpoint.watcher import Watcher
 from edge.health import Counters
 from edge.living import LivingThread
 from edge.scenes.post import ScenePost
@@ -40,12 +40,24 @@ class Stream(Protocol):
     def set_in_pass(self, in_pass: bool) -> None: ...
 
 
+class Post(Protocol):
+    """A checkpoint and who watches it; see `edge.checkpoint.post.CheckpointPost`."""
+
+    @property
+    def checkpoint(self) -> FaceGate | Door | PlateLane: ...
+
+    @property
+    def watcher(self) -> Watcher: ...
+
+    def look(self, picture: Picture) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Station:
     """A camera and who looks through it: checkpoints, and whoever counts bodies, which an overview camera may have."""
 
     stream: Stream
-    posts: tuple[CheckpointPost, ...]
+    posts: tuple[Post, ...]
     scenes: ScenePost | None = None
 
     @property

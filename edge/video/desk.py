@@ -16,7 +16,7 @@ from core.contract.signed import ClaimError
 from core.contract.viewing import ViewTicket, verify_view
 from edge.enrol.tickets import TicketBook, TicketBookError
 from edge.video.clips import Clip, ClipError, ClipStore, NoSuchClipError
-from edge.video.footage import FindFootage, Footage
+from edge.video.footage import FindView, View
 
 log = structlog.get_logger()
 
@@ -47,9 +47,9 @@ class NotShownError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """To watch a camera live: the stream, until when (wall clock), and the ticket that says so, not used up yet."""
+    """To watch a camera live: the view, until when (wall clock), and the ticket that says so, not used up yet."""
 
-    footage: Footage
+    view: View
     until: datetime
     claim: ViewTicket
 
@@ -63,7 +63,7 @@ class VideoDesk:
         core_key: Ed25519PublicKey,
         tickets: TicketBook,
         store: ClipStore,
-        find: FindFootage,
+        find: FindView,
         *,
         wall_clock: Callable[[], datetime],
     ) -> None:
@@ -82,10 +82,10 @@ class VideoDesk:
         claim = self._check(ticket)
         if claim.camera != camera or claim.until is None:
             raise NotShownError(NotShown.NO_TICKET)
-        footage = self._find(camera, claim.stream)
-        if footage is None:
+        view = self._find(camera, claim.stream)
+        if view is None:
             raise NotShownError(NotShown.CAMERA_AWAY)
-        return Leave(footage, claim.until, claim)
+        return Leave(view, claim.until, claim)
 
     def use(self, leave: Leave) -> None:
         """It is shown now: its ticket is good for nothing any more. Raises NotShownError when it was used before."""

@@ -22,10 +22,9 @@ from starlette.types import Message, Receive, Scope, Send
 
 from core.contract.ids import SLUG_PATTERN, UUID_PATTERN, CameraId, ClipId
 from core.contract.viewing import MAX_LIVE_S
-from edge.capture.packets import PacketRing, StreamPacket
 from edge.video.desk import NotShown, NotShownError, VideoDesk
-from edge.video.footage import Footage
-from edge.video.remux import Remuxer, RemuxError
+from edge.video.footage import View
+from edge.video.remux import RemuxError
 
 log = structlog.get_logger()
 
@@ -37,8 +36,6 @@ _SILENT_S = 10.0
 """A stream that sends nothing for so long has ended; the page asks for another."""
 _SEND_S = 15.0
 """A viewer that takes nothing for so long has gone, or gives its seat to one that does."""
-_BEHIND_S = 5.0
-"""A viewer who is farther behind goes on at the newest keyframe: live is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +88,10 @@ def make_router(desk: VideoDesk) -> APIRouter:
             if not seated:
                 return _problem(NotShown.TOO_MANY_VIEWERS)
             give_up_s = time.monotonic() + MAX_LIVE_S
-            view = LiveView(leave.footage, lambda: desk.goes_on(leave.until) and time.monotonic() < give_up_s)
-            mime = view.begin()
+            mime = await run_in_threadpool(leave.view.begin)
             await run_in_threadpool(desk.use, leave)
-            shown = _Live(view.parts(), mime, desk.leave)
+            parts = parts_of(leave.view, lambda: desk.goes_on(leave.until) and time.monotonic() < give_up_s)
+            shown = _Live(parts, mime, desk.leave)
         except NotShownError as error:
             return _problem(error.why)
         except RemuxError as error:
@@ -138,49 +135,19 @@ class _Live(StreamingResponse):
             self._leave()
 
 
-class LiveView:
-    """One viewer's live picture: what the ring has, as it comes."""
-
-    def __init__(self, footage: Footage, goes_on: Callable[[], bool]) -> None:
-        self._footage = footage
-        self._goes_on = goes_on
-        self._remuxer: Remuxer | None = None
-        self._shown_s = float("-inf")
-
-    def begin(self) -> str:
-        """The content type. Raises RemuxError while there is no keyframe."""
-        packets = self._footage.ring.from_keyframe_before(float("inf"))
-        if not packets:
-            raise RemuxError("no keyframe yet")
-        self._remuxer = Remuxer(self._footage.head, packets[0])
-        return self._remuxer.mime
-
-    async def parts(self) -> AsyncIterator[bytes]:
-        """MP4 as it is made, until the view's end, the stream's end, or trouble with either."""
-        assert self._remuxer is not None
-        silent_s = 0.0
-        while self._goes_on() and silent_s < _SILENT_S:
-            fresh = newer(self._footage.ring, self._shown_s)
-            silent_s = 0.0 if fresh else silent_s + _POLL_S
-            for packet in fresh:
-                self._shown_s = packet.pts_s
-                try:
-                    part = self._remuxer.add(packet)
-                except RemuxError as error:
-                    log.info("video.view_ended", problem=str(error))
-                    return
-                if part:
-                    yield part
-            await asyncio.sleep(_POLL_S)
-
-
-def newer(ring: PacketRing, shown_s: float) -> tuple[StreamPacket, ...]:
-    """The packets after stream time ``shown_s``; for who is far behind, or new, those from the newest keyframe on."""
-    newest = ring.from_keyframe_before(float("inf"))
-    if not newest or newest[0].pts_s - shown_s > _BEHIND_S:
-        return newest
-    run = newest if newest[0].pts_s <= shown_s else ring.from_keyframe_before(shown_s)
-    return tuple(packet for packet in run if packet.pts_s > shown_s)
+async def parts_of(view: View, goes_on: Callable[[], bool]) -> AsyncIterator[bytes]:
+    """MP4 as it is made, until the view's end, the stream's end, or trouble with either."""
+    silent_s = 0.0
+    while goes_on() and silent_s < _SILENT_S:
+        try:
+            part = await run_in_threadpool(view.take)
+        except RemuxError as error:
+            log.info("video.view_ended", problem=str(error))
+            return
+        silent_s = 0.0 if part else silent_s + _POLL_S
+        if part:
+            yield part
+        await asyncio.sleep(_POLL_S)
 
 
 def _ticket(authorization: str) -> str:

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 import structlog
 
 from core.contract.ids import CameraId, ClipId
 from edge.capture.packets import Gathering
 from edge.health import Counters
-from edge.video.clips import Clip, ClipError, ClipStore
+from edge.video.clips import Clip, ClipError
 from edge.video.codec_string import codec_string
 from edge.video.footage import FindFootage, Footage
 from edge.video.remux import RemuxError, clip_of
@@ -32,6 +33,14 @@ _SETTLES_S = 0.5
 _TIDY_EVERY_S = 600.0
 
 
+class KeepsClips(Protocol):
+    """See `edge.video.clips.ClipStore`."""
+
+    def put(self, clip: ClipId, shown: Clip) -> None: ...
+
+    def tidy(self, now: datetime) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """gathered: what is shown, safe should the camera go away meanwhile."""
@@ -48,7 +57,7 @@ class ClipRecorder:
 
     def __init__(
         self,
-        store: ClipStore,
+        store: KeepsClips,
         find: FindFootage,
         counters: Counters,
         *,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -56,32 +57,42 @@ class Remuxer:
         self._stream = self._out.add_stream_from_template(self._template.streams.video[0])
         self._start: int | None = None
         self._last = -1
+        self._untimed: StreamPacket | None = None
 
     def add(self, packet: StreamPacket) -> bytes:
         """What ``packet`` completed; empty until a fragment is full. Raises RemuxError."""
         data = packet.data
         decode_at = data.dts if data.dts is not None else data.pts
+        if decode_at is None and self._start is None and self._untimed is None:
+            self._untimed = packet  # RTSP: the first of a connection may come without a time
+            return b""
         if decode_at is None or data.time_base is None:
             raise RemuxError("a packet has no time")
         if self._start is None:
             self._start = decode_at
+            if self._untimed is not None:
+                before = max(1, round((packet.pts_s - self._untimed.pts_s) / data.time_base))
+                self._start -= before
+                self._mux(self._untimed, 0, 0, data.time_base)
         at = decode_at - self._start
         step_s = (at - max(self._last, 0)) * data.time_base
         if step_s > _MAX_GAP_S or step_s < -_MAX_BACK_S:
             raise RemuxError("the stream's clock jumped")
         if at <= self._last:
             return b""  # two packets of one moment: players refuse a time that does not move
-        self._last = at
-        copy = av.Packet(bytes(data))
-        copy.time_base, copy.dts = data.time_base, at
-        copy.pts = at if data.pts is None else max(at, data.pts - self._start)
+        self._mux(packet, at, at if data.pts is None else max(at, data.pts - self._start), data.time_base)
+        return self._sink.taken()
+
+    def _mux(self, packet: StreamPacket, decode_at: int, shown_at: int, time_base: Fraction) -> None:
+        self._last = decode_at
+        copy = av.Packet(bytes(packet.data))
+        copy.time_base, copy.dts, copy.pts = time_base, decode_at, shown_at
         copy.is_keyframe = packet.keyframe
         copy.stream = self._stream
         try:
             self._out.mux(copy)
         except av.error.FFmpegError as error:
             raise RemuxError(f"packets don't fit together ({type(error).__name__})") from None
-        return self._sink.taken()
 
     def end(self) -> bytes:
         """The rest; nothing can be added afterwards."""

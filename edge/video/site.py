@@ -20,9 +20,9 @@ from edge.keys import EdgeKeys, edge_dir
 from edge.video.clips import ClipStore
 from edge.video.desk import VideoDesk
 from edge.video.endpoint import make_router
-from edge.video.footage import Footage, Which
+from edge.video.footage import Footage, View, Which, footage_of
+from edge.video.live import LiveView
 from edge.video.recorder import ClipRecorder
-from edge.video.remux import StreamHead
 
 CLIPS_FOLDER = "clips"
 _PURPOSE = b"anju/clips/v1"
@@ -32,6 +32,14 @@ class Sending(Protocol):
     """What is needed of a camera; see `edge.capture.stream.CameraStream`."""
 
     def sent(self, which: Which = "main") -> Sent: ...
+
+
+class Elsewhere(Protocol):
+    """Cameras whose packets are in processes of their own; see `edge.shards.far_video.FarVideo`."""
+
+    def keep(self, clip: ClipId, camera: CameraId, at_s: float) -> None: ...
+
+    def view(self, camera: CameraId, which: Which) -> View | None: ...
 
 
 class SiteVideo:
@@ -46,11 +54,14 @@ class SiteVideo:
         core_key: Ed25519PublicKey,
         tickets: TicketBook,
         counters: Counters,
+        elsewhere: Elsewhere,
     ) -> None:
+        """cameras: those that are read here; elsewhere: asked for every other."""
         self._cameras = cameras
+        self._elsewhere = elsewhere
         self._keeps = config.clips.keep_days > 0
         self._recorder = ClipRecorder(clips, self.footage, counters)
-        self._desk = VideoDesk(config.id, core_key, tickets, clips, self.footage, wall_clock=utc_now)
+        self._desk = VideoDesk(config.id, core_key, tickets, clips, self._view, wall_clock=utc_now)
 
     def start(self) -> None:
         self._recorder.start()
@@ -67,21 +78,23 @@ class SiteVideo:
 
     def keep(self, clip: ClipId, camera: CameraId, at_s: float) -> None:
         """Keep a clip around stream time ``at_s`` of something that happened; never waits."""
-        if self._keeps:
+        if not self._keeps:
+            return
+        if camera in self._cameras:
             self._recorder.ask(clip, camera, at_s)
+        else:
+            self._elsewhere.keep(clip, camera, at_s)
 
     def footage(self, camera: CameraId, which: Which) -> Footage | None:
-        """What the camera sends now; None before it has sent anything that can be shown."""
+        """What the camera sends now; None before it has sent anything that can be shown, and of one elsewhere."""
         stream = self._cameras.get(camera)
-        if stream is None:
-            return None
-        sent = stream.sent(which)
-        if sent.form is None or not sent.ring.held_bytes:
-            return None
-        extradata = sent.form.extradata or b""
-        # MP4 files' own form of the parameter sets (a replayed clip) begins with a version, not with a start code.
-        sets = extradata if extradata.startswith((b"\x00\x00\x01", b"\x00\x00\x00\x01")) else b""
-        return Footage(StreamHead("hevc" if sent.form.codec == "hevc" else "h264", sets), sent.ring)
+        return None if stream is None else footage_of(stream.sent(which))
+
+    def _view(self, camera: CameraId, which: Which) -> View | None:
+        if camera not in self._cameras:
+            return self._elsewhere.view(camera, which)
+        footage = self.footage(camera, which)
+        return None if footage is None else LiveView(footage)
 
 
 def open_clips(config: EdgeConfig, keys: EdgeKeys, state_dir: Path) -> ClipStore:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.contract.config import FaceGate
@@ -50,7 +51,7 @@ def test_a_consenting_resident_is_recognised_once_and_their_picture_can_be_blurr
     assert seen.seen.match.subject == act.expects.passages[0].subject
     assert seen.seen.match.score > 0.7
     assert seen.seen.match.margin > 0.2
-    assert seen.picture is not None
+    assert isinstance(seen.picture, np.ndarray)
     blurred = blur_faces(seen.picture, gate.detector)
     assert blurred.faces >= 1
     assert len(gate.detector.detect([blurred.image], max_side=1280)[0]) == 0

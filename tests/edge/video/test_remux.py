@@ -63,6 +63,16 @@ def test_parameter_sets_that_only_the_session_description_has_come_first(tmp_pat
     assert numbers(clip_of(StreamHead("h264", whole[:at]), [first, *packets[1:]])) == list(range(25))
 
 
+def test_the_first_packet_of_a_connection_may_come_without_a_time(tmp_path: Path) -> None:
+    packets = camera_packets(tmp_path, seconds=1.0)
+    bare = av.Packet(bytes(packets[0].data))
+    bare.time_base = packets[0].data.time_base
+    mp4 = clip_of(StreamHead("h264"), [dataclasses.replace(packets[0], data=bare), *packets[1:]])
+    assert numbers(mp4) == list(range(25))
+    with av.open(io.BytesIO(mp4), "r") as container:
+        assert [frame.time for frame in container.decode(video=0)][1] == pytest.approx(1 / 25, abs=0.001)
+
+
 def test_a_clip_begins_with_a_keyframe(tmp_path: Path) -> None:
     packets = camera_packets(tmp_path, seconds=1.0)
     with pytest.raises(RemuxError, match="keyframe"):

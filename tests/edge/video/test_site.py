@@ -15,7 +15,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from core.contract.config import CameraConfig, EdgeConfig, Login, Name
-from core.contract.ids import CameraId, EdgeId
+from core.contract.ids import CameraId, ClipId, EdgeId
 from edge.capture.decoder import StreamForm
 from edge.capture.pace import Backoff
 from edge.capture.packets import PacketRing
@@ -44,6 +44,16 @@ class Camera:
         return Sent(self.ring, self.form)
 
 
+class Nowhere:
+    """No camera is in another process."""
+
+    def keep(self, clip: ClipId, camera: CameraId, at_s: float) -> None:
+        raise AssertionError("nobody asked for a clip")
+
+    def view(self, camera: CameraId, which: Which) -> None:
+        return None
+
+
 @pytest.fixture
 def site_of(tmp_path: Path) -> Callable[[Sending], SiteVideo]:
     login = Login(user="edge-1", password_file=tmp_path / "password")
@@ -57,6 +67,7 @@ def site_of(tmp_path: Path) -> Callable[[Sending], SiteVideo]:
             core_key=Ed25519PrivateKey.generate().public_key(),
             tickets=TicketBook(tmp_path / "tickets.db"),
             counters=Counters(),
+            elsewhere=Nowhere(),
         )
 
     return made

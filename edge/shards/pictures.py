@@ -1,0 +1,71 @@
+"""Pictures that wait in the process they were taken in until the edge wants them, blurred and packed there."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+
+from edge.health import Counters
+from edge.shards.messages import PictureMade, written
+from edge.shards.wire import Wire
+from edge.vision.blur import PictureTooLargeError, blur_faces, encode_jpeg
+from models.protocols import FaceDetecting
+from models.types import Image, ModelInputError
+
+log = structlog.get_logger()
+
+KEPT_S = 15.0
+"""A gate has answered, or given up, long before."""
+MAX_KEPT = 16
+
+
+class KeptPictures:
+    """Thread-safe. Beyond ``MAX_KEPT`` the oldest is forgotten; after ``KEPT_S`` each."""
+
+    def __init__(
+        self, detector: FaceDetecting, wire: Wire, counters: Counters, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._detector = detector
+        self._wire = wire
+        self._counters = counters
+        self._clock = clock
+        self._numbers = itertools.count(1)
+        self._lock = threading.Lock()
+        self._kept: dict[int, tuple[float, Image]] = {}
+
+    def keep(self, image: Image) -> int:
+        """Number to ask for ``image`` by."""
+        with self._lock:
+            number = next(self._numbers)
+            self._kept[number] = self._clock(), image
+            while len(self._kept) > MAX_KEPT:
+                del self._kept[next(iter(self._kept))]
+            return number
+
+    def tidy(self) -> None:
+        """Forget what nobody has asked for; to be called about once a second."""
+        oldest_s = self._clock() - KEPT_S
+        with self._lock:
+            self._kept = {number: one for number, one in self._kept.items() if one[0] >= oldest_s}
+
+    def send(self, number: int) -> None:
+        """Blur, pack and send picture ``number``; where that can't be, say so. Raises WireError."""
+        with self._lock:
+            _, image = self._kept.pop(number, (0.0, None))
+        if image is None:
+            self._wire.send(written(PictureMade(picture=number)))
+            return
+        try:
+            blurred = blur_faces(image, self._detector)
+            jpeg, width_px, height_px = encode_jpeg(blurred.image)
+        except (ModelInputError, PictureTooLargeError) as error:
+            self._counters.add("pictures_not_blurred")
+            log.warning("picture.not_kept", problem=str(error))
+            self._wire.send(written(PictureMade(picture=number)))
+            return
+        made = PictureMade(picture=number, width_px=width_px, height_px=height_px, faces_blurred=blurred.faces)
+        self._wire.send(written(made), jpeg)

@@ -21,6 +21,7 @@ from benchmarks.scene_films import Actor
 from benchmarks.scenes import CHECKPOINTS, Filmed, scenes_folder, staged
 from core.contract.config import PlateLane
 from core.contract.ids import CheckpointId
+from core.contract.vocabulary import Verdict
 from demo.draw.scenery import HEIGHT, WIDTH
 from demo.processes import Child, free_port, listens, wait_until
 from demo.script import FPS
@@ -106,6 +107,11 @@ class Run:
     @property
     def passes(self) -> int:
         return sum(len(one.passes) for one in self.scores)
+
+    @property
+    def to_be_admitted(self) -> int:
+        """Passes for which a gate should have been commanded."""
+        return sum(one.true.expects.verdict is Verdict.ADMIT for found in self.scores for one in found.passes)
 
     @property
     def missed(self) -> int:
@@ -245,7 +251,7 @@ def score_of(number: int, shown: Shown, measured: Measured, sessions: Sequence[S
 def waits_of(
     number: int, shown: Shown, measured: Measured, sessions: Sequence[ServedSession], found: Score
 ) -> Iterator[Wait]:
-    """Of the passes caught at camera ``number`` for which its gate was commanded."""
+    """Of the passes caught at camera ``number`` whose gate was to be commanded, and was."""
     ready = ready_frames(shown.clip)
     arrived = {
         true.name: session.sent_at(loop_first + ready_frame)
@@ -255,6 +261,8 @@ def waits_of(
     }
     decided = {one.at - measured.began: one.decision_ms for one in measured.told if one.camera == number}
     for one in found.of(Result.CAUGHT):
+        if one.true.expects.verdict is not Verdict.ADMIT:
+            continue
         sent = arrived.get(one.true.name)
         if one.told is None or sent is None or (frame_ms := decided.get(one.told.at_s)) is None:
             continue

@@ -31,16 +31,17 @@ _KEYS = ("what", "ours", "peer", "ratio", "goal", "met")
 class Row:
     """One figure beside its rival or limit.
 
-    what: the figure, its unit, and who the peer is; ours, peer: in that unit (peer None where a limit is kept);
-    ratio: how many times better than the peer, or than the limit; goal: in words; met: whether ``ratio`` reaches it.
+    what: the figure, its unit, and who the peer is; ours, peer: in that unit (ours None where nothing came to be
+    measured, peer None where a limit is kept); ratio: how many times better than the peer, or than the limit;
+    goal: in words; met: whether it is reached, None where there is no goal.
     """
 
     what: str
-    ours: float
+    ours: float | None
     peer: float | None
     ratio: float
     goal: str
-    met: bool
+    met: bool | None
 
 
 def against_peer(what: str, *, ours: float, peer: float, goal: float, lower_is_better: bool = True) -> Row:

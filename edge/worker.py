@@ -21,7 +21,7 @@ from core.contract.base import Message
 from core.contract.config import Door, FaceGate, PlateLane
 from core.contract.config_file import LoadedConfig
 from core.contract.events_cameras import CameraHealth
-from core.contract.events_scenes import HappeningV1, Phase
+from core.contract.events_scenes import HappeningV1
 from core.contract.ids import ClipId, EdgeId
 from core.contract.vocabulary import CameraState
 from edge.aside import Aside
@@ -55,6 +55,7 @@ from edge.living import LivingThread
 from edge.outbox import DurableOutbox, OutboxError
 from edge.reconcile import RECONCILE_EVERY_S, Kind, Reconciler
 from edge.scenes.door_contact import DoorContactWatch
+from edge.scenes.events import shown_at_s
 from edge.scenes.post import SceneDesk
 from edge.settings import edge_settings, own_cameras, own_checkpoints
 from edge.shards.ears import Desk
@@ -312,11 +313,11 @@ class EdgeWorker:
         self._scenes.keep_time(time.monotonic(), now, there.__contains__)
 
     def _write_scene(self, message: Message, occurred_at: datetime) -> None:
-        """Write down what the scenes tell; of what begins now, a clip."""
+        """Write down what the scenes tell; of what happened or begins now, a clip."""
         self._books.write(message, occurred_at)
-        if isinstance(message, HappeningV1) and message.phase is not Phase.ENDED:
-            ago_s = max(0.0, (utc_now() - occurred_at).total_seconds())
-            self._video.keep(ClipId(message.happening_id), message.camera, time.monotonic() - ago_s)
+        at_s = shown_at_s(message, occurred_at, utc_now(), time.monotonic())
+        if isinstance(message, HappeningV1) and at_s is not None:
+            self._video.keep(ClipId(message.happening_id), message.camera, at_s)
 
     def _put_right(self) -> None:
         self._reconciler.put_right(time.monotonic())

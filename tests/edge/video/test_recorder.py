@@ -14,9 +14,13 @@ import av
 import pytest
 from structlog.testing import capture_logs
 
-from core.contract.ids import CameraId, ClipId, id_born_at
+from core.contract.events_scenes import Happening, HappeningV1, Phase
+from core.contract.ids import CameraId, ClipId, PlaceId, id_born_at
 from edge.capture.packets import PacketRing, StreamPacket
+from edge.capture.stream import RING_BYTES, RING_S
 from edge.health import Counters
+from edge.scenes.events import shown_at_s
+from edge.scenes.standing import StandingWatch
 from edge.video import recorder
 from edge.video.clips import ClipStore, NoSuchClipError
 from edge.video.footage import Footage, Which
@@ -83,6 +87,39 @@ def test_a_clip_has_what_was_before_and_what_came_after(tmp_path: Path) -> None:
     assert frames == 501
     assert lasts_s == pytest.approx(20.0, abs=0.05)
     assert site.store.get(CLIP, BORN).mime.startswith('video/mp4; codecs="avc1.')
+
+
+def test_what_began_by_lasting_is_shown_as_it_is_when_it_is_told(tmp_path: Path) -> None:
+    lane, came = StandingWatch(120.0), BORN
+    for second in range(10):
+        assert lane.look([], [], START_S - 140 + second, came - timedelta(seconds=10 - second)) == []
+    for second in range(120):
+        assert lane.look([(0.2, 0.6, 0.5, 0.9)], [], START_S - 120 + second, came + timedelta(seconds=second)) == []
+    now = came + timedelta(seconds=120)
+    (news,) = lane.due(START_S)
+    told = HappeningV1(
+        happening_id=news.happening,
+        what=Happening.VEHICLE_STANDING,
+        phase=Phase.BEGAN,
+        occurred_at=news.since,
+        camera=CAMERA,
+        place=PlaceId("fire-lane"),
+    )
+    site = Site(tmp_path, [])
+    site.ring = PacketRing(RING_S, RING_BYTES)
+    packets = [dataclasses.replace(one, pts_s=one.pts_s - 20) for one in camera_packets(tmp_path, seconds=35.0)]
+    for packet in packets[:500]:
+        site.ring.add(packet)
+    clip = ClipId(told.happening_id)
+    with running(site):
+        at_s = shown_at_s(told, news.since, now, START_S)
+        assert at_s is not None
+        assert site.recorder.ask(clip, CAMERA, at_s)
+        for packet in packets[500:]:
+            site.ring.add(packet)
+        site.at(START_S + 11)
+        site.kept()
+    assert site.seconds(clip)[1] == pytest.approx(20.0, abs=1.05)
 
 
 def test_a_camera_that_goes_away_meanwhile_leaves_all_that_came(tmp_path: Path) -> None:

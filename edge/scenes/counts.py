@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -11,6 +11,9 @@ from core.contract.events_scenes import CountsV1, LineCount, ZoneCount
 from core.contract.ids import CameraId, PlaceId
 from core.contract.vocabulary import BodyKind
 from edge.scenes.zones import ZoneSums
+
+TakeZones = Callable[[], Mapping[PlaceId, Mapping[BodyKind, ZoneSums]]]
+"""What zones have summed up, which then begin anew."""
 
 
 @dataclass(slots=True)
@@ -30,9 +33,14 @@ class CountBook:
         """True when an interval has ended by ``now``, also when the clock was set back before it began."""
         return now < self.since or self._interval(now) != self._interval(self.since)
 
-    def take(self, now: datetime, zones: Mapping[PlaceId, Mapping[BodyKind, ZoneSums]]) -> CountsV1 | None:
-        """What was counted until ``now``, and begin anew; None where nobody came."""
+    def take(self, now: datetime, zones: TakeZones) -> CountsV1 | None:
+        """What was counted until ``now``, and begin anew; None where nobody came.
+
+        None, too, when the clock was set back before the interval began: what was counted is then told with the next.
+        """
         since, self.since = self.since, now
+        if now <= since:
+            return None
         crossed, self._crossed = self._crossed, Counter()
         lines = tuple(
             LineCount(place=place, body=kind, forward=crossed[place, kind, True], backward=crossed[place, kind, False])
@@ -46,10 +54,10 @@ class CountBook:
                 most_at_once=sums.most_at_once,
                 long_stays=sums.long_stays,
             )
-            for place, kinds in sorted(zones.items())
+            for place, kinds in sorted(zones().items())
             for kind, sums in sorted(kinds.items())
         )
-        if (not lines and not spent) or now <= since:
+        if not lines and not spent:
             return None
         return CountsV1(camera=self.camera, since=since, until=now, lines=lines, zones=spent)
 

@@ -30,6 +30,8 @@ class WatchesScenes(Protocol):
 
     def due(self, at_s: float, at: datetime) -> list[SceneEvent]: ...
 
+    def away(self, at_s: float, at: datetime) -> None: ...
+
     def finish(self, at: datetime) -> list[SceneEvent]: ...
 
     def flat(self) -> dict[str, int]: ...
@@ -96,9 +98,11 @@ class SceneDesk:
     def keep_time(self, at_s: float, at: datetime, there: Callable[[CameraId], bool]) -> None:
         """What time alone brings, about once a second. there: whether a camera is: of one that is away none is told."""
         for post in self.posts:
-            if there(post.watcher.camera):
-                for event in post.watcher.due(at_s, at):
-                    self._write(event.message, event.occurred_at)
+            if not there(post.watcher.camera):
+                post.watcher.away(at_s, at)
+                continue
+            for event in post.watcher.due(at_s, at):
+                self._write(event.message, event.occurred_at)
 
     def counts(self) -> dict[str, int]:
         """What the watchers have done, by ``{camera}.scenes.{what}``."""

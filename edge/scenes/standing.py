@@ -5,7 +5,8 @@ first looked at, since nobody knows for how long it has. Only a thing that the d
 then: a shed that it takes for a van now and then is not.
 
 Pure but for its own memory: the caller brings the clock. A camera before which nothing moves gives no pictures: then
-`due` is asked instead, and what stood there still stands there.
+`due` is asked instead, and what stood there still stands there. Whether it does after a camera was away (`away`), only
+a look tells.
 """
 
 from __future__ import annotations
@@ -92,6 +93,12 @@ class StandingWatch:
                 self._spots[index] = replace(spot, happening=happening)
                 news.append(StandingNews(happening, spot.since))
         return news
+
+    def away(self, at_s: float, at: datetime) -> None:
+        """The camera is away: whatever stands there may leave unseen. To be called again while that lasts."""
+        self._spots = [
+            replace(spot, missed=1, missed_s=at_s, left=at) if spot.missed == 0 else spot for spot in self._spots
+        ]
 
     def finish(self, at: datetime) -> list[StandingNews]:
         """Nobody looks any more: what was told and lasts ends now, or when it was last seen there."""

@@ -124,6 +124,12 @@ class SceneWatcher:
             events = [event for lane in self._places.lanes for event in self._standing(lane, lane.watch.due(at_s))]
             return events + self._interval_over(at)
 
+    def away(self, at_s: float, at: datetime) -> None:
+        """Called once a second while the camera is away: nobody knows what happens before it."""
+        with self._lock:
+            for lane in self._places.lanes:
+                lane.watch.away(at_s, at)
+
     def finish(self, at: datetime) -> list[SceneEvent]:
         """The edge stops: what lasts ends, and what was counted since the last telling is told before its time."""
         with self._lock:
@@ -180,7 +186,7 @@ class SceneWatcher:
         return self._take_counts(now) if self._book.over(now) else []
 
     def _take_counts(self, now: datetime) -> list[SceneEvent]:
-        counts = self._book.take(now, {zone.id: watch.take() for zone, watch in self._places.zones})
+        counts = self._book.take(now, lambda: {zone.id: watch.take() for zone, watch in self._places.zones})
         return [] if counts is None else [SceneEvent(counts, now)]
 
 

@@ -23,6 +23,7 @@ class Chatty:
 
     def __init__(self) -> None:
         self.looks = 0
+        self.gone_s: list[float] = []
 
     def look(self, picture: Picture) -> list[SceneEvent]:
         self.looks += 1
@@ -30,6 +31,9 @@ class Chatty:
 
     def due(self, at_s: float, at: datetime) -> list[SceneEvent]:
         return [SceneEvent(counts(), at)]
+
+    def away(self, at_s: float, at: datetime) -> None:
+        self.gone_s.append(at_s)
 
     def finish(self, at: datetime) -> list[SceneEvent]:
         return []
@@ -69,12 +73,26 @@ def test_more_than_can_wait_is_dropped_oldest_first_and_counted() -> None:
 
 
 def test_time_goes_on_for_cameras_that_are_there_only() -> None:
-    written = Written()
-    desk = SceneDesk([ScenePost(Chatty(), Counters())], [], written.write)
+    written, watcher = Written(), Chatty()
+    desk = SceneDesk([ScenePost(watcher, Counters())], [], written.write)
     desk.keep_time(0.0, START, lambda _: False)
     assert written == []
-    desk.keep_time(0.0, START, lambda _: True)
+    desk.keep_time(1.0, START, lambda _: True)
     assert len(written) == 1
+    assert watcher.gone_s == [0.0], "it was told that the camera was away"
+
+
+def test_a_vehicle_that_left_while_the_camera_was_away_is_not_told_when_it_is_back() -> None:
+    written, detector = Written(), ScriptedBodies()
+    post = ScenePost(SceneWatcher(CameraId("yard"), scenes(), detector, START), Counters())
+    desk = SceneDesk([post], [], written.write)
+    for number in range(60):
+        detector.things = [car(0.82, 0.95)] if number > 12 else []
+        post.look(picture(number / 3))
+    for second in range(20, 200):
+        desk.keep_time(float(second), START + timedelta(seconds=second), lambda _: False)
+    desk.keep_time(200.0, START + timedelta(seconds=200), lambda _: True)
+    assert [one for one, _ in written if isinstance(one, HappeningV1)] == []
 
 
 def test_its_counts_name_the_camera_and_leave_out_zeros() -> None:

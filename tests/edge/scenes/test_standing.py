@@ -31,6 +31,12 @@ class Lane:
         self.told += news
         return news
 
+    def away(self, seconds: float) -> None:
+        """The camera is away for so long; somebody says so every second."""
+        for _ in range(round(seconds)):
+            self.watch.away(self.at_s, self.now)
+            self.at_s += 1
+
     @property
     def now(self) -> datetime:
         return START + timedelta(seconds=self.at_s)
@@ -54,6 +60,36 @@ def test_a_car_that_stays_is_told_once_and_once_more_when_it_leaves() -> None:
     assert ended.happening == began.happening
     assert ended.until is not None
     assert abs((ended.until - left).total_seconds()) < 1
+
+
+def test_what_left_while_the_camera_was_away_is_never_told() -> None:
+    lane = Lane()
+    lane.show(10)
+    lane.show(20, CAR)
+    lane.away(360)
+    assert lane.watch.due(lane.at_s) == []
+    assert lane.show(20) == []
+    assert lane.show(20, CAR) == []
+
+
+def test_what_still_stands_after_the_camera_was_away_is_told_at_the_first_look_since_it_came() -> None:
+    lane = Lane()
+    lane.show(10)
+    came = lane.now
+    lane.show(20, CAR)
+    lane.away(360)
+    (began,) = lane.show(1, CAR)
+    assert abs((began.since - came).total_seconds()) < 1
+
+
+def test_what_was_told_and_left_while_the_camera_was_away_ends_when_it_was_last_seen() -> None:
+    lane = Lane()
+    lane.show(10)
+    (began,) = lane.show(STANDING_S + 2, CAR)
+    left = lane.now
+    lane.away(360)
+    (ended,) = lane.show(2)
+    assert (ended.happening, ended.until) == (began.happening, left)
 
 
 def test_what_is_told_and_still_stands_when_nobody_looks_any_more_ends_then() -> None:

@@ -206,6 +206,11 @@ def _strangers(scene: Scene, cast: Cast) -> list[tuple[Stranger, Way]]:
     return [(who, way) for who in cast.strangers[: min(scene.strangers, COMPARED_NOT_ENROLLED - 1)]]
 
 
+def stranger_faces(scene: Scene) -> frozenset[int]:
+    """The drawn faces of those who come to ``scene`` and are on no list."""
+    return frozenset(who.face for who, _ in _strangers(scene, make_cast(scene.seed)))
+
+
 def _actor(place: Place, who: Resident | Stranger | Vehicle, way: Way, cast: Cast) -> Actor:
     if isinstance(who, Vehicle):
         return Car(who, way)

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.passes import Caught, caught, learning, rows, scenes_of, wrongly_admitted, wrongly_told
+from benchmarks.passes import (
+    STRANGERS_EACH,
+    Caught,
+    caught,
+    learning,
+    rows,
+    scenes_of,
+    wrongly_admitted,
+    wrongly_told,
+)
 from benchmarks.pipelines import Outcome
 from benchmarks.scene_films import Kind, Place
-from benchmarks.scenes import STRANGER, Rate, Scene
+from benchmarks.scenes import STRANGER, Rate, Scene, staged, stranger_faces
 from core.contract.ids import CheckpointId, SubjectKey, new_id
 from core.contract.vocabulary import Credential, Reason, Verdict
 from edge.replay.score import Told, score
@@ -67,9 +76,28 @@ def test_one_wrong_admission_and_the_goal_is_missed_whatever_was_caught() -> Non
     assert not any(row.met for row in rows([Caught(scene, wrong, wrong)]))
 
 
+def test_how_much_no_wrong_admission_says_is_told() -> None:
+    visited = Scene(Place.GATE, Kind.WALK, strangers=1)
+    row = rows([Caught(visited, outcome(*RIGHT), outcome(*RIGHT))])[-1]
+    assert "3 passes, 1 of them by 1 strangers" in row.what
+    assert "below 100.0 % of such passes" in row.what
+    nobody = Outcome(score(PASSES[:2], RIGHT[:2]), 1.0)
+    assert "none of them by strangers" in rows([Caught(Scene(Place.GATE, Kind.WALK), nobody, nobody)])[-1].what
+
+
+def test_strangers_come_to_casts_that_are_measured_for_nothing_else() -> None:
+    alone = [one for one in scenes_of(3, 5, 1) if not one.passes]
+    others = [one for one in scenes_of(3, 5, 1) if one.passes]
+    assert len(others) == 60
+    assert not {one.seed for one in alone} & {one.seed for one in others}
+    _, truth = staged(alone[0])
+    assert [one.kind for one in truth.passes] == [STRANGER] * STRANGERS_EACH
+    assert len(frozenset().union(*map(stranger_faces, alone))) >= 12
+    assert not any(one.strangers for one in scenes_of(3, 5, 0))
+
+
 def test_nothing_is_learnt_from_the_film_that_is_measured() -> None:
     scenes = scenes_of(3, 5, 1)
-    assert len(scenes) == 60
     for scene in scenes:
         learnt = learning(scene)
         assert learnt.seed not in {one.seed for one in scenes}

@@ -27,6 +27,8 @@ _MAGIC = b"AJC1"
 _NONCE_BYTES = 12
 _SUFFIX = ".clip"
 MAX_CLIP_BYTES = 200_000_000
+_AHEAD = timedelta(days=1)
+"""A clip of so much later than now is one of a clock that was wrong."""
 LEAVE_FREE_BYTES = 500_000_000
 """What clips leave of the disk: events and lists need it more."""
 
@@ -84,10 +86,11 @@ class ClipStore:
 
     def get(self, clip: ClipId, now: datetime) -> Clip:
         """Raises NoSuchClipError, ClipError for one that is damaged or of another site key."""
-        if now - _taken_at(self._path(clip)) >= self._keep:
-            raise NoSuchClipError("there is no such clip here, or its time is over")
+        path = self._path(clip)
         try:
-            content = self._path(clip).read_bytes()
+            if _taken_at(path) is None or self._over(path, now):
+                raise NoSuchClipError("there is no such clip here, or its time is over")
+            content = path.read_bytes()
         except FileNotFoundError:
             raise NoSuchClipError("there is no such clip here, or its time is over") from None
         except OSError as error:
@@ -114,7 +117,11 @@ class ClipStore:
             try:
                 for leftover in self._folder.glob("*.part"):
                     leftover.unlink()
-                over = [path for path in self._all() if now - _taken_at(path) >= self._keep]
+                self._tell_of_strange_files()
+                for path in self._all():
+                    if _born(path, now) is None:
+                        os.utime(path, (now.timestamp(), now.timestamp()))
+                over = [path for path in self._all() if self._over(path, now)]
                 for path in over:
                     path.unlink()
             except OSError as error:
@@ -133,8 +140,17 @@ class ClipStore:
         return self._folder / f"{uuid.UUID(clip)}{_SUFFIX}"
 
     def _all(self) -> list[Path]:
-        """Oldest first: an id of UUIDv7 begins with its time."""
-        return sorted(self._folder.glob(f"*{_SUFFIX}"))
+        """Oldest first."""
+        return sorted((path for path in self._folder.glob(f"*{_SUFFIX}") if _is_clip(path)), key=_age_order)
+
+    def _over(self, path: Path, now: datetime) -> bool:
+        return now - (_born(path, now) or now) >= self._keep
+
+    def _tell_of_strange_files(self) -> None:
+        strange = sum(not _is_clip(path) for path in self._folder.glob(f"*{_SUFFIX}"))
+        if strange:
+            advice = "no clips by their names: they are left alone, and nothing removes them but you"
+            log.warning("clips.strange_files", files=strange, folder=str(self._folder), advice=advice)
 
     def _make_room(self, wanted: int) -> None:
         kept = self._all()
@@ -166,5 +182,32 @@ def _bound(clip: ClipId, head: bytes) -> bytes:
     return _MAGIC + clip.encode() + b"\0" + head
 
 
-def _taken_at(path: Path) -> datetime:
-    return datetime.fromtimestamp((uuid.UUID(path.stem).int >> 80) / 1000, UTC)
+def _taken_at(path: Path) -> datetime | None:
+    """What its id says: one of UUIDv7 begins with its time. None where it says none."""
+    try:
+        return datetime.fromtimestamp((uuid.UUID(path.stem).int >> 80) / 1000, UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _is_clip(path: Path) -> bool:
+    return _taken_at(path) is not None and path.is_file()
+
+
+def _written_at(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+
+def _born(path: Path, now: datetime) -> datetime | None:
+    """Since when ``path`` is kept; None where every time it bears is yet to come: a clock ran ahead when it was made.
+
+    Such a clip is given the time at which that is noticed (`ClipStore.tidy`). It is not removed at once: it may be this
+    clock that is behind, as after a start without network. Then the time in its id counts again once the clock is right.
+    """
+    bounds = (_taken_at(path), _written_at(path))
+    return next((at for at in bounds if at is not None and at <= now + _AHEAD), None)
+
+
+def _age_order(path: Path) -> tuple[datetime, str]:
+    written = _written_at(path)
+    return min(written, _taken_at(path) or written), path.name

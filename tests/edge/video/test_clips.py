@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from structlog.testing import capture_logs
 
 from core.contract.ids import CameraId, ClipId, id_born_at
 from edge.video import clips
@@ -85,6 +86,60 @@ def test_a_clip_is_not_shown_and_then_removed_when_its_days_are_over(tmp_path: P
         kept.get(old, later)
     assert kept.tidy(later) == 1
     assert [path.stem for path in (tmp_path / "clips").iterdir()] == [young]
+
+
+def test_a_clip_of_a_clock_that_ran_ahead_is_kept_no_longer_than_others(tmp_path: Path) -> None:
+    kept = store(tmp_path)
+    ahead = clip_id(minutes=10 * 365 * 24 * 60)
+    kept.put(ahead, SHOWN)
+    os.utime(tmp_path / "clips" / f"{ahead}.clip", (ten_years(NOW), ten_years(NOW)))
+    assert kept.tidy(NOW) == 0
+    assert kept.get(ahead, NOW + timedelta(days=6)) == SHOWN
+    later = NOW + timedelta(days=7, minutes=1)
+    with pytest.raises(NoSuchClipError, match="time is over"):
+        kept.get(ahead, later)
+    assert kept.tidy(later) == 1
+
+
+def ten_years(now: datetime) -> float:
+    return (now + timedelta(days=3650)).timestamp()
+
+
+def test_a_clock_that_once_was_years_behind_costs_no_clip(tmp_path: Path) -> None:
+    kept, one = store(tmp_path), clip_id()
+    kept.put(one, SHOWN)
+    assert kept.tidy(datetime(1970, 1, 1, tzinfo=UTC)) == 0
+    assert kept.tidy(NOW) == 0
+    assert kept.get(one, NOW) == SHOWN
+
+
+def test_a_clip_of_a_clock_that_ran_ahead_makes_room_in_its_turn(tmp_path: Path) -> None:
+    kept = store(tmp_path, max_bytes=4000)
+    ahead = clip_id(minutes=10 * 365 * 24 * 60)
+    kept.put(ahead, SHOWN)
+    kept.tidy(NOW)
+    for minutes in range(3):
+        kept.put(clip_id(minutes), SHOWN)
+    with pytest.raises(NoSuchClipError):
+        kept.get(ahead, NOW)
+
+
+@pytest.mark.parametrize("name", ["copy of x", "ffffffff-ffff-7fff-bfff-ffffffffffff", "a-folder"])
+def test_a_strange_file_keeps_no_clip_from_being_removed_and_is_told_of(name: str, tmp_path: Path) -> None:
+    kept, old = store(tmp_path), clip_id()
+    kept.put(old, SHOWN)
+    strange = tmp_path / "clips" / f"{name}.clip"
+    strange.mkdir() if name == "a-folder" else strange.write_bytes(b"")
+    with capture_logs() as logs:
+        assert kept.tidy(NOW + timedelta(days=8)) == 1
+    assert [(line["event"], line["files"]) for line in logs] == [("clips.strange_files", 1)]
+    kept.put(old, SHOWN)
+    assert strange.exists()
+
+
+def test_an_id_of_no_time_is_no_clip(tmp_path: Path) -> None:
+    with pytest.raises(NoSuchClipError):
+        store(tmp_path).get(ClipId("ffffffff-ffff-7fff-bfff-ffffffffffff"), NOW)
 
 
 def test_a_nearly_full_disk_keeps_no_clip_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

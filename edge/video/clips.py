@@ -10,6 +10,7 @@ import secrets
 import shutil
 import threading
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -75,11 +76,11 @@ class ClipStore:
         head = _Head(camera=shown.camera, mime=shown.mime).model_dump_json().encode()
         nonce = secrets.token_bytes(_NONCE_BYTES)
         sealed = self._cipher.encrypt(nonce, shown.mp4, _bound(clip, head))
-        content = b"".join([_MAGIC, len(head).to_bytes(2), head, nonce, sealed])
+        content = (_MAGIC, len(head).to_bytes(2), head, nonce, sealed)
         with self._lock:
             self._make_folder()
             try:
-                self._make_room(len(content))
+                self._make_room(sum(map(len, content)))
                 self._write(self._path(clip), content)
             except OSError as error:
                 raise ClipError(f"{self._folder}: {error.strerror}; the clip is not kept") from None
@@ -165,11 +166,11 @@ class ClipStore:
         if short > 0:
             raise ClipError(f"{self._folder}: the disk is nearly full; clips are kept again when there is room")
 
-    def _write(self, path: Path, content: bytes) -> None:
+    def _write(self, path: Path, content: Sequence[bytes]) -> None:
         part = path.with_suffix(".part")
         try:
             with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-                stream.write(content)
+                stream.writelines(content)
                 stream.flush()
                 os.fsync(stream.fileno())
             part.replace(path)
@@ -202,7 +203,7 @@ def _born(path: Path, now: datetime) -> datetime | None:
     """Since when ``path`` is kept; None where every time it bears is yet to come: a clock ran ahead when it was made.
 
     Such a clip is given the time at which that is noticed (`ClipStore.tidy`). It is not removed at once: it may be this
-    clock that is behind, as after a start without network. Then the time in its id counts again once the clock is right.
+    clock that is behind, as after a start without network. Then the time in its id counts again once the clock is set.
     """
     bounds = (_taken_at(path), _written_at(path))
     return next((at for at in bounds if at is not None and at <= now + _AHEAD), None)

@@ -39,16 +39,40 @@ class StreamPacket:
         return self.pts_s - self.behind_s
 
 
+class Room:
+    """Memory that several gatherings share, in bytes. Safe from any thread."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._lock = threading.Lock()
+        self._left_bytes = max_bytes
+
+    def take(self, size: int) -> bool:
+        """False, and nothing taken, where ``size`` is more than is left."""
+        with self._lock:
+            if size > self._left_bytes:
+                return False
+            self._left_bytes -= size
+            return True
+
+    def give_back(self, size: int) -> None:
+        with self._lock:
+            self._left_bytes += size
+
+
 class Gathering:
     """What a ring had from some time on, and what has come since: whole, whatever the ring loses meanwhile.
 
-    Ends by itself at its last moment, at ``max_bytes``, and when the stream goes away. Safe from any thread.
+    Ends by itself at its last moment, at ``max_bytes``, when there is no ``room`` left, and when the stream goes away.
+    Safe from any thread. To be left by whoever asked for it, where it shares room.
     """
 
-    def __init__(self, begin: Iterable[StreamPacket], to_s: float, max_bytes: int) -> None:
+    def __init__(self, begin: Iterable[StreamPacket], to_s: float, max_bytes: int, room: Room | None = None) -> None:
         self._lock = threading.Lock()
         self._to_s = to_s
         self._left_bytes = max_bytes
+        self._room = room
+        self._held_bytes = 0
+        self._crowded = False
         self._packets: list[StreamPacket] = []
         self._over = False
         for packet in begin:
@@ -59,16 +83,39 @@ class Gathering:
         with self._lock:
             if not self._packets and not packet.keyframe:
                 return not self._over
-            self._left_bytes -= packet.size + _BESIDE_BYTES
+            held = packet.size + _BESIDE_BYTES
+            self._left_bytes -= held
             self._over = self._over or packet.pts_s > self._to_s or self._left_bytes < 0
+            if not self._over and self._room is not None and not self._room.take(held):
+                self._over = self._crowded = True
             if not self._over:
                 self._packets.append(packet)
+                self._held_bytes += held
             return not self._over
 
     def end(self) -> None:
         """Nothing more is gathered."""
         with self._lock:
             self._over = True
+
+    def leave(self) -> None:
+        """Forget what was gathered, and give the room back."""
+        with self._lock:
+            self._over = True
+            self._packets = []
+            held, self._held_bytes = self._held_bytes, 0
+        if self._room is not None:
+            self._room.give_back(held)
+
+    @property
+    def crowded(self) -> bool:
+        """Whether it ended because there was no room left."""
+        return self._crowded
+
+    @property
+    def held_bytes(self) -> int:
+        """What it takes of the memory, shared or not."""
+        return self._held_bytes
 
     @property
     def packets(self) -> tuple[StreamPacket, ...]:
@@ -139,10 +186,10 @@ class PacketRing:
         for one in gatherings:
             one.end()
 
-    def gather(self, from_s: float, to_s: float, max_bytes: int) -> Gathering:
-        """As `between`, and what comes from now on; of more than ``max_bytes`` the beginning."""
+    def gather(self, from_s: float, to_s: float, max_bytes: int, room: Room | None = None) -> Gathering:
+        """As `between`, and what comes from now on; of more than ``max_bytes``, or than ``room`` has left, the beginning."""
         with self._lock:
-            gathering = Gathering(_packets(self._from(from_s)), to_s, max_bytes)
+            gathering = Gathering(_packets(self._from(from_s)), to_s, max_bytes, room)
             self._gatherings.append(gathering)
             return gathering
 

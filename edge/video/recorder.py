@@ -12,7 +12,7 @@ from typing import Protocol
 import structlog
 
 from core.contract.ids import CameraId, ClipId
-from edge.capture.packets import Gathering
+from edge.capture.packets import Gathering, Room
 from edge.health import Counters
 from edge.video.clips import Clip, ClipError
 from edge.video.codec_string import codec_string
@@ -26,8 +26,10 @@ AFTER_S = 10.0
 MAX_WAITING = 32
 """Clips whose ten seconds after are not over yet; for more events at once none are kept."""
 MAX_GATHERED_BYTES = 32_000_000
-"""Of one clip: twenty seconds at 12 Mbit/s. A stream that sends more has shorter ones. Clips of the same seconds of a
-camera share their packets."""
+"""Of one clip: twenty seconds at 12 Mbit/s. A stream that sends more has shorter ones."""
+MAX_WAITING_BYTES = 256_000_000
+"""Of all that wait, whether they share packets or not: 25 clips at 4 Mbit/s. At the limit those that grow end, and no
+further one is begun."""
 _SETTLES_S = 0.5
 """Packets of the last moment are still on their way when it is over."""
 _TIDY_EVERY_S = 600.0
@@ -71,6 +73,7 @@ class ClipRecorder:
         self._wall_clock = wall_clock
         self._changed = threading.Condition()
         self._waiting: list[_Asked] = []
+        self._room = Room(MAX_WAITING_BYTES)
         self._stopping = False
         self._tidied_s = float("-inf")
         self._thread = threading.Thread(target=self._run, name="clips", daemon=True)
@@ -95,7 +98,11 @@ class ClipRecorder:
             if self._stopping or len(self._waiting) >= MAX_WAITING:
                 self._counters.add("clips_skipped")
                 return False
-            gathered = footage.ring.gather(at_s - BEFORE_S, at_s + AFTER_S, MAX_GATHERED_BYTES)
+            gathered = footage.ring.gather(at_s - BEFORE_S, at_s + AFTER_S, MAX_GATHERED_BYTES, self._room)
+            if gathered.crowded:
+                gathered.leave()
+                self._counters.add("clips_skipped")
+                return False
             self._waiting.append(_Asked(clip, camera, at_s, footage, gathered))
             self._changed.notify_all()
         return True
@@ -109,6 +116,9 @@ class ClipRecorder:
             except Exception:
                 self._counters.add("clips_failed")
                 log.exception("clips.failed", advice="gates go on; report this")
+            finally:
+                for asked in due:
+                    asked.gathered.leave()
 
     def _next(self) -> list[_Asked] | None:
         """The clips whose time is over, waiting for them; None when told to stop and nothing is left."""
@@ -139,6 +149,7 @@ class ClipRecorder:
         except (RemuxError, ClipError) as error:
             self._counters.add("clips_failed")
             log.warning("clips.not_kept", camera=asked.camera, problem=str(error))
+        asked.gathered.leave()
 
     def _tidy(self) -> None:
         now_s = self._clock()

@@ -15,8 +15,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from core.contract.events_scenes import Happening, HappeningV1, Phase
-from core.contract.ids import CameraId, ClipId, PlaceId, id_born_at
-from edge.capture.packets import PacketRing, StreamPacket
+from core.contract.ids import CameraId, ClipId, PlaceId, id_born_at, new_id
+from edge.capture.packets import Gathering, PacketRing, StreamPacket
 from edge.capture.stream import RING_BYTES, RING_S
 from edge.health import Counters
 from edge.scenes.events import shown_at_s
@@ -191,6 +191,27 @@ def test_more_events_at_once_than_can_wait_are_counted(tmp_path: Path) -> None:
     asked = [site.recorder.ask(CLIP, CAMERA, START_S) for _ in range(recorder.MAX_WAITING + 3)]
     assert asked == [True] * recorder.MAX_WAITING + [False] * 3
     assert site.counters.snapshot()["clips_skipped"] == 3
+
+
+def test_clips_that_wait_take_so_much_memory_together_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packets = camera_packets(tmp_path, seconds=30.0)
+    seconds_15 = Gathering(packets[:375], START_S + 60, 10**9).held_bytes
+    monkeypatch.setattr(recorder, "MAX_WAITING_BYTES", round(seconds_15 * 1.2))
+    site = Site(tmp_path, packets[:375])
+    first, second, third = (ClipId(new_id()) for _ in range(3))
+    assert site.recorder.ask(first, CAMERA, START_S + 10)
+    for packet in packets[375:]:
+        site.ring.add(packet)
+    assert not site.recorder.ask(second, CAMERA, START_S + 20)
+    assert site.counters.snapshot() == {"clips_skipped": 1}
+    with running(site):
+        site.at(START_S + 26)
+        site.kept()
+        assert site.recorder.ask(third, CAMERA, START_S + 25), "what was cut takes no memory any more"
+    assert 15 < site.seconds(first)[1] < 20
+    site.kept(2)
 
 
 def test_old_clips_are_removed_by_themselves(tmp_path: Path) -> None:

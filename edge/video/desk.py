@@ -96,6 +96,7 @@ class VideoDesk:
         claim = self._check(ticket)
         if claim.clip != clip:
             raise NotShownError(NotShown.NO_TICKET)
+        self._check_fresh(claim)
         try:
             found = self._store.get(clip, self._wall_clock())
         except NoSuchClipError:
@@ -136,6 +137,16 @@ class VideoDesk:
         if self._wall_clock() >= claim.expires_at:
             raise NotShownError(NotShown.EXPIRED)
         return claim
+
+    def _check_fresh(self, claim: ViewTicket) -> None:
+        """Before anything is read and decrypted for it."""
+        try:
+            used = self._tickets.is_used(claim.ticket_id)
+        except TicketBookError as error:
+            log.warning("video.tickets_unusable", problem=str(error))
+            raise NotShownError(NotShown.UNAVAILABLE) from None
+        if used:
+            raise NotShownError(NotShown.USED)
 
     def _use(self, claim: ViewTicket) -> None:
         try:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import io
-import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -85,13 +84,20 @@ def live(camera: CameraId = CAMERA) -> str:
     return f"/v1/cameras/{camera}/live"
 
 
-def watch(video: Video, ticket: str, *, frames: int) -> tuple[str, list[float]]:
-    """Content type, and the times of the frames seen until there are ``frames``; then the view is closed."""
+def watch(
+    video: Video, ticket: str, *, frames: int, begun: Callable[[], None] = lambda: None
+) -> tuple[str, list[float]]:
+    """Content type, and the times of the frames seen until there are ``frames``; then the view is closed.
+
+    begun: called once something is shown.
+    """
     seen, mp4 = 0, b""
     with video.client.stream("GET", live(), headers={"authorization": f"Bearer {ticket}"}) as answer:
         assert answer.status_code == 200
         assert answer.headers["cache-control"] == "no-store"
         for part in answer.iter_bytes():
+            if not mp4:
+                begun()
             mp4 += part
             seen = mp4.count(b"moof") * 5
             if seen >= frames:
@@ -103,17 +109,27 @@ def watch(video: Video, ticket: str, *, frames: int) -> tuple[str, list[float]]:
 
 def test_a_live_view_begins_at_the_newest_keyframe_and_goes_on_as_packets_come(video: Video, tmp_path: Path) -> None:
     def go_on() -> None:
-        later = camera_packets(tmp_path, seconds=8.0)
         for packet in later[100:]:
             video.ring.add(packet)
 
-    sending = threading.Timer(0.3, go_on)
-    sending.start()
-    mime, times = watch(video, video.ticket(), frames=60)
-    sending.join()
+    later = camera_packets(tmp_path, seconds=8.0)
+    mime, times = watch(video, video.ticket(), frames=60, begun=go_on)
     assert mime.startswith('video/mp4; codecs="avc1.')
     assert times[0] == 0
     assert times[-1] >= 2.0, "one second was there, the rest came later"
+
+
+def test_a_ticket_that_was_used_has_no_clip_read_for_it(video: Video, monkeypatch: pytest.MonkeyPatch) -> None:
+    video.store.put(CLIP, Clip(CAMERA, 'video/mp4; codecs="avc1.640028"', b"the whole clip"))
+    ticket = video.ticket(camera=None, clip=CLIP)
+    assert video.ask(f"/v1/clips/{CLIP}", ticket).status_code == 200
+
+    def read_again(_clip: ClipId, _now: datetime) -> Clip:
+        raise AssertionError("read and decrypted for nobody")
+
+    monkeypatch.setattr(video.store, "get", read_again)
+    again = video.ask(f"/v1/clips/{CLIP}", ticket)
+    assert (again.status_code, again.json()["reason"]) == (401, "used")
 
 
 def test_a_clip_is_shown_whole(video: Video) -> None:

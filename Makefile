@@ -2,9 +2,6 @@
 BIN := .venv/bin
 ARGS ?=
 BENCHMARKS := models edge capture conditions identification quality presentation faces plates thresholds store erasure latency
-# Tests and benchmarks load the plate detector, whose licence is unclear; `make test ANJU_ACCEPT_LICENCE=` leaves the
-# tests with models out.
-ANJU_ACCEPT_LICENCE ?= clp-det
 
 # Tests that want the machine to themselves: real brokers, streams, a browser, the whole of Anju. The others share it.
 ALONE := demo or browser or integration
@@ -28,7 +25,6 @@ system-packages:
 demo: setup
 	@$(BIN)/anju demo $(ARGS)
 
-test: export ANJU_ACCEPT_LICENCE := $(ANJU_ACCEPT_LICENCE)
 test: system-packages
 	@scripts/setup.sh
 ifeq ($(strip $(ARGS)),)
@@ -50,7 +46,6 @@ arrows: setup
 
 check: lint types arrows test
 
-bench: export ANJU_ACCEPT_LICENCE := $(ANJU_ACCEPT_LICENCE)
 bench:
 	@scripts/setup.sh
 	@for one in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$one $(ARGS) || exit 1; done

@@ -94,8 +94,8 @@ class Runners:
 
     faces: FaceDetecting = field(default_factory=lambda: open_face_detector("yunet"))
     embedder: FaceEmbedding = field(default_factory=lambda: open_face_embedder("sface"))
-    plates: PlateDetecting = field(default_factory=lambda: open_plate_detector("clp-det"))
-    reader: PlateReading = field(default_factory=lambda: open_plate_reader("clp-rec"))
+    plates: PlateDetecting = field(default_factory=lambda: open_plate_detector("anju-plate-det"))
+    reader: PlateReading = field(default_factory=lambda: open_plate_reader("anju-plates"))
 
 
 class RandomGallery:

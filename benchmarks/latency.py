@@ -29,7 +29,7 @@ def measure(seconds: int) -> dict[str, Any]:
     """The report of one run of the demo. Raises SystemExit with its output when the demo went wrong."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
-        command = ["demo", "--for", str(seconds), "--no-browser", "--accept-licence", "--report", str(report)]
+        command = ["demo", "--for", str(seconds), "--no-browser", "--report", str(report)]
         done = subprocess.run([sys.executable, "-m", "cli", *command], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise SystemExit(

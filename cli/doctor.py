@@ -137,8 +137,6 @@ def check_models(directory: ModelDirectory) -> Iterator[Check]:
     """Each model of the default configuration: fetched, and still what was fetched."""
     for model in (one for one in load_manifest().models if one.default):
         remedy = f"anju models fetch {model.name}"
-        if model.acceptance:
-            remedy += f" --accept-licence {model.name} (licence: {model.licence})"
         try:
             wrong = [found for found in directory.verify(model) if found.state is not State.READY]
         except ModelError as error:

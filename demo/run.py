@@ -29,7 +29,7 @@ from demo.moving_in import move_in
 from demo.observed import read_observed
 from demo.processes import DemoError, Tree, listens, wait_until
 from demo.report import Report, judge, latencies
-from demo.script import LANE_CAMERA, Script, make_script
+from demo.script import Script, make_script
 from demo.site import Site, cache_folder, one_at_a_time, prepare
 from demo.story import Story
 from demo.truth import occurrences
@@ -41,14 +41,13 @@ OUTAGE_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """``seconds`` None: until ctrl-C. ``plates``: the plate detector's licence was accepted."""
+    """``seconds`` None: until ctrl-C."""
 
     seed: int = 1
     seconds: float | None = None
     report: Path | None = None
     browser: bool = True
     chaos: bool = False
-    plates: bool = True
 
 
 class _Interrupted:
@@ -212,8 +211,7 @@ class _Run:
         return self._count(began, ended, listener)
 
     def _count(self, began: float, ended: float, listener: LiveListener) -> Report:
-        happened = occurrences(self.script, self.site.served, began, ended)
-        expected = [one for one in happened if self.options.plates or one.act.camera != LANE_CAMERA]
+        expected = occurrences(self.script, self.site.served, began, ended)
         observed = read_observed(load_config(self.site.config)).since(began)
         visible = {told.payload["id"]: told.arrived_at for told in listener.told if told.kind == "alert"}
         kinds, findings = judge(expected, observed)

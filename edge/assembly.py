@@ -107,8 +107,7 @@ def open_models(edge: EdgeConfig, *, needs_plates: bool) -> Models:
             open_plate_detector(choice.plate_detector, threads), open_plate_reader(choice.plate_reader, threads)
         )
     except ModelError as error:
-        name = choice.plate_detector
-        advice = f"plate detector not installed: anju models fetch {name} --accept-licence {name}"
+        advice = f"no plates are read; here: anju models fetch {choice.plate_detector} {choice.plate_reader}"
         log.warning("edge.no_plate_models", problem=str(error), advice=advice)
         return Models(faces, embedder, None, advice, presence, bodies)
     return Models(faces, embedder, plates, presence=presence, bodies=bodies)

@@ -26,15 +26,19 @@ TEMPERATURE = 1.0
 """Divides the network's figures so that a confidence is the share of such characters that are right."""
 MIN_CONFIDENCE = 0.1
 """A text with a character less likely than this is a guess, and is not told."""
-_OUTPUTS = ["characters", "colours"]
+_OUTPUTS = ["characters", "colours", "rows"]
 
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """What the network makes of one crop: log chances of characters float32 (9, columns), chances of colours (7,)."""
+    """What the network makes of one crop: log chances of characters float32 (9, columns), chances of colours (7,).
+
+    two_rows: the chance that the plate has two.
+    """
 
     characters: Float
     colours: Float
+    two_rows: float
 
 
 class OwnPlateReader:
@@ -53,9 +57,10 @@ class OwnPlateReader:
         weighed: list[Weighed] = []
         for start in range(0, len(blobs), BATCH):
             pictures = np.stack(blobs[start : start + BATCH]).astype(np.float32)
-            characters, colours = self._session.run(_OUTPUTS, pictures)
+            characters, colours, rows = self._session.run(_OUTPUTS, pictures)
             chances = log_softmax(characters / np.float32(TEMPERATURE))
-            weighed += [Weighed(*pair) for pair in zip(chances, np.exp(log_softmax(colours)), strict=True)]
+            two = np.exp(log_softmax(rows))[:, 1].tolist()
+            weighed += [Weighed(*one) for one in zip(chances, np.exp(log_softmax(colours)), two, strict=True)]
         return weighed
 
     def read(self, crops: Sequence[Image]) -> list[PlateRead]:

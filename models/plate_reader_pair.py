@@ -1,8 +1,10 @@
 """Two plate readers as one: ours for every type, and a second opinion from `clp-rec` where ours is in doubt.
 
-One rule: where our reader is not sure of every character, and the other reads as many characters, both readers' chances
-are multiplied place by place, and the likeliest text that a plate can bear wins. How much either counts is set by
-temperatures measured on drawn plates of typefaces that neither has learnt.
+`clp-rec` knows photographs and one row; ours knows drawings of every type. Where ours is not sure of every character of
+a plate of one row, both readers' chances are multiplied place by place, and the likeliest text that a plate can bear
+wins. The other is taken at its word where it is sure of every character; else it counts for as much as drawn plates of
+typefaces that neither has learnt say it is worth. Where both are firm and differ, the mean of their chances is told:
+about a half, which opens nothing.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from models.plate_forms import CHARACTERS, NONE
 from models.plate_reader import CHARACTERS as OTHER_CHARACTERS
@@ -20,8 +23,14 @@ from models.types import Float, Image, PlateRead
 
 SURE = 0.98
 """Of every character: then the other is not asked."""
-OTHER_TEMPERATURE = 2.5
-"""Divides the log chances of the other reader, which is as sure of its mistakes as of the rest."""
+SURE_OF_ITSELF = 0.95
+"""The other, of every character: right then on photographs, and on drawn plates four times in five
+(`models.training.plates.calibrate`)."""
+OTHER_TEMPERATURE = 4.0
+"""Divides the log chances of the other where it is not."""
+_GUESS = 0.6
+"""Where ours is less sure than this of a character, it may be wrong about how many there are, too."""
+_FIRM = float(np.log(0.9))
 _FLOOR = 1e-4
 _COLUMNS = np.array([CHARACTERS.find(character) + 1 for character in OTHER_CHARACTERS])
 """Our column of each of the other's characters; 0 (none) for those that are on no plate of ours."""
@@ -39,21 +48,44 @@ class PairedPlateReader:
         """Text and confidences of each crop; "" where nothing is to be read. Raises ModelInputError."""
         weighed = self._own.weigh(crops)
         reads = [read_of(one) for one in weighed]
-        doubtful = [index for index, read in enumerate(reads) if min(read.confidences, default=0.0) < SURE]
+        doubtful = [index for index, read in enumerate(reads) if _least(read) < SURE and weighed[index].two_rows < 0.5]
         opinions = self._other.weigh([crops[index] for index in doubtful])
         for index, opinion in zip(doubtful, opinions, strict=True):
-            reads[index] = read_of(paired(weighed[index], opinion, len(reads[index].text)))
+            reads[index] = read_of(paired(weighed[index], opinion))
         return reads
 
 
-def paired(own: Weighed, other: Float, length: int) -> Weighed:
-    """Chances of both.
+def _least(read: PlateRead) -> float:
+    """The least sure character's confidence; 0 where nothing was read."""
+    return min(read.confidences, default=0.0)
 
-    other: float32 (characters read, 72), chances of each of the other's characters; length: characters ours reads.
+
+def paired(own: Weighed, other: Float, temperature: float = OTHER_TEMPERATURE) -> Weighed:
+    """Chances of both; ``own`` as it is where they count differently, unless ours guesses and the other is sure.
+
+    other: float32 (characters read, 72), chances of each of the other's characters; temperature: see
+    `OTHER_TEMPERATURE`.
     """
-    if len(other) != length:
+    read = read_of(own)
+    sure = sure_of_itself(other)
+    if len(other) != len(read.text) and not (sure and _least(read) < _GUESS):
         return own
-    return Weighed(log_softmax(own.characters + chances_of(other) / np.float32(OTHER_TEMPERATURE)), own.colours)
+    theirs = log_softmax(chances_of(other) / np.float32(1.0 if sure else temperature))
+    both = log_softmax(own.characters + theirs)
+    opposed = _opposed(own.characters, theirs)
+    both[opposed] = np.logaddexp(own.characters, theirs)[opposed] - np.log(np.float32(2))
+    return Weighed(both, own.colours, own.two_rows)
+
+
+def _opposed(own: Float, theirs: Float) -> npt.NDArray[np.bool_]:
+    """Places where each is firm and they differ: one of the two is wrong, and the product would sound sure of it."""
+    firm = (own.max(axis=1) > _FIRM) & (theirs.max(axis=1) > _FIRM)
+    return np.asarray(firm & (own.argmax(axis=1) != theirs.argmax(axis=1)), np.bool_)
+
+
+def sure_of_itself(other: Float) -> bool:
+    """Whether the other reader is sure of every character. other: float32 (characters read, 72)."""
+    return len(other) > 0 and float(other.max(axis=1).min()) >= SURE_OF_ITSELF
 
 
 def chances_of(other: Float) -> Float:

@@ -14,6 +14,7 @@ from models.manifest import Task, load_manifest
 from models.plate_detector import PlateDetector
 from models.plate_detector_own import OwnPlateDetector
 from models.plate_reader import PlateReader
+from models.plate_reader_pair import PairedPlateReader
 from models.presentation import THRESHOLD, PresentationCheck
 from models.protocols import (
     BodyDetecting,
@@ -26,6 +27,7 @@ from models.protocols import (
 
 _INSIGHTFACE = frozenset({"buffalo_l", "antelopev2"})
 _OWN_PLATE_DETECTOR = "anju-plate-det"
+_OWN_PLATE_READER, _SECOND_OPINION = "anju-plates", "clp-rec"
 
 
 def open_face_detector(name: str, threads: int = 1, store: ModelDirectory | None = None) -> FaceDetecting:
@@ -57,8 +59,12 @@ def open_plate_detector(name: str, threads: int = 1, store: ModelDirectory | Non
 
 
 def open_plate_reader(name: str, threads: int = 1, store: ModelDirectory | None = None) -> PlateReading:
-    """The plate reader called ``name``, computing on ``threads`` threads."""
-    return PlateReader((store or ModelDirectory()).ready(load_manifest().model(name), Task.PLATE_READING), threads)
+    """The plate reader called ``name``, computing on ``threads`` threads; ours opens `clp-rec` as well."""
+    store, manifest = store or ModelDirectory(), load_manifest()
+    path = store.ready(manifest.model(name), Task.PLATE_READING)
+    if name != _OWN_PLATE_READER:
+        return PlateReader(path, threads)
+    return PairedPlateReader(path, store.ready(manifest.model(_SECOND_OPINION), Task.PLATE_READING), threads)
 
 
 def open_body_detector(name: str, threads: int = 1, store: ModelDirectory | None = None) -> BodyDetecting:

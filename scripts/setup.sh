@@ -57,9 +57,7 @@ set_up_pages() {
 }
 
 set_up_models() {
-  # The plate detector needs an explicit yes to its licence: ANJU_ACCEPT_LICENCE=clp-det, or the demo asks.
-  local names=(yunet sface clp-rec)
-  case ",${ANJU_ACCEPT_LICENCE:-}," in *,clp-det,*) names+=(clp-det) ;; esac
+  local names=(yunet sface clp-rec)  # the others come with Anju
   local store=${ANJU_MODELS_DIR:-$HOME/.cache/anju/models}
   local stamp=.venv/anju-models-stamp
   local wanted="${names[*]} $store $(stamp_of models/manifest.toml)"

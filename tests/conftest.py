@@ -26,7 +26,7 @@ from tests.support.system import missing
 
 _numbers = count(1)
 BROWSER_TIMEOUT_MS = 15_000
-MODELS = ("yunet", "sface", "clp-det", "clp-rec")
+MODELS = ("yunet", "sface", "clp-rec")
 
 
 @pytest.fixture(autouse=True)
@@ -124,16 +124,20 @@ def database(database_url: str) -> Iterator[Database]:
 
 @pytest.fixture(scope="session")
 def models_dir() -> Path:
-    """The model store with the four models an edge runs; loaded first where they are missing.
-
-    The plate detector takes somebody's yes to its licence; `make test` and CI say it, for the tests alone.
-    """
+    """The model store with those models that an edge runs and that don't come with Anju; loaded where they miss."""
     directory = ModelDirectory()
-    try:
-        fetch(MODELS, directory=directory, accepted=accepted_in_environment())
-    except LicenceNotAcceptedError:
-        missing("the plate detector, whose licence wants an explicit yes,", "ANJU_ACCEPT_LICENCE=clp-det")
+    fetch(MODELS, directory=directory)
     return directory.root
+
+
+@pytest.fixture(scope="session")
+def clp_det_dir(models_dir: Path) -> Path:
+    """The store with `clp-det` too, which takes somebody's yes to its licence; CI says it, for the tests alone."""
+    try:
+        fetch(["clp-det"], directory=ModelDirectory(models_dir), accepted=accepted_in_environment())
+    except LicenceNotAcceptedError:
+        missing("a plate detector to compare with, whose licence wants an explicit yes,", "ANJU_ACCEPT_LICENCE=clp-det")
+    return models_dir
 
 
 @pytest.fixture(scope="session")

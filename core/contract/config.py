@@ -88,8 +88,8 @@ class ModelChoice(Message):
 
     face_detector: str = "yunet"
     face_embedder: str = "sface"
-    plate_detector: str = "clp-det"
-    plate_reader: str = "clp-rec"
+    plate_detector: str = "anju-plate-det"
+    plate_reader: str = "anju-plates"
     body_detector: str | None = "nanodet-g"
     """Finds people and vehicles; None: bodies are counted by face tracks at doors and by what moves elsewhere."""
     presentation_check: str | None = None

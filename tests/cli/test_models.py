@@ -32,6 +32,14 @@ def stick(models_dir: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def stick_with_clp_det(stick: Path, clp_det_dir: Path) -> Path:
+    """The same with a model whose licence wants an explicit yes."""
+    model, store = load_manifest().model("clp-det"), ModelDirectory(clp_det_dir)
+    (stick / model.files[0].file).symlink_to(store.original(model, model.files[0]))
+    return stick
+
+
+@pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """``run(*arguments)`` gives exit code and output, with a store of the test's own and no licence accepted."""
     monkeypatch.setenv("ANJU_MODELS_DIR", str(tmp_path / "store"))
@@ -40,7 +48,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 
 def test_the_default_models_are_fetched_from_a_folder_and_pass_the_check(run: Run, stick: Path) -> None:
-    fetched = run("fetch", "--from", stick, "--accept-licence", "clp-det")
+    fetched = run("fetch", "--from", stick)
     assert fetched.exit_code == 0, fetched.output
     manifest = load_manifest()
     assert [line.split(":")[0] for line in fetched.stdout.splitlines()] == list(manifest.defaults)
@@ -62,16 +70,16 @@ def test_an_address_that_did_not_answer_is_told_in_passing_and_not_as_a_failure(
 
 
 def test_a_licence_that_was_not_accepted_is_explained_and_the_rest_is_fetched(run: Run, stick: Path) -> None:
-    result = run("fetch", "--from", stick)
+    result = run("fetch", "clp-det", "clp-rec", "--from", stick)
     assert result.exit_code == 1
     assert "--accept-licence clp-det" in result.stderr
     assert "no licence file" in result.stderr.lower()
     assert "clp-rec: ready" in result.stdout
 
 
-def test_the_environment_can_say_yes(run: Run, stick: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_can_say_yes(run: Run, stick_with_clp_det: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANJU_ACCEPT_LICENCE", "clp-det")
-    assert run("fetch", "clp-det", "--from", stick).exit_code == 0
+    assert run("fetch", "clp-det", "--from", stick_with_clp_det).exit_code == 0
 
 
 def test_an_environment_that_says_yes_to_nothing_is_a_wrong_call(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,10 +91,10 @@ def test_an_environment_that_says_yes_to_nothing_is_a_wrong_call(run: Run, monke
 
 @pytest.mark.parametrize(("answer", "exit_code"), [("y", 0), ("n", 1), ("", 1)])
 def test_somebody_at_a_terminal_is_asked(
-    answer: str, exit_code: int, run: Run, stick: Path, monkeypatch: pytest.MonkeyPatch
+    answer: str, exit_code: int, run: Run, stick_with_clp_det: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cli.models.at_a_terminal", lambda: True)
-    arguments = ["fetch", "clp-det", "--from", str(stick)]
+    arguments = ["fetch", "clp-det", "--from", str(stick_with_clp_det)]
     result = CliRunner().invoke(models_app, arguments, input=f"{answer}\n")
     assert "Do you accept this" in result.stderr
     assert result.exit_code == exit_code
@@ -137,7 +145,7 @@ def test_a_store_that_cannot_be_written_is_told(run: Run, tmp_path: Path, stick:
 
 
 def test_a_damaged_file_fails_the_check(run: Run, stick: Path, tmp_path: Path) -> None:
-    run("fetch", "--from", stick, "--accept-licence", "clp-det")
+    run("fetch", "--from", stick)
     path = tmp_path / "store" / "clp-rec" / "clp_v2_c_rec.onnx"
     content = path.read_bytes()
     path.unlink()

@@ -143,7 +143,7 @@ def test_the_pass_on_a_phone_is_read_from_the_encoded_frame(tmp_path: Path) -> N
 
 def test_plates_at_the_barrier_are_read_exactly(models_dir: Path, tmp_path: Path) -> None:
     store = ModelDirectory(models_dir)
-    detector, reader = open_plate_detector("clp-det", store=store), open_plate_reader("clp-rec", store=store)
+    detector, reader = open_plate_detector("anju-plate-det", store=store), open_plate_reader("anju-plates", store=store)
     seen = encoded(LANE_CAMERA, make_cast(SEED), lambda act: [act.decisive_frame + 10], tmp_path)
     assert len(seen) == 6
     for act, picture in seen:

@@ -37,7 +37,7 @@ from edge.living import LivingThread
 from edge.outbox import DurableOutbox
 from edge.reconcile import Reconciler
 from edge.worker import EdgeWorker
-from models.errors import LicenceNotAcceptedError
+from models.errors import ModelMissingError
 from tests.edge.checkpoint.test_decide import NOW, Lists
 from tests.edge.checkpoint.test_post import ANNAS_FACE
 from tests.edge.link.parts import Core, until
@@ -206,14 +206,14 @@ def test_without_a_plate_model_the_lane_is_told_blind_and_everything_else_works(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(*_: object) -> None:
-        raise LicenceNotAcceptedError("model 'clp-det': nobody has accepted its licence")
+        raise ModelMissingError("model 'anju-plate-det': has not been fetched")
 
     monkeypatch.setattr(assembly, "open_plate_detector", refuse)
     running(loaded)
     until(lambda: cameras_of(core).get("lane-cam") is CameraState.ONLINE, "the lane's camera there")
     state = core.states()[-1]
     lane = next(one for one in state.cameras if one.camera == "lane-cam")
-    assert "anju models fetch clp-det --accept-licence clp-det" in lane.detail
+    assert "anju models fetch anju-plate-det anju-plates" in lane.detail
     assert state.counters["lanes_without_plate_models"] == 1
     until(lambda: core.states()[-1].counters.get("gate.frames", 0) > 0, "the gate looked at")
 

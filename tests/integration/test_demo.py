@@ -25,7 +25,7 @@ START_S = 360
 @contextmanager
 def demo(*arguments: str, log: Path, **environment: str) -> Iterator[subprocess.Popen[bytes]]:
     """The demo as a process of its own; killed at the end if the test left it running."""
-    command = [sys.executable, "-u", "-m", "cli", "demo", "--no-browser", "--accept-licence", *arguments]
+    command = [sys.executable, "-u", "-m", "cli", "demo", "--no-browser", *arguments]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command,

@@ -23,7 +23,7 @@ from models.types import Image
 
 @pytest.fixture(scope="session")
 def store(models_dir: Path) -> ModelDirectory:
-    """The store with the four default models."""
+    """The store with the default models."""
     return ModelDirectory(models_dir)
 
 
@@ -38,8 +38,9 @@ def face_embedder(store: ModelDirectory) -> FaceEmbedding:
 
 
 @pytest.fixture(scope="session")
-def plate_detector(store: ModelDirectory) -> PlateDetecting:
-    return open_plate_detector("clp-det", store=store)
+def plate_detector(clp_det_dir: Path) -> PlateDetecting:
+    """Not ours: the one that may be chosen instead."""
+    return open_plate_detector("clp-det", store=ModelDirectory(clp_det_dir))
 
 
 @pytest.fixture(scope="session")

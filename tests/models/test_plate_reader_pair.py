@@ -1,4 +1,4 @@
-"""Two readers as one: the other counts where ours doubts and both read as many characters."""
+"""Two readers as one: the other counts where ours doubts, and most where it is sure itself."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def ours(text: str, doubts: dict[int, tuple[str, float]] | None = None) -> Weigh
         table[place] *= 1 - chance
         table[place, CHARACTERS.index(character) + 1] = chance
     even = np.full(len(COLOURS), 1 / len(COLOURS), np.float32)
-    return Weighed(np.asarray(np.log(table / table.sum(axis=1, keepdims=True)), np.float32), even)
+    return Weighed(np.asarray(np.log(table / table.sum(axis=1, keepdims=True)), np.float32), even, 0.0)
 
 
 def theirs(text: str, chance: float = 0.99) -> Float:
@@ -34,19 +34,40 @@ def theirs(text: str, chance: float = 0.99) -> Float:
 def test_a_doubt_of_ours_is_settled_by_the_other() -> None:
     doubtful = ours("京A12345", {6: ("6", 0.55)})
     assert read_of(doubtful).text == "京A12346"
-    settled = read_of(paired(doubtful, theirs("京A12345"), 7))
+    settled = read_of(paired(doubtful, theirs("京A12345")))
     assert settled.text == "京A12345"
-    assert settled.confidences[6] > 0.6
+    assert settled.confidences[6] > 0.9
 
 
-def test_what_we_are_sure_of_the_other_does_not_change() -> None:
-    assert read_of(paired(ours("京A1234学"), theirs("京A12349"), 7)).text == "京A1234学"
+def test_one_that_is_not_sure_itself_counts_for_less() -> None:
+    wrong = {0: ("陕", 0.9)}
+    assert read_of(paired(ours("皖A12345", wrong), theirs("皖A12345", 0.99))).text == "皖A12345"
+    assert read_of(paired(ours("皖A12345", wrong), theirs("皖A12345", 0.8))).text == "陕A12345"
+
+
+def test_two_that_are_firm_and_differ_make_nobody_sure() -> None:
+    read = read_of(paired(ours("藏A12345", {0: ("藏", 0.97), 3: ("2", 0.9)}), theirs("川A12345", 0.98)))
+    assert read.text in {"藏A12345", "川A12345"}
+    assert 0.4 < read.confidences[0] < 0.6
+    assert min(read.confidences[1:]) > 0.9
+
+
+def test_what_we_are_sure_of_one_that_is_not_sure_does_not_change() -> None:
+    assert read_of(paired(ours("京A1234学"), theirs("京A12349", 0.8))).text == "京A1234学"
 
 
 @pytest.mark.parametrize("text", ["京A1234", "京A123456", ""])
 def test_another_count_of_characters_is_no_opinion(text: str) -> None:
     own = ours("京A12345")
-    assert paired(own, theirs(text), 7) is own
+    assert paired(own, theirs(text)) is own
+
+
+def test_where_ours_makes_nothing_of_it_one_that_is_sure_is_told_and_one_that_is_not_is_no_help() -> None:
+    even = np.full((PLACES, len(CHARACTERS) + 1), -np.log(len(CHARACTERS) + 1), np.float32)
+    nothing = Weighed(even, np.full(len(COLOURS), 1 / len(COLOURS), np.float32), 0.0)
+    assert read_of(nothing).text == ""
+    assert read_of(paired(nothing, theirs("京AD12345", 0.99))).text == "京AD12345"
+    assert paired(nothing, theirs("京AD12345", 0.8)) is nothing
 
 
 def test_where_the_other_says_nothing_stands_it_says_none() -> None:

@@ -16,7 +16,6 @@ from models.store import open_face_detector, open_face_embedder, open_plate_dete
 OPENERS: dict[str, Callable[..., object]] = {
     "yunet": open_face_detector,
     "sface": open_face_embedder,
-    "clp-det": open_plate_detector,
     "clp-rec": open_plate_reader,
 }
 
@@ -28,10 +27,15 @@ def copy(store: ModelDirectory, tmp_path: Path) -> ModelDirectory:
     return ModelDirectory(tmp_path / "store")
 
 
-@pytest.mark.parametrize("name", [name for name in OPENERS if name != "clp-det"])
+@pytest.mark.parametrize("name", OPENERS)
 def test_a_model_that_was_not_fetched_says_how_to_get_it(name: str, tmp_path: Path) -> None:
     with pytest.raises(ModelMissingError, match=f"has not been fetched; run: anju models fetch {name}"):
         OPENERS[name](name, store=ModelDirectory(tmp_path))
+
+
+def test_our_reader_does_not_open_without_the_one_it_asks(tmp_path: Path) -> None:
+    with pytest.raises(ModelMissingError, match="anju models fetch clp-rec"):
+        open_plate_reader("anju-plates", store=ModelDirectory(tmp_path))
 
 
 @pytest.mark.parametrize("name", ["clp-det", "buffalo_l"])

@@ -1,6 +1,6 @@
 """Writes the trained network as ONNX.
 
-python -m models.training.plate_detector.export CHECKPOINT anju_plate_det.onnx [--shift 0.0]
+python -m models.training.plate_detector.export CHECKPOINT anju_plate_det.onnx
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from models.training.plate_detector.network import PlateNet
 
 
 class _Told(nn.Module):
-    """The network with scores in [0, 1] where 0.6 is the one to use, whatever logit that is."""
+    """The network with scores in [0, 1]."""
 
-    def __init__(self, network: PlateNet, shift: float) -> None:
+    def __init__(self, network: PlateNet) -> None:
         super().__init__()
-        self.network, self.shift = network, shift
+        self.network = network
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         scores, corners = self.network(pictures)
-        return torch.sigmoid(scores + self.shift), corners
+        return torch.sigmoid(scores), corners
 
 
-def export(checkpoint: Path, path: Path, shift: float) -> None:
-    """shift: added to every score's logit."""
+def export(checkpoint: Path, path: Path) -> None:
+    """The running average kept in ``checkpoint`` as a graph for pictures of any size and number."""
     network = PlateNet()
     network.load_state_dict(torch.load(checkpoint, weights_only=True)["average"])
     free = {0: "n", 2: "h", 3: "w"}
     torch.onnx.export(
-        _Told(network.eval(), shift).eval(),
+        _Told(network.eval()).eval(),
         (torch.zeros(1, 3, 256, 416),),
         str(path),
         input_names=["pictures"],
@@ -47,9 +47,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("path", type=Path)
-    parser.add_argument("--shift", type=float, default=0.0)
     chosen = parser.parse_args()
-    export(chosen.checkpoint, chosen.path, chosen.shift)
+    export(chosen.checkpoint, chosen.path)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
-"""What an exported detector finds in scenes it was not trained on, by score: where to put the limit.
+"""What an exported detector finds in scenes it was not trained on, by the limit put on scores.
 
     python -m models.training.plate_detector.measure anju_plate_det.onnx SCENES
 
-Uses the first shard of SCENES, which `train` leaves out. Tells the shift for `export` that makes 0.6 the limit of the
-best balance of plates missed and boxes invented (F1).
+Uses the first shard of SCENES, which `train` leaves out.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from models.training.plate_detector.dataset import WIDTH, read_shard, shard_path
 from models.training.plate_detector.scene import Scene
 from models.types import Float, Plates
 
-LOWEST, USED = 0.1, 0.6
+LOWEST = 0.1
 LIMITS = tuple(round(0.1 + 0.05 * step, 2) for step in range(17))
 MIN_OVERLAP = 0.5
 BINS_PX = (36, 56, 80, 120, 420)
@@ -61,12 +60,6 @@ class Tally:
         there = sum(low <= width < high for width in self.widths)
         return sum(score >= limit and low <= width < high for score, width in self.hits) / max(1, there)
 
-    def balance(self, limit: float) -> float:
-        """F1 of boxes that score at least ``limit``."""
-        right = sum(score >= limit for score, _ in self.hits)
-        wrong = sum(score >= limit for score in self.invented)
-        return 2 * right / max(1, right + wrong + len(self.widths))
-
 
 def width_of(quad: Float) -> float:
     return float(np.linalg.norm(quad[1] - quad[0]) + np.linalg.norm(quad[2] - quad[3])) / 2
@@ -91,17 +84,15 @@ def measure(model: Path, scenes: Sequence[Scene]) -> Tally:
 
 
 def told(tally: Tally) -> str:
-    """A line for each limit, the corners, and the shift."""
+    """A line for each limit, and one for the corners."""
     lines = []
     for limit in LIMITS:
         bins = list(itertools.pairwise(BINS_PX))
         by_width = " ".join(f"{low}: {tally.found(limit, low, high):.3f}" for low, high in bins)
         invented = sum(score >= limit for score in tally.invented) / tally.pictures
         lines.append(f"{limit:.2f}  found {tally.found(limit):.3f} ({by_width})  invented a picture {invented:.3f}")
-    best = max(LIMITS, key=tally.balance)
-    shift = math.log(USED / (1 - USED)) - math.log(best / (1 - best))
     middle, late = np.percentile(tally.apart or [math.inf], (50, 95))
-    lines += [f"corners, plate heights: median {middle:.3f}, p95 {late:.3f}", f"best limit {best}: shift {shift:.2f}"]
+    lines.append(f"corners, plate heights: median {middle:.3f}, p95 {late:.3f}")
     return "\n".join(lines) + "\n"
 
 

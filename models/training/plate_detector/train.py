@@ -1,6 +1,6 @@
 """Training of the plate detector.
 
-    python -m models.training.plate_detector.train SCENES CHECKPOINT [--steps 5500] [--log FILE]
+    python -m models.training.plate_detector.train SCENES CHECKPOINT [--steps 16000] [--log FILE]
 
 Uses the shards that are there, also while more are being written, and goes on from CHECKPOINT where there is one.
 One thread; the CPU time spent is counted in the checkpoint.
@@ -187,7 +187,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenes", type=Path)
     parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("--steps", type=int, default=5500)
+    parser.add_argument("--steps", type=int, default=16_000)
     parser.add_argument("--log", type=Path, default=Path("plate_detector.jsonl"))
     chosen = parser.parse_args()
     torch.set_num_threads(1)

@@ -1,14 +1,19 @@
-"""Measure both readers' temperatures on drawn plates in held-out typefaces.
+"""Measure what both readers' chances are worth.
 
-python -m models.training.plates.calibrate ANJU_PLATES.onnx CLP_REC.onnx [--fonts DIR]
+python -m models.training.plates.calibrate ANJU_PLATES.onnx CLP_REC.onnx [--fonts DIR] [--crops DIR]
 
-Prints what `TEMPERATURE` in `models.plate_reader_own` and `OTHER_TEMPERATURE` in `models.plate_reader_pair` should be:
-what makes the chances of the right characters largest. Other seeds than the benchmark's.
+On plates drawn in held-out typefaces with other seeds than the benchmark's: the temperature that would make our chances
+of the right characters largest (`models.plate_reader_own`). For `models.plate_reader_pair`: how often the other reader
+is sure of itself and right then, and what share both together read exactly, by `OTHER_TEMPERATURE`. Also on
+photographs: every second crop of DIR (labels.csv with file and plate beside a folder crops); the others stay for the
+benchmark.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,17 +21,19 @@ import cv2
 import numpy as np
 
 from models.plate_forms import CHARACTERS, NONE
+from models.plate_reader import CHARACTERS as OTHER_CHARACTERS
 from models.plate_reader import PlateReader
-from models.plate_reader_own import PLACES, TEMPERATURE, OwnPlateReader, log_softmax
-from models.plate_reader_pair import chances_of
+from models.plate_reader_own import PLACES, TEMPERATURE, OwnPlateReader, Weighed, log_softmax, read_of
+from models.plate_reader_pair import paired, sure_of_itself
 from models.training.plates.camera import ORDINARY
 from models.training.plates.fonts import DEFAULT_FOLDER
 from models.training.plates.glyphs import GlyphBank
-from models.training.plates.samples import Sample, sample
-from models.types import Float
+from models.training.plates.samples import sample
+from models.types import Float, Image
 
 SEED, COUNT = 3, 1500
 _TRIED = np.exp(np.linspace(np.log(0.5), np.log(8), 57))
+_OTHER_TRIED = (1.0, 1.5, 2.5, 4.0, 6.0)
 
 
 def best_temperature(log_chances: Sequence[Float], columns: Sequence[int]) -> float:
@@ -43,23 +50,42 @@ def _columns(text: str) -> list[int]:
     return [CHARACTERS.index(text[place]) + 1 if place < len(text) else NONE for place in range(PLACES)]
 
 
-def _own(reader: OwnPlateReader, samples: Sequence[Sample]) -> float:
-    rows: list[Float] = []
-    columns: list[int] = []
-    for one, weighed in zip(samples, reader.weigh([one.crop for one in samples]), strict=True):
-        rows += list(weighed.characters * np.float32(TEMPERATURE))
-        columns += _columns(one.text)
-    return best_temperature(rows, columns)
+def own_temperature(weighed: Sequence[Weighed], texts: Sequence[str]) -> float:
+    """See `best_temperature`; texts: what stands on the plates."""
+    rows = [row for one in weighed for row in one.characters * np.float32(TEMPERATURE)]
+    return best_temperature(rows, [column for text in texts for column in _columns(text)])
 
 
-def _other(reader: PlateReader, samples: Sequence[Sample]) -> float:
-    rows: list[Float] = []
-    columns: list[int] = []
-    for one, opinion in zip(samples, reader.weigh([one.crop for one in samples]), strict=True):
-        if len(opinion) == len(one.text):
-            rows += list(chances_of(opinion)[: len(one.text)])
-            columns += _columns(one.text)[: len(one.text)]
-    return best_temperature(rows, columns)
+def worth(opinions: Sequence[Float], texts: Sequence[str]) -> str:
+    """How many opinions are sure of themselves, and of those how many are right."""
+    sure = [(text, opinion) for text, opinion in zip(texts, opinions, strict=True) if sure_of_itself(opinion)]
+    right = sum(_text(opinion) == text for text, opinion in sure)
+    return f"sure of itself: {len(sure)} of {len(texts)}, right then: {right}"
+
+
+def exact(weighed: Sequence[Weighed], opinions: Sequence[Float], texts: Sequence[str], temperature: float) -> float:
+    """Share of plates that both readers together read without a mistake."""
+    told = [read_of(paired(*both, temperature)).text for both in zip(weighed, opinions, strict=True)]
+    return sum(map(str.__eq__, told, texts)) / len(texts)
+
+
+def _text(opinion: Float) -> str:
+    return "".join(OTHER_CHARACTERS[index] for index in opinion.argmax(axis=1))
+
+
+def _photographed(folder: Path) -> tuple[list[Image], list[str]]:
+    with (folder / "labels.csv").open(encoding="utf-8", newline="") as lines:
+        labels = list(csv.DictReader(lines))[::2]
+    pictures = [cv2.imread(str(folder / "crops" / row["file"])) for row in labels]
+    return [np.asarray(picture, np.uint8) for picture in pictures], [row["plate"] for row in labels]
+
+
+def _told(name: str, weighed: Sequence[Weighed], opinions: Sequence[Float], texts: Sequence[str]) -> list[str]:
+    asked = [index for index, one in enumerate(weighed) if one.two_rows < 0.5]
+    ours, theirs = [weighed[index] for index in asked], [opinions[index] for index in asked]
+    written = [texts[index] for index in asked]
+    shares = ", ".join(f"{tried}: {exact(ours, theirs, written, tried):.4f}" for tried in _OTHER_TRIED)
+    return [f"{name}, one row: {worth(theirs, written)}", f"{name}, exact by OTHER_TEMPERATURE: {shares}"]
 
 
 def main() -> None:
@@ -68,12 +94,19 @@ def main() -> None:
     parser.add_argument("own", type=Path)
     parser.add_argument("other", type=Path)
     parser.add_argument("--fonts", type=Path, default=DEFAULT_FOLDER)
+    parser.add_argument("--crops", type=Path)
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
+    own, other = OwnPlateReader(arguments.own), PlateReader(arguments.other)
     bank = GlyphBank("held_out", arguments.fonts)
     samples = [sample(bank, ORDINARY, (SEED, number), None) for number in range(COUNT)]
-    own, other = _own(OwnPlateReader(arguments.own), samples), _other(PlateReader(arguments.other), samples)
-    print(f"TEMPERATURE = {own:.2f}\nOTHER_TEMPERATURE = {other:.2f}")  # noqa: T201 - a command that tells what it found
+    sets = {"drawn": ([one.crop for one in samples], [one.text for one in samples])}
+    if arguments.crops:
+        sets["photographed"] = _photographed(arguments.crops)
+    for name, (crops, texts) in sets.items():
+        weighed = own.weigh(crops)
+        lines = [f"{name}, TEMPERATURE that fits: {own_temperature(weighed, texts):.2f}"]
+        sys.stdout.write("\n".join(lines + _told(name, weighed, other.weigh(crops), texts)) + "\n")
 
 
 if __name__ == "__main__":

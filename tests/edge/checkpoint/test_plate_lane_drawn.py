@@ -23,7 +23,7 @@ def test_each_of_two_vehicles_is_read_once_with_its_colour_before_it_drives_on(m
     where = checkpoint("east-lane")
     assert isinstance(where, PlateLane)
     watcher = PlateLaneWatcher(
-        where, open_plate_detector("clp-det", store=store), open_plate_reader("clp-rec", store=store)
+        where, open_plate_detector("anju-plate-det", store=store), open_plate_reader("anju-plates", store=store)
     )
     film = film_of(LANE_CAMERA, CAST, SCRIPT)
     vehicles = {vehicle.plate: vehicle for vehicle in CAST.vehicles}

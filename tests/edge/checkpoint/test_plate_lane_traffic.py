@@ -23,7 +23,7 @@ Told = list[tuple[int, Observation]]
 @pytest.fixture(scope="module")
 def models(models_dir: Path) -> tuple[object, object]:
     store = ModelDirectory(models_dir)
-    return open_plate_detector("clp-det", store=store), open_plate_reader("clp-rec", store=store)
+    return open_plate_detector("anju-plate-det", store=store), open_plate_reader("anju-plates", store=store)
 
 
 def watcher_of(models: tuple[object, object]) -> PlateLaneWatcher:

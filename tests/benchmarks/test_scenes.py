@@ -88,6 +88,11 @@ def test_whoever_runs_is_blurred_along_their_way_and_whoever_stands_is_not() -> 
     runner.draw(sharp, 40)
     where = np.any(sharp != empty, axis=2)
     assert _edges(stage.frame(40), where) < 0.8 * _edges(sharp, where)
+    stander = Person(cast.consenting[0], Place.GATE, gate_way(Kind.WALK, 1), "")
+    still = Stage(Place.GATE, Kind.WALK, [stander], 150, 1)
+    drawn = still.frame(149)
+    stander.draw(drawn, 72)
+    assert np.array_equal(still.frame(72), drawn)
 
 
 def _edges(picture: Picture, where: npt.NDArray[np.bool_]) -> float:

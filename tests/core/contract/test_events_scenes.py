@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from core.contract.events_scenes import CountsV1, HappeningV1
+from core.contract.events_scenes import CountsV1, HappeningV1, Phase
 from core.contract.ids import new_id
 
 NOW = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -25,7 +25,8 @@ HELD = {
 def test_what_lasts_is_told_when_it_begins_and_when_it_ends() -> None:
     began = HappeningV1.model_validate(HELD)
     ended = HappeningV1.model_validate({**HELD, "phase": "ended", "ended_at": NOW + timedelta(seconds=40)})
-    assert began.happening_id == ended.happening_id
+    assert (began.phase, began.ended_at) == (Phase.BEGAN, None)
+    assert (ended.phase, ended.ended_at) == (Phase.ENDED, ended.occurred_at + timedelta(seconds=40))
 
 
 @pytest.mark.parametrize(

@@ -144,9 +144,13 @@ def test_a_process_that_falls_silent_is_ended(stack: ExitStack, monkeypatch: pyt
     monkeypatch.setattr(host_module, "SILENT_S", 0.4)
     counters = Counters()
     host = Acted(HEARS, HEARS, stack, counters)
-    host.thread.start()
-    until(lambda: counters.snapshot().get("shards_ended", 0) >= 1, "ended")
-    assert host.state in (CameraState.OFFLINE, CameraState.ONLINE)
+    with capture_logs() as logs:
+        host.thread.start()
+        until(lambda: counters.snapshot().get("shards_ended", 0) >= 1, "ended")
+        until(lambda: len(host.processes) >= 2, "another in its place")
+    assert not Path(f"/proc/{host.processes[0]}").exists()
+    told = [one["problem"] for one in logs if one["event"] == "shard.ended"]
+    assert "said nothing for too long" in told[0]
 
 
 def test_a_process_that_takes_no_answers_keeps_nobody_waiting(stack: ExitStack) -> None:

@@ -1,4 +1,4 @@
-"""Packets become fragmented MP4 whose frames are those that were sent, bit for bit."""
+"""Packets become fragmented MP4 whose pictures are those that were sent, byte for byte."""
 
 from __future__ import annotations
 
@@ -22,6 +22,31 @@ def numbers(mp4: bytes) -> list[int]:
         return [
             frame_number(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)) for frame in container.decode(video=0)
         ]
+
+
+def sent_units(packet: StreamPacket) -> list[bytes]:
+    """The NAL units of a packet as RTSP and MPEG-TS carry it: between start codes (ITU-T H.264, annex B)."""
+    return [unit.rstrip(b"\x00") for unit in bytes(packet.data).split(b"\x00\x00\x01")[1:]]
+
+
+def shown_units(sample: bytes) -> list[bytes]:
+    """The NAL units of an MP4 sample: each after its length in four bytes (ISO/IEC 14496-15)."""
+    units = []
+    while sample:
+        end = 4 + int.from_bytes(sample[:4])
+        units.append(sample[4:end].rstrip(b"\x00"))
+        sample = sample[end:]
+    return units
+
+
+@pytest.mark.parametrize(("codec", "encoder"), [("h264", "h264"), ("hevc", "h265")])
+def test_what_is_shown_is_what_was_sent_byte_for_byte(codec: Codec, encoder: str, tmp_path: Path) -> None:
+    packets = camera_packets(tmp_path, "h264" if encoder == "h264" else "h265")
+    mp4 = clip_of(StreamHead(codec), packets)
+    with av.open(io.BytesIO(mp4), "r") as container:
+        samples = [bytes(sample) for sample in container.demux(video=0) if sample.size]
+    assert [shown_units(sample) for sample in samples] == [sent_units(packet) for packet in packets]
+    assert all(sent_units(packet) for packet in packets)
 
 
 @pytest.mark.parametrize(("codec", "encoder"), [("h264", "h264"), ("hevc", "h265")])

@@ -67,7 +67,8 @@ def test_a_camera_tells_its_own_time_and_it_is_right(gst_rtsp_server: Callable[[
     seen, changes = clock_of(gst_rtsp_server(GstStream()), lambda: datetime.now(UTC))
     told = [glance for glance in seen if glance.camera_clock is not None]
     assert told
-    assert all(abs(((glance.camera_clock or glance.at) - glance.at).total_seconds()) < 1 for glance in told)
+    # Between the two lies what a busy machine takes, too; a clock that is minutes off would be told.
+    assert all(abs(((glance.camera_clock or glance.at) - glance.at).total_seconds()) < 5 for glance in told)
     assert [one for one in changes if one.condition is CameraCondition.WRONG_CLOCK] == []
 
 

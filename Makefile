@@ -1,7 +1,8 @@
 # Everything sets itself up: `make demo` and `make test` work on a fresh clone.
 BIN := .venv/bin
 ARGS ?=
-BENCHMARKS := models edge capture conditions identification quality presentation faces plates thresholds store erasure latency
+BENCHMARKS := models edge capture endurance cameras passes conditions identification quality presentation plate_reading \
+              faces plates thresholds store erasure latency
 
 # Tests that want the machine to themselves: real brokers, streams, a browser, the whole of Anju. The others share it.
 ALONE := demo or browser or integration
@@ -48,6 +49,7 @@ check: lint types arrows test
 
 bench:
 	@scripts/setup.sh
+	@$(BIN)/python -m models.training.plates.fonts  # what plate_reading draws with
 	@for one in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$one $(ARGS) || exit 1; done
 	@$(BIN)/python -m benchmarks.report
 

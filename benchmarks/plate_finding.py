@@ -33,8 +33,10 @@ from core.contract.config import PlateLane
 from core.contract.vocabulary import PlateColour
 from edge.checkpoint.plate_lane import PlateLaneWatcher
 from edge.vision.zone import Zone
+from models.errors import ModelError
 from models.protocols import PlateDetecting, PlateReading
 from models.store import open_plate_detector, open_plate_reader
+from models.training.plate_detector.measure import MIN_OVERLAP, height_of, overlap, width_of
 from models.training.plate_detector.photographs import HELD_OUT, load_photographs
 from models.training.plate_detector.plate_pictures import draw_plates
 from models.training.plate_detector.scene import Kit, Scene, compose
@@ -48,7 +50,6 @@ SEED = 20_261_124
 SCENES, QUICK_SCENES = 400, 60
 WIDTH, HEIGHT = 960, 544
 BINS_PX = (40, 56, 80, 120, 420)
-MIN_OVERLAP = 0.5
 DECISION_LIMIT_MS, LOOK_LIMIT_MS = 500.0, 36.0
 OURS, PEER = "anju-plate-det", "clp-det"
 _DRIVES: tuple[tuple[str, PlateColour, int], ...] = (
@@ -78,29 +79,20 @@ class Score:
         self.pictures += 1
         left = set(range(len(plates)))
         for quad in quads:
-            across = (np.linalg.norm(quad[1] - quad[0]) + np.linalg.norm(quad[2] - quad[3])) / 2
-            down = (np.linalg.norm(quad[3] - quad[0]) + np.linalg.norm(quad[2] - quad[1])) / 2
-            best = max(left, key=lambda index: _overlap(plates.quads[index], quad), default=None)
-            hit = best is not None and _overlap(plates.quads[best], quad) >= MIN_OVERLAP
-            self.widths.append(float(across))
+            best = max(left, key=lambda index: overlap(plates.quads[index], quad), default=None)
+            hit = best is not None and overlap(plates.quads[best], quad) >= MIN_OVERLAP
+            self.widths.append(width_of(quad))
             self.found.append(hit)
             if best is not None and hit:
                 left.discard(best)
-                self.apart.append(float(np.linalg.norm(plates.quads[best] - quad, axis=1).mean() / down))
+                self.apart.append(float(np.linalg.norm(plates.quads[best] - quad, axis=1).mean()) / height_of(quad))
         there = [*quads, *ignored]
-        self.invented += sum(not any(_overlap(plates.quads[index], one) > 0.1 for one in there) for index in left)
+        self.invented += sum(not any(overlap(plates.quads[index], one) > 0.1 for one in there) for index in left)
 
     def share(self, low: float, high: float) -> tuple[float, int]:
         """Found of the plates ``low`` to ``high`` pixels wide, in per cent, and how many there are."""
         chosen = [hit for width, hit in zip(self.widths, self.found, strict=True) if low <= width < high]
         return 100 * float(np.mean(chosen)) if chosen else 0.0, len(chosen)
-
-
-def _overlap(one: Float, other: Float) -> float:
-    """Intersection over union of the upright boxes around two quads."""
-    first, last = np.maximum(one.min(0), other.min(0)), np.minimum(one.max(0), other.max(0))
-    common = float(np.prod(np.clip(last - first, 0, None)))
-    return common / (float(np.prod(np.ptp(one, axis=0)) + np.prod(np.ptp(other, axis=0))) - common + 1e-6)
 
 
 def composed(count: int, fonts: Path, photographs: Sequence[Image]) -> Iterator[Scene]:
@@ -226,7 +218,10 @@ def main() -> None:
     parser.add_argument("--fonts", type=Path, default=DEFAULT_FOLDER)
     parser.add_argument("--photographs", type=Path, help="made by models.training.plate_detector.photographs")
     chosen = parser.parse_args()
-    detectors = {name: open_plate_detector(name) for name in (OURS, PEER)}
+    try:
+        detectors = {name: open_plate_detector(name) for name in (OURS, PEER)}
+    except ModelError as error:
+        parser.error(str(error))
     photographs = load_photographs(chosen.photographs, only=HELD_OUT) if chosen.photographs else ()
     lane = checkpoint("east-lane")
     assert isinstance(lane, PlateLane)

@@ -43,13 +43,15 @@ _FPS = 12.0
 class _Showing:
     """A code held up; of a valid pass, until its holder's face is compared to the end. qr: None for no pass of ours.
 
-    others: most further people seen in the zone with it; crowd: those in it now; track: whose shots are taken.
+    others: most further people seen in the zone with it; crowd: those in it now; track: whose shots are taken; seen_s:
+    stream time at which anybody was last seen in the zone.
     """
 
     qr: QrPass | None
     first: Moment
     shooting: Shooting
     sums: StepSums
+    seen_s: float
     others: int = 0
     crowd: int = 0
     track: int | None = None
@@ -117,6 +119,8 @@ class DoorWatcher:
             told += self._scan(picture, look.detect_ms)
         if self._showing is not None:
             self._showing.sums.add("detect", look.detect_ms)
+            if look.seen:
+                self._showing.seen_s = picture.moment.pts_s
             if self._seen_enough(self._showing, near, picture):
                 told.append(self._tell(self._showing, picture))
                 self._showing = None
@@ -141,7 +145,7 @@ class DoorWatcher:
         # Ours first: a phone's case or a poster may carry a code too.
         text = min(fresh, key=lambda code: not code.startswith(PASS_PREFIX))
         qr = self._reader.verify(text)
-        showing = _Showing(qr, picture.moment, self._shooting(sums), sums)
+        showing = _Showing(qr, picture.moment, self._shooting(sums), sums, at_s)
         if qr is None or not self._may_look_closer(showing, qr, picture.moment):
             self._counts.trace.note(at_s, None, What.PASS_REFUSED if showing.enrolled else What.NOT_ENROLLED)
             return [self._tell(showing, picture)]
@@ -171,7 +175,7 @@ class DoorWatcher:
         """Compare the face in the zone with the pass's holder; True when it is time to decide."""
         assert showing.qr is not None
         at_s = picture.moment.pts_s
-        crowd = showing.crowd = max(0, len(near) - 1)
+        crowd = showing.crowd = self._beside(showing, near)
         showing.others = max(showing.others, crowd)
         if not self._may_look_closer(showing, showing.qr, picture.moment):
             return True
@@ -190,6 +194,15 @@ class DoorWatcher:
             elif fresh and self._compared(showing, showing.qr, at_s):
                 return True
         return not patient
+
+    def _beside(self, showing: _Showing, near: list[SeenFace]) -> int:
+        """How many people are in the zone beside the one being compared.
+
+        While that one is not near, of whatever size: the door would open before them.
+        """
+        if near or showing.track is None:
+            return max(0, len(near) - 1)
+        return self._people.others(showing.track)
 
     def _begin_anew(self, showing: _Showing) -> None:
         """Somebody else stands there now: nothing of the one before counts for them."""
@@ -214,10 +227,11 @@ class DoorWatcher:
 
     def _tell(self, showing: _Showing, picture: Picture) -> Observation:
         """The one observation of this showing. Shots and probes are gone when it is returned."""
-        good_shots, presentation = showing.shooting.good_shots, showing.shooting.presentation
+        presentation = showing.shooting.presentation
+        good_shots = showing.shooting.good_shots if showing.shooting.fresh(showing.seen_s) else 0
         showing.shooting.wipe()
-        if showing.crowd:
-            # Whoever was recognised while alone: the door would open before somebody else, too.
+        if showing.crowd or good_shots == 0:
+            # Whoever was recognised while alone, or earlier: the door would open before somebody else, too.
             showing.likeness = None
         self._count_match(showing, picture.moment.pts_s)
         # Held up on and on while the face was looked at: it is still the same showing.

@@ -98,13 +98,14 @@ class FaceGateWatcher:
             one.looks += 1
             one.sums.add("detect", look.detect_ms)
             if not one.decided and one.looks >= INTENT_FRAMES and self._seen_enough(one, face, picture, len(near) - 1):
-                told.append(self._tell(one, picture, len(near) - 1, still_there=True))
-        told += [self._tell(over, picture, len(near), still_there=False) for over in self._over(look, picture, near)]
-        return told
+                told.append(self._tell(one, picture, len(near) - 1, seen_s=picture.moment.pts_s))
+        return told + self._over(look, picture)
 
-    def _over(self, look: Look, picture: Picture, near: list[SeenFace]) -> list[_Pass]:
-        """Passes that end with this look and were not told, compared once more where that harms nobody."""
-        found: list[_Pass] = []
+    def _over(self, look: Look, picture: Picture) -> list[Observation]:
+        """Of passes that end with this look and were not told, compared once more where that harms nobody."""
+        # Of whatever size: the gate would open before them.
+        others = self._people.others(None)
+        told: list[Observation] = []
         for track in look.ended:
             over = self._passes.pop(track.id, None)
             if over is None or over.decided:
@@ -114,11 +115,10 @@ class FaceGateWatcher:
                     picture.moment.pts_s, track.id, What.TOO_BRIEF, value=over.looks, limit=INTENT_FRAMES
                 )
                 continue
-            # Not with somebody else in the zone: the gate would open before them.
-            if not near and self._lists.recogniser_may_run(picture.moment.received_at):
+            if not others and self._lists.recogniser_may_run(picture.moment.received_at):
                 self._compare(over, picture.moment, hurry=True)
-            found.append(over)
-        return found
+            told.append(self._tell(over, picture, others, seen_s=track.seen_s))
+        return told
 
     def _pass_of(self, face: SeenFace, moment: Moment) -> _Pass:
         known = self._passes.get(face.track.id)
@@ -178,19 +178,19 @@ class FaceGateWatcher:
             )
         return True
 
-    def _tell(self, one: _Pass, picture: Picture, others: int, *, still_there: bool) -> Observation:
+    def _tell(self, one: _Pass, picture: Picture, others: int, *, seen_s: float) -> Observation:
         """The one observation of this pass. Shots are gone when it is returned, probes once it is forgotten.
 
-        others: further people in the zone now.
+        others: further people in the zone now; seen_s: stream time at which somebody was last seen in its place.
         """
-        if others:
-            # Whoever was recognised while alone: the gate would open before somebody else.
+        probes = one.shooting.probes() if one.shooting.good_shots else None
+        good_shots = one.shooting.good_shots if one.shooting.fresh(seen_s) else 0
+        if others or good_shots == 0:
+            # Whoever was recognised while alone, or earlier: the gate would open before somebody else.
             one.match = None
-        good_shots = one.shooting.good_shots
-        probes = one.shooting.probes() if good_shots else None
         one.decided = True
         presentation = one.shooting.presentation
-        self._count_match(one, picture.moment.pts_s, crowded=others > 0)
+        self._count_match(one, picture.moment.pts_s, compared=good_shots > 0 and others == 0)
         one.shooting.wipe()
         self._counts.passes += 1
         # Somebody who was compared was alone in the picture compared.
@@ -202,14 +202,14 @@ class FaceGateWatcher:
             first=one.first,
             deciding=picture.moment,
             times=one.sums.times(picture.capture_ms),
-            picture=picture.bgr() if still_there else None,
+            picture=picture.bgr() if seen_s == picture.moment.pts_s else None,
             probes=probes,
         )
 
-    def _count_match(self, one: _Pass, at_s: float, *, crowded: bool) -> None:
+    def _count_match(self, one: _Pass, at_s: float, *, compared: bool) -> None:
         """What the last two gates said of the pass; they are asked only of who was compared."""
         self._counts.trace.note(at_s, one.track, What.DECIDED)
-        if one.shooting.good_shots == 0 or crowded:
+        if not compared:
             return
         match = one.match
         score, threshold = (None, None) if match is None else (match.score, match.threshold)

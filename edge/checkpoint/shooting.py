@@ -35,6 +35,8 @@ GOOD_QUALITY = 0.8
 """A shot this good is embedded at once; three of them are all that is worth waiting for."""
 SETTLE_S = 0.4
 """How long a poorer shot waits for a better one."""
+FRESH_S = 1.0
+"""A probe whose newest shot is older says nothing of who is there now: somebody else may have taken the place."""
 CLEAR_QUALITY = 0.5
 EARLY_ABOVE = 0.03
 """A pass is decided before its third shot only that far above the threshold: asking up to three times lets in 40 % more
@@ -136,8 +138,12 @@ class Shooting:
             return
         if self.presence is not None and face.width_px >= self.presence.min_face_px:
             shot.surroundings = _surroundings(picture, face.box, self.presence)
-        if self._waiting_since_s is None:
+        if self._waiting_since_s is None and any(one is shot for one in self._shots.shots):
             self._waiting_since_s = at_s
+
+    def fresh(self, at_s: float) -> bool:
+        """Whether a shot in the probe was made within ``FRESH_S`` before stream time ``at_s``."""
+        return any(at_s - one.moment.pts_s <= FRESH_S for one in self._in_probe())
 
     def probe(self, at_s: float, *, hurry: bool = False) -> bool:
         """Check and embed what is worth it by now; True when the probe or ``presentation`` has changed.
@@ -145,11 +151,14 @@ class Shooting:
         at_s: stream time; hurry: there will be no better shot, take what is there.
         """
         left = MAX_EMBEDDED - max(self._embedded, len(self._presences))
+        if hurry and left > 0 and not self.fresh(at_s):
+            self._shots.use_spare()
         waiting = [one for one in self._shots.shots if one.vector is None][: max(0, left)]
-        if not waiting or self._waiting_since_s is None:
+        if not waiting:
             return False
         chosen = waiting if hurry else waiting[:1]
-        settled = hurry or at_s - self._waiting_since_s >= SETTLE_S
+        since_s = self._waiting_since_s
+        settled = hurry or (since_s is not None and at_s - since_s >= SETTLE_S)
         if not settled and waiting[0].quality < GOOD_QUALITY:
             return False
         faces = [one for one in chosen if self._is_face(one, at_s)]

@@ -61,6 +61,10 @@ class ZonePeople:
     def anybody(self) -> bool:
         return bool(self._tracker.tracks)
 
+    def others(self, track: int | None) -> int:
+        """How many tracks of any size are in the zone beside ``track``: seen now, or not given up yet."""
+        return sum(one.id != track for one in self._tracker.tracks)
+
     def look(self, picture: Picture) -> Look:
         """Faces whose middle is in the zone. What lies outside it is black before the detector sees it."""
         at_s = picture.moment.pts_s

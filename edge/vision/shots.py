@@ -11,6 +11,7 @@ from models.types import Float, Image
 
 APART_S = 0.2
 """Pictures closer together than this show the same face in the same light: a second shot would add nothing."""
+SPARE_AFTER_S = 0.5
 _LEAST_WEIGHT = 1e-3
 
 
@@ -41,29 +42,46 @@ class Shot:
 
 @dataclass(slots=True)
 class BestShots:
-    """Keeps the ``keep`` best shots offered that lie ``apart_s`` or more apart, best first; earlier ones win ties."""
+    """Keeps the ``keep`` best shots offered that lie ``apart_s`` or more apart, best first; earlier ones win ties.
+
+    spare: the newest shot that is none of them, where they are all older by ``SPARE_AFTER_S``: it can still tell
+    whether the same person is there.
+    """
 
     keep: int = 3
     apart_s: float = APART_S
     shots: list[Shot] = field(default_factory=list)
+    spare: Shot | None = None
 
     def __len__(self) -> int:
         return len(self.shots)
 
     def offer(self, shot: Shot) -> bool:
-        """Take ``shot`` if it is among the best so far; whatever it displaces is wiped, and so is it when refused.
+        """Take ``shot`` if it is among the best so far, or as the spare; what it displaces is wiped, and it if refused.
 
         A shot that was embedded keeps its place in time: one right beside it would only cost another embedding.
         """
         beside = [one for one in self.shots if abs(one.moment.pts_s - shot.moment.pts_s) < self.apart_s]
         if any(one.vector is not None or one.quality >= shot.quality for one in beside):
-            shot.wipe()
-            return False
-        self.shots = sorted([one for one in self.shots if one not in beside] + [shot], key=lambda one: -one.quality)
-        for one in beside + self.shots[self.keep :]:
+            return self._set_aside(shot)
+        ranked = sorted([one for one in self.shots if one not in beside] + [shot], key=lambda one: -one.quality)
+        self.shots = ranked[: self.keep]
+        for one in beside + ranked[self.keep :]:
+            if one is not shot:
+                one.wipe()
+        if all(one is not shot for one in self.shots):
+            return self._set_aside(shot)
+        self._drop_spare()
+        return True
+
+    def use_spare(self) -> None:
+        """Take the spare, if there is one, among the best: in the place of the poorest where they are ``keep``."""
+        if self.spare is None:
+            return
+        for one in self.shots[self.keep - 1 :]:
             one.wipe()
-        del self.shots[self.keep :]
-        return any(one is shot for one in self.shots)
+        self.shots = sorted([*self.shots[: self.keep - 1], self.spare], key=lambda one: -one.quality)
+        self.spare = None
 
     def drop(self, shot: Shot) -> None:
         """Wipe and forget ``shot``."""
@@ -75,6 +93,21 @@ class BestShots:
         for shot in self.shots:
             shot.wipe()
         self.shots.clear()
+        self._drop_spare()
+
+    def _set_aside(self, shot: Shot) -> bool:
+        """Keep ``shot``, none of the best, as the spare if it is newer by enough; whether it was kept."""
+        if any(shot.moment.pts_s - one.moment.pts_s < SPARE_AFTER_S for one in self.shots):
+            shot.wipe()
+            return False
+        self._drop_spare()
+        self.spare = shot
+        return True
+
+    def _drop_spare(self) -> None:
+        if self.spare is not None:
+            self.spare.wipe()
+            self.spare = None
 
 
 def fused(vectors: Float, qualities: Float) -> Float:

@@ -214,7 +214,31 @@ def test_a_holder_compared_alone_and_joined_opens_nothing_for_two(show: ShowCode
     show(lambda _scan: (TEXT,))
     alone, joined = [SOMEBODY] * 3, [faces((200, 180, 90), (460, 180, 90))] * 60
     assert passes(Scene(*alone, *joined, scores=(BARELY,)).run(60)) == [
-        PassEvidence(PASS, None, 0.4, good_shots=1, others_in_zone=1)
+        PassEvidence(PASS, None, 0.4, good_shots=0, others_in_zone=1)
+    ]
+
+
+@pytest.mark.parametrize("gap", [0, 4])
+def test_a_likeness_does_not_outlive_the_holder_whoever_stands_there_now_looks_aside(gap: int, show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT,))
+    aside = [faces((220, 180, 90), yaw=3.0)] * 60
+    scene = Scene(*[SOMEBODY] * 3, *[Faces.none()] * gap, *aside, scores=(BARELY,))
+    assert passes(scene.run(90)) == [PassEvidence(PASS, None, 0.4, good_shots=0, others_in_zone=0)]
+
+
+@pytest.mark.parametrize("looks", [12, 60])
+def test_a_door_does_not_open_before_somebody_small_when_the_holder_has_gone(looks: int, show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT,))
+    scene = Scene(*[SOMEBODY] * 3, *[faces((500, 200, 50))] * looks, scores=(BARELY,))
+    told = passes(scene.run(90))
+    assert told
+    assert all(one.likeness is None for one in told)
+
+
+def test_a_holder_who_goes_on_right_after_the_shot_is_let_in(show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT,))
+    assert passes(Scene(*[SOMEBODY] * 3, scores=(BARELY,)).run(30)) == [
+        PassEvidence(PASS, Likeness(BARELY, ALICES_TEMPLATE), 0.4, good_shots=1, others_in_zone=0)
     ]
 
 

@@ -11,9 +11,11 @@ from core.contract.config import FaceGate, Polygon
 from core.contract.events import MAX_STEP_MS
 from core.contract.ids import CameraId, CheckpointId
 from core.contract.vocabulary import Ring
+from edge.checkpoint import shooting
 from edge.checkpoint.face_gate import FaceGateWatcher
 from edge.checkpoint.shooting import EARLY_ABOVE
 from edge.evidence import FaceEvidence, FaceMatch, Observation
+from edge.vision.quality import Check, FaceQuality, Refusal
 from models.types import Faces
 from tests.edge.checkpoint.watching import (
     ALICE,
@@ -104,10 +106,13 @@ def test_outside_the_zone_is_black_before_the_detector_looks_and_a_face_there_co
     assert not scene.detector.seen[0][350, 300:320].any()
 
 
-def test_a_stranger_is_compared_three_times_at_most_each_time_with_one_fused_probe_and_told_once() -> None:
-    scene = Scene(*[faces((300, 180, 90))] * 40, matches=(UNSURE,))
+@pytest.mark.parametrize("match", [UNSURE, None], ids=["like nobody enough", "nobody is enrolled"])
+def test_a_stranger_is_compared_three_times_at_most_each_time_with_one_fused_probe_and_told_once(
+    match: FaceMatch | None,
+) -> None:
+    scene = Scene(*[faces((300, 180, 90))] * 40, matches=(match,))
     [(_, seen)] = scene.run(60)
-    assert evidence(seen) == FaceEvidence(match=UNSURE, good_shots=3, others_in_zone=0)
+    assert evidence(seen) == FaceEvidence(match=match, good_shots=3, others_in_zone=0)
     assert scene.gallery.asked == [1, 1, 1]
 
 
@@ -165,12 +170,6 @@ def test_somebody_unknown_at_the_first_shot_may_be_known_at_the_next() -> None:
     assert evidence(seen) == FaceEvidence(match=SURE, good_shots=2, others_in_zone=0)
 
 
-def test_somebody_unknown_is_compared_three_times_at_most_and_told_once() -> None:
-    scene = Scene(*[faces((300, 180, 90))] * 40, matches=(None,))
-    [(_, seen)] = scene.run(60)
-    assert evidence(seen) == FaceEvidence(match=None, good_shots=3, others_in_zone=0)
-
-
 def test_a_turned_face_waits_for_a_better_shot() -> None:
     scene = Scene(*[faces((300, 180, 90), yaw=1.8)] * 6, *[faces((300, 180, 90))] * 6)
     [(look, seen)] = scene.run(40)
@@ -217,8 +216,66 @@ def test_who_was_recognised_and_left_opens_nothing_before_the_one_who_stands_the
 def test_who_was_recognised_alone_and_is_joined_opens_nothing_for_two() -> None:
     alone, joined = [faces((120, 180, 90))] * 4, [faces((120, 180, 90), (420, 180, 90))] * 70
     told = [evidence(seen) for _, seen in Scene(*alone, *joined, matches=(BARELY,)).run(90)]
-    assert told[0] == FaceEvidence(None, 1, 1)
+    assert told[0] == FaceEvidence(None, 0, 1)
     assert all(one.others_in_zone == 1 and one.match is None for one in told)
+
+
+@pytest.mark.parametrize("gap", [0, 5])
+@pytest.mark.parametrize("after", [1, 40, 90])
+def test_a_match_does_not_outlive_the_person_whoever_stands_there_now_looks_aside(gap: int, after: int) -> None:
+    aside = [faces((320, 180, 90), yaw=3.0)] * after
+    scene = Scene(*[faces((300, 180, 90))] * 4, *[NOBODY] * gap, *aside, matches=(BARELY,))
+    told = [evidence(seen) for _, seen in scene.run(120)]
+    assert [one.match for one in told] == [BARELY if after == 1 else None]
+
+
+def test_who_turned_away_long_before_they_left_opens_nothing_behind_them() -> None:
+    aside = [faces((300, 180, 90), yaw=3.0)] * 25
+    scene = Scene(*[faces((300, 180, 90))] * 4, *aside, matches=(BARELY,))
+    assert [evidence(seen) for _, seen in scene.run(60)] == [FaceEvidence(None, 0, 0)]
+
+
+def mediocre(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No shot is good, and after three they are poorer."""
+    qualities = iter([*[0.7] * 20, *[0.6] * 200])
+
+    def assessed(*_: object) -> FaceQuality:
+        return FaceQuality(next(qualities), (Check(Refusal.BLURRED, False, 1.0, 0.05),))
+
+    monkeypatch.setattr(shooting, "assess", assessed)
+
+
+def test_somebody_of_mediocre_shots_is_still_known_when_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    mediocre(monkeypatch)
+    scene = Scene(*[faces((300, 180, 90))] * 80, matches=(BARELY,))
+    [(look, seen)] = scene.run(100)
+    assert look > 60, "five seconds"
+    assert evidence(seen) == FaceEvidence(BARELY, 3, 0)
+    assert len(scene.embedder.crops) == 4, "the last one to see that it is still the same person"
+
+
+def test_who_takes_the_place_of_somebody_of_mediocre_shots_is_seen_when_patience_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mediocre(monkeypatch)
+    known_then_not = (BARELY, BARELY, BARELY, None)
+    scene = Scene(*[faces((300, 180, 90))] * 80, matches=known_then_not, embedder=TwoPeople(firsts=3))
+    [(look, seen)] = scene.run(140)
+    assert look > 60
+    assert evidence(seen).match is None
+    assert not any(vectors.any() for vectors in scene.embedder.given)
+
+
+@pytest.mark.parametrize("small", [50, 20])
+def test_nobody_is_let_in_behind_who_has_left_while_somebody_small_comes_up(small: int) -> None:
+    scene = Scene(*[faces((300, 180, 90))] * 5, *[faces((500, 200, small))] * 30, matches=(BARELY,))
+    assert [evidence(seen) for _, seen in scene.run(60)] == [FaceEvidence(None, 1, 1)]
+
+
+def test_somebody_small_counts_while_they_are_out_of_sight_for_a_moment() -> None:
+    behind = [*[faces((500, 200, 50))] * 5, *[NOBODY] * 6]
+    scene = Scene(*[faces((300, 180, 90))] * 5, *behind, matches=(BARELY,))
+    assert [evidence(seen) for _, seen in scene.run(11 + 2)] == [FaceEvidence(None, 1, 1)]
 
 
 def test_somebody_who_takes_the_place_of_another_is_compared_alone() -> None:

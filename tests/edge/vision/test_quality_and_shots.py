@@ -171,8 +171,24 @@ def test_at_most_three_are_kept_apart_in_time_best_first_and_the_rest_is_wiped(
     assert [one.quality for one in kept] == sorted((one.quality for one in kept), reverse=True)
     assert all(abs(one.moment.pts_s - other.moment.pts_s) >= APART_S for one, other in combinations(kept, 2))
     assert not offers or max(quality for quality, _ in offers) == kept[0].quality
-    ids = {id(one) for one in kept}
+    ids = {id(one) for one in [*kept, shots.spare]}
     assert all((id(one) in ids) == bool(one.crop.any()) for one in offered)
+    assert all(shots.spare is None or shots.spare.moment.pts_s > one.moment.pts_s for one in kept)
+    shots.wipe()
+    assert not any(one.crop.any() for one in offered)
+
+
+def test_the_newest_shot_is_set_aside_where_better_ones_are_older_and_takes_the_poorest_ones_place_when_asked() -> None:
+    shots = BestShots()
+    best = [shot(0.9 - at_s / 10, at_s) for at_s in (0.0, 1.0, 2.0)]
+    poor = [shot(0.5, at_s) for at_s in (2.4, 2.6, 3.0)]
+    assert [shots.offer(one) for one in best + poor] == [True, True, True, False, True, True]
+    assert shots.spare is poor[2]
+    assert [bool(one.crop.any()) for one in poor] == [False, False, True]
+    shots.use_spare()
+    assert shots.shots == [best[0], best[1], poor[2]]
+    assert shots.spare is None
+    assert not best[2].crop.any()
 
 
 def test_a_better_shot_takes_the_place_of_the_one_beside_it_unless_that_was_embedded() -> None:

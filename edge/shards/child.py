@@ -138,8 +138,7 @@ class Shard:
                 case Answer():
                     self.lists.heard(message)
                 case PictureWanted():
-                    if not self._packing.submit(functools.partial(self._kept.send, message.picture)):
-                        self._counters.add("pictures_skipped")
+                    self._kept.answer(message.picture, self._packing)
                 case ViewWanted():
                     if not self._viewing.submit(functools.partial(self._views.answer, message)):
                         self._views.refuse(message)

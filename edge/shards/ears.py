@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -41,11 +40,9 @@ from edge.shards.messages import (
     luma_in,
 )
 from edge.shards.observed import observation_of
+from edge.shards.wanted import WantedPictures
 
 log = structlog.get_logger()
-
-MAX_WANTED = 64
-"""Pictures of one process that were asked for and have not come."""
 
 Say = Callable[[Downward], None]
 """Raises WireError."""
@@ -84,8 +81,7 @@ class Ears:
         self._say = say
         self._answers = Answers(desk.lists, frozenset(posts), desk.dimension, limits, wall_clock=utc_now)
         self._video = desk.video.begin(cameras, say)
-        self._lock = threading.Lock()
-        self._wanted: dict[int, PassageV1] = {}
+        self._wanted = WantedPictures(desk.books.counters)
         self._healths: dict[CameraId, CameraHealth] = {}
         self._scenes: dict[str, int] = {}
         self._told: Counter[str] = Counter()
@@ -133,10 +129,8 @@ class Ears:
             return
 
         def ask(number: int, passage: PassageV1) -> bool:
-            with self._lock:
-                if len(self._wanted) >= MAX_WANTED:
-                    return False
-                self._wanted[number] = passage
+            if not self._wanted.begin(number, passage):
+                return False
             self._say(PictureWanted(picture=number))
             return True
 
@@ -161,8 +155,7 @@ class Ears:
         self._desk.see(said.camera, Glance(luma_in(blob, said), said.at_s, said.at, said.camera_clock))
 
     def _write_picture(self, said: PictureMade, blob: bytes) -> None:
-        with self._lock:
-            passage = self._wanted.pop(said.picture, None)
+        passage = self._wanted.take(said.picture)
         if passage is None or passage.picture is None:
             raise GarbageError("a picture that nobody asked for")
         if not blob:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import threading
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable
 
 import structlog
 
+from edge.aside import Aside
 from edge.health import Counters
 from edge.shards.messages import PictureMade, written
 from edge.shards.wire import Wire
@@ -52,20 +54,28 @@ class KeptPictures:
         with self._lock:
             self._kept = {number: one for number, one in self._kept.items() if one[0] >= oldest_s}
 
-    def send(self, number: int) -> None:
-        """Blur, pack and send picture ``number``; where that can't be, say so. Raises WireError."""
-        with self._lock:
-            _, image = self._kept.pop(number, (0.0, None))
-        if image is None:
+    def answer(self, number: int, aside: Aside) -> None:
+        """Have picture ``number`` blurred, packed and sent ``aside``; where that can't be, say so. Raises WireError.
+
+        Said it is in any case: the edge asks for no more while it waits for too many.
+        """
+        if not aside.submit(functools.partial(self._send, number)):
+            with self._lock:
+                self._kept.pop(number, None)
             self._wire.send(written(PictureMade(picture=number)))
-            return
+
+    def _send(self, number: int) -> None:
+        made, jpeg = PictureMade(picture=number), b""
         try:
-            blurred = blur_faces(image, self._detector)
-            jpeg, width_px, height_px = encode_jpeg(blurred.image)
+            with self._lock:
+                _, image = self._kept.pop(number, (0.0, None))
+            if image is not None:
+                blurred = blur_faces(image, self._detector)
+                jpeg, width_px, height_px = encode_jpeg(blurred.image)
+                size = {"width_px": width_px, "height_px": height_px}
+                made = made.model_copy(update=size | {"faces_blurred": blurred.faces})
         except (ModelInputError, PictureTooLargeError) as error:
             self._counters.add("pictures_not_blurred")
             log.warning("picture.not_kept", problem=str(error))
-            self._wire.send(written(PictureMade(picture=number)))
-            return
-        made = PictureMade(picture=number, width_px=width_px, height_px=height_px, faces_blurred=blurred.faces)
-        self._wire.send(written(made), jpeg)
+        finally:
+            self._wire.send(written(made), jpeg)

@@ -187,7 +187,7 @@ class PacketRing:
             one.end()
 
     def gather(self, from_s: float, to_s: float, max_bytes: int, room: Room | None = None) -> Gathering:
-        """As `between`, and what comes from now on; of more than ``max_bytes``, or than ``room`` has left, the beginning."""
+        """As `between`, and what comes from now on; of more than ``max_bytes`` or ``room`` the beginning."""
         with self._lock:
             gathering = Gathering(_packets(self._from(from_s)), to_s, max_bytes, room)
             self._gatherings.append(gathering)

@@ -71,7 +71,7 @@ def judge(view: View, glance: Glance) -> tuple[View, Findings]:
     dark_spells = spell(view.dark, dark, glance.at_s)
     findings: Findings = dict.fromkeys(PICTURE_CONDITIONS)
     findings[CameraCondition.FROZEN] = _frozen(stillness, still)
-    findings[CameraCondition.DARK] = replace(_DARK, after_s=dark_spells.usual_s) if dark else NOTHING
+    findings[CameraCondition.DARK] = replace(_DARK, after_s=dark_spells.usual_now_s) if dark else NOTHING
     passed_s = 0.0 if view.at_s is None else max(0.0, glance.at_s - view.at_s)
     view = replace(view, stillness=stillness, still=still, dark=dark_spells, at_s=glance.at_s)
     if dark or stillness.frozen:

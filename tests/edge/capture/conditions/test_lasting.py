@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.contract.vocabulary import CameraCondition
 from edge.capture.conditions.finding import NOTHING, Finding, Grade
+from edge.capture.conditions.judge import View, judge
 from edge.capture.conditions.lasting import Change, Lasting, Patience, last
 from edge.capture.conditions.usual import REMEMBERED_S, Spells, spell
+from edge.capture.glance import Glance
 
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 PATIENCE = Patience(begin_s=10, end_s=20)
@@ -123,6 +128,36 @@ def test_what_lasts_as_long_as_it_does_three_times_a_week_is_no_news() -> None:
     assert darkness((0, 3600), (10_000, 13_600), (20_000, 24_000)).usual_s == 1.5 * 3600
 
 
+DAY_S, HOUR_S = 86_400.0, 3600.0
+NIGHTS = [(day * DAY_S, day * DAY_S + 12 * HOUR_S) for day in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("began_h", "usual_h"), [(72, 18), (73.9, 18), (70.1, 18), (72 + 24 * 100, 0), (90, 0), (78, 0), (84, 0)]
+)
+def test_what_begins_at_another_time_of_day_than_usual_is_news(began_h: float, usual_h: float) -> None:
+    now = spell(darkness(*NIGHTS), True, began_h * HOUR_S)
+    assert now.usual_now_s == usual_h * HOUR_S
+
+
+def test_how_long_it_usually_lasts_is_known_for_each_time_of_day() -> None:
+    noons = [(day * DAY_S + 18 * HOUR_S, day * DAY_S + 18.5 * HOUR_S) for day in range(3)]
+    spells = darkness(*sorted(NIGHTS + noons))
+    assert spell(spells, True, 3 * DAY_S).usual_now_s == 18 * HOUR_S
+    assert spell(spells, True, 3 * DAY_S + 18 * HOUR_S).usual_now_s == 0.75 * HOUR_S
+    assert spells.usual_now_s == 0, "it is not there now"
+
+
+@pytest.mark.parametrize(("began_h", "waits_h"), [(72, 18), (84, 0)])
+def test_a_lens_covered_by_day_is_told_at_once_however_long_its_nights_are(began_h: int, waits_h: int) -> None:
+    at_s = began_h * HOUR_S
+    black = Glance(np.full((180, 320), 16, np.uint8), at_s, NOON, None)
+    _, findings = judge(View(dark=darkness(*NIGHTS), at_s=at_s - 1), black)
+    dark = findings[CameraCondition.DARK]
+    assert dark is not None
+    assert (dark.grade, dark.after_s) == (Grade.BLIND, waits_h * HOUR_S)
+
+
 def test_a_habit_is_forgotten_after_a_week() -> None:
     nights = [(0.0, 3600.0), (10_000.0, 13_600.0), (20_000.0, 24_000.0)]
     later = REMEMBERED_S + 30_000
@@ -135,5 +170,5 @@ def test_spells_stay_few(steps: list[tuple[float, bool]]) -> None:
     for waited_s, there in steps:
         at_s += waited_s
         spells = spell(spells, there, at_s)
-    assert len(spells.past) <= 32
+    assert len(spells.past) <= 256
     assert all(length_s >= 0 for _, length_s in spells.past)

@@ -24,13 +24,14 @@ from edge.vision.quality import FaceQuality, QualityLimits, Refusal, assess
 from edge.vision.shots import BestShots, Shot, fused
 from models.alignment import SIDE_PX, align, similarity
 from models.errors import ModelRunError
-from models.protocols import FaceEmbedding, PresentationChecking
+from models.protocols import FaceEmbedding, PixelBox, PresentationChecking
 from models.types import Float, Image, ModelInputError
 
 log = structlog.get_logger()
 
 MAX_EMBEDDED = 6
-"""Embeddings of one pass at most: three, and three more where better shots came later."""
+"""Embeddings, or presentation checks, of one pass at most: three, and three more where better shots came later, or
+where a check gave no answer."""
 GOOD_QUALITY = 0.8
 """A shot this good is embedded at once; three of them are all that is worth waiting for."""
 SETTLE_S = 0.4
@@ -70,6 +71,7 @@ class Shooting:
     another: bool = field(default=False, init=False)
     """A shot was unlike those before it: somebody else has taken the place, and no probe here is one person's."""
     _presences: list[float] = field(default_factory=list)
+    _check_failures: int = 0
     _shots: BestShots = field(default_factory=BestShots)
     _embedded: int = 0
     _waiting_since_s: float | None = None
@@ -83,11 +85,13 @@ class Shooting:
     @property
     def complete(self) -> bool:
         """True when more looks would not make the probe better, or it has cost enough."""
-        if self.presentation is Presentation.ATTACK or self.held_back:
-            return len(self._presences) + self.held_back >= self._shots.keep
+        if self._left <= 0 or (self.presence is None and self.held_back >= self._shots.keep):
+            return True
+        if self.presentation is Presentation.ATTACK:
+            return len(self._presences) >= self._shots.keep
         inside = self._in_probe()
         full = len(inside) == self._shots.keep
-        return self._embedded >= MAX_EMBEDDED or (full and all(one.quality >= GOOD_QUALITY for one in inside))
+        return full and all(one.quality >= GOOD_QUALITY for one in inside)
 
     def clear(self, score: float, threshold: float) -> bool:
         """Whether ``score`` says enough before all shots are there.
@@ -108,6 +112,11 @@ class Shooting:
         if self.presence is None:
             return Presentation.NOT_CHECKED
         return presentation_of(self._presences, self.presence.threshold, unchecked=self._unchecked)
+
+    @property
+    def _left(self) -> int:
+        """How many more shots may be checked or embedded."""
+        return MAX_EMBEDDED - max(self._embedded, len(self._presences) + self._check_failures)
 
     @property
     def _unchecked(self) -> int:
@@ -134,10 +143,16 @@ class Shooting:
         self.counts.shots += 1
         self.counts.trace.note(at_s, track, What.SHOT, value=quality.value)
         shot = Shot(crop, quality.value, picture.moment)
+        region = _region(picture, face, self.presence)
+        if region is None and self.presence is not None and self.policy == "required":
+            # Nothing may be made of it: it takes no place, and whoever comes nearer can still be checked.
+            self.held_back += 1
+            shot.wipe()
+            return
         if not self._shots.offer(shot):
             return
-        if self.presence is not None and face.width_px >= self.presence.min_face_px:
-            shot.surroundings = _surroundings(picture, face.box, self.presence)
+        if region is not None:
+            shot.surroundings = picture.part(*region)
         if self._waiting_since_s is None and any(one is shot for one in self._shots.shots):
             self._waiting_since_s = at_s
 
@@ -150,10 +165,10 @@ class Shooting:
 
         at_s: stream time; hurry: there will be no better shot, take what is there.
         """
-        left = MAX_EMBEDDED - max(self._embedded, len(self._presences))
-        if hurry and left > 0 and not self.fresh(at_s):
+        left = max(0, self._left)
+        if hurry and left and not self.fresh(at_s):
             self._shots.use_spare()
-        waiting = [one for one in self._shots.shots if one.vector is None][: max(0, left)]
+        waiting = [one for one in self._shots.shots if one.vector is None][:left]
         if not waiting:
             return False
         chosen = waiting if hurry else waiting[:1]
@@ -205,6 +220,7 @@ class Shooting:
             return self.presence.check(shot.surroundings)
         except (ModelRunError, ModelInputError) as error:
             log.warning("presentation.not_checked", model=self.presence.model, problem=str(error))
+            self._check_failures += 1
             return None
         finally:
             self.sums.since("detect", started_s)
@@ -242,9 +258,12 @@ class Shooting:
                 self.counts.ask(gate, check.refused, at_s=at_s, track=track, value=check.figure, limit=check.limit)
 
 
-def _surroundings(picture: Picture, box: Float, presence: PresentationChecking) -> Image | None:
+def _region(picture: Picture, face: SeenFace, presence: PresentationChecking | None) -> PixelBox | None:
+    """What ``presence`` wants to see of ``face``; None where it can't look at it."""
+    if presence is None or face.width_px < presence.min_face_px:
+        return None
     try:
-        return picture.part(*presence.region(box, picture.width, picture.height))
+        return presence.region(face.box, picture.width, picture.height)
     except ModelInputError:
         # A box at the picture's edge with nothing to see around it: not checked, which is no pass.
         return None

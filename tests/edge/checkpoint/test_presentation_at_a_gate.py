@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pytest
@@ -16,8 +17,8 @@ from edge.checkpoint.shooting import MAX_EMBEDDED
 from edge.evidence import FaceEvidence, FaceMatch, Moment, Observation
 from edge.passage import decided_passage
 from models.errors import ModelRunError
-from models.protocols import PresentationChecking
-from models.types import Float, Image
+from models.protocols import PixelBox, PresentationChecking
+from models.types import Float, Image, ModelInputError
 from tests.edge.checkpoint.test_decide import Lists
 from tests.edge.checkpoint.test_face_gate import SURE, gate
 from tests.edge.checkpoint.test_shooting import ScriptedPresence
@@ -39,6 +40,19 @@ class BrokenPresence(ScriptedPresence):
     def check(self, region: Image) -> float:
         self.shown.append(region.shape)
         raise ModelRunError("scripted gives no answer: device lost")
+
+
+@dataclass
+class NothingAroundAtFirst(ScriptedPresence):
+    """Finds nothing to look at around the first three faces."""
+
+    asked: int = 0
+
+    def region(self, box: Float, width: int, height: int) -> PixelBox:
+        self.asked += 1
+        if self.asked <= 3:
+            raise ModelInputError("box: its middle lies outside the picture")
+        return super().region(box, width, height)
 
 
 class AskingOnlyAfterwards(ScriptedGallery):
@@ -143,6 +157,52 @@ def test_a_picture_that_is_lucky_at_its_first_shot_is_not_let_through(policy: Pr
     decision, seen, _ = stand(ScriptedPresence((0.6, *(0.05,) * 20)), policy)
     assert decision.verdict is Verdict.USE_OTHER_METHOD
     assert seen.presentation is Presentation.ATTACK
+
+
+@dataclass
+class SometimesBroken(ScriptedPresence):
+    """Gives no answer the first ``failures`` times it is asked."""
+
+    failures: int = 1
+
+    def check(self, region: Image) -> float:
+        if self.failures:
+            self.failures -= 1
+            raise ModelRunError("scripted gives no answer: busy")
+        return super().check(region)
+
+
+@pytest.mark.parametrize("failures", [1, 2, 3])
+def test_a_check_that_gives_no_answer_costs_a_resident_no_more_than_a_moment(failures: int) -> None:
+    presence = SometimesBroken((0.9,) * 20, failures=failures)
+    decision, seen, embedder = stand(presence, "required", looks=40)
+    assert (decision.verdict, seen.presentation) == (Verdict.ADMIT, Presentation.BONA_FIDE)
+    assert len(presence.shown) == len(embedder.crops) == 3
+
+
+def test_a_check_that_hardly_ever_answers_lets_nobody_in_on_fewer_than_three() -> None:
+    presence = SometimesBroken((0.9,) * 20, failures=4)
+    decision, _, _ = stand(presence, "required", looks=40)
+    assert (decision.verdict, decision.reason) == (Verdict.USE_OTHER_METHOD, Reason.PRESENTATION_UNCHECKED)
+    assert len(presence.shown) == 2
+
+
+@pytest.mark.parametrize("far", [1, 4, 20])
+def test_who_comes_up_from_too_far_to_be_checked_is_checked_once_they_are_near(far: int) -> None:
+    presence = ScriptedPresence((0.9,) * 20, min_face_px=80)
+    checkpoint = gate().model_copy(update={"presentation": "required"})
+    script = [*[faces((300, 180, 76))] * far, *[faces((300, 180, 84))] * 40]
+    embedder, gallery = CountingEmbedder(), ScriptedGallery((SURE,))
+    watcher = FaceGateWatcher(checkpoint, ScriptedFaces(script), embedder, gallery, ScriptedLists(), presence=presence)
+    [(_, seen)] = watch(watcher, 80)
+    assert seen.seen == FaceEvidence(SURE, seen.seen.good_shots, 0, Presentation.BONA_FIDE)  # type: ignore[union-attr]
+    assert len(presence.shown) == len(embedder.crops) == 3
+
+
+def test_a_face_at_the_pictures_edge_that_can_t_be_checked_keeps_no_place_from_one_that_can() -> None:
+    presence = NothingAroundAtFirst((0.9,) * 20)
+    decision, seen, _ = stand(presence, "required", looks=40)
+    assert (decision.verdict, seen.presentation) == (Verdict.ADMIT, Presentation.BONA_FIDE)
 
 
 @pytest.mark.parametrize("looks", [3, 4, 5])

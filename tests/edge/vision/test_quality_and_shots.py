@@ -187,7 +187,6 @@ def test_the_newest_shot_is_set_aside_where_better_ones_are_older_and_takes_the_
     assert [bool(one.crop.any()) for one in poor] == [False, False, True]
     shots.use_spare()
     assert shots.shots == [best[0], best[1], poor[2]]
-    assert shots.spare is None
     assert not best[2].crop.any()
 
 

@@ -72,15 +72,30 @@ class StreamClock:
         """Seconds that pass for each second the stream's stamps tell; 1 for an honest one."""
         return self._stamps.pace
 
+    @property
+    def doubted(self) -> bool:
+        """The stamps may be wrong: packets are to be read as they come, until that is known."""
+        return self._stamps.doubted
+
     def moment(
-        self, pts_s: float | None, received_s: float, now_s: float, now: datetime, *, size: int = 0, waited: bool = True
+        self,
+        pts_s: float | None,
+        received_s: float,
+        now_s: float,
+        now: datetime,
+        *,
+        size: int = 0,
+        waited: bool = True,
+        rested: bool = False,
     ) -> PacketTime:
         """Of the frame with stream time ``pts_s`` (None: it has none) whose packet came at ``received_s``.
 
-        received_s, now_s: monotonic seconds; now: the wall clock at ``now_s``; size, waited: see `StampPace`. Its
-        times are stream time moved onto the monotonic clock, so that it goes on across reconnects.
+        received_s, now_s: monotonic seconds; now: the wall clock at ``now_s``; size, waited, rested: see `StampPace`.
+        Its times are stream time moved onto the monotonic clock, so that it goes on across reconnects.
         """
-        own_s = None if pts_s is None else self._stamps.own_time(pts_s, received_s, size=size, waited=waited)
+        own_s = (
+            None if pts_s is None else self._stamps.own_time(pts_s, received_s, size=size, waited=waited, rested=rested)
+        )
         made_s = received_s if own_s is None else self._made(own_s, received_s)
         self._last_s = made_s if made_s > self._last_s else math.nextafter(self._last_s, math.inf)
         made_at = now - timedelta(seconds=max(0.0, now_s - made_s))

@@ -130,6 +130,7 @@ class StreamReader:
 
     def _read(self, source: Source) -> None:
         status, timeouts = self._parts.status, self._parts.timeouts
+        rested = False
         while not self._stopping.is_set():
             asked_s = time.monotonic()
             data = source.read()
@@ -137,7 +138,7 @@ class StreamReader:
             if self._stopping.is_set():
                 return
             waited = received_s - asked_s > _WAITED_S
-            at = self._times(data, received_s, waited=waited)
+            at = self._times(data, received_s, waited=waited, rested=rested)
             packet = timed(data, at)
             self.thread.beat()
             status.received(received_s, at.own_s, keyframe=packet.keyframe)
@@ -146,13 +147,14 @@ class StreamReader:
             fault = status.overdue(received_s, timeouts)
             if fault is not None:
                 raise CameraError(fault)
-            if waited and self._taker.rest_s > 0:
+            rested = waited and self._taker.rest_s > 0 and not self._clock.doubted
+            if rested:
                 self._stopping.wait(self._taker.rest_s)
 
-    def _times(self, data: av.Packet[Any], received_s: float, *, waited: bool) -> PacketTime:
+    def _times(self, data: av.Packet[Any], received_s: float, *, waited: bool, rested: bool) -> PacketTime:
         at_s = None if data.pts is None or data.time_base is None else float(data.pts * data.time_base)
         now, before = self._parts.wall_clock(), self._clock.pace
-        at = self._clock.moment(at_s, received_s, received_s, now, size=data.size, waited=waited)
+        at = self._clock.moment(at_s, received_s, received_s, now, size=data.size, waited=waited, rested=rested)
         if self._clock.pace != before:
             self._parts.status.count("stamps_put_right")
             pace = round(self._clock.pace, 4)

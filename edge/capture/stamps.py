@@ -27,13 +27,14 @@ class _Stretch:
     """Five seconds of packets.
 
     quickest: when the least delayed came, and by how much that was after its own time; waited: whether any packet had
-    to be waited for. Sums over packets: bytes, squared bytes, seconds each took to come after the one before it, those
-    seconds times its bytes.
+    to be waited for; rested: whether packets were left lying to be read together. Sums over packets: bytes, squared
+    bytes, seconds each took to come after the one before it, those seconds times its bytes.
     """
 
     since_s: float
     quickest: tuple[float, float]
     waited: bool = False
+    rested: bool = False
     packets: int = 0
     size: float = 0.0
     size2: float = 0.0
@@ -47,14 +48,17 @@ class StampPace:
 
     pace: float = 1.0
     """Seconds that pass for each second the stamps tell."""
+    doubted: bool = False
+    """They go wrong evenly, and by which fault is not known yet: packets are to be read as they come."""
     _anchor: tuple[float, float] = (0.0, 0.0)
     _last: tuple[float, float] | None = None
     _stretches: list[_Stretch] = field(default_factory=list)
 
-    def own_time(self, pts_s: float, received_s: float, *, size: int, waited: bool) -> float:
+    def own_time(self, pts_s: float, received_s: float, *, size: int, waited: bool, rested: bool = False) -> float:
         """Stream time of the packet stamped ``pts_s``, seconds, at the pace of time; its beginning is the camera's.
 
-        received_s: monotonic; size: bytes; waited: whether it had not come yet when it was asked for.
+        received_s: monotonic; size: bytes; waited: whether it had not come yet when it was asked for; rested: whether
+        nothing was asked for in a while before.
         """
         gap_s = self._gap(pts_s, received_s)
         self._last = pts_s, received_s
@@ -63,6 +67,7 @@ class StampPace:
             self._stretches.append(_Stretch(received_s, (received_s, received_s - self._own(pts_s))))
         own_s = self._own(pts_s)
         _take(self._stretches[-1], received_s, received_s - own_s, gap_s, size=size, waited=waited)
+        self._stretches[-1].rested |= rested
         return own_s
 
     def _own(self, pts_s: float) -> float:
@@ -80,9 +85,17 @@ class StampPace:
     def _judge(self, pts_s: float, received_s: float) -> None:
         """Set the pace by the last half minute, where it went wrong evenly."""
         self._stretches = self._stretches[-_STRETCHES:]
-        slope = _slope(self._stretches)
-        if slope is None or _full(self._stretches) > _FULL:
+        if len(self._stretches) < _STRETCHES:
             return
+        slope = _slope(self._stretches)
+        self.doubted = slope is not None
+        if slope is None or any(one.rested for one in self._stretches):
+            # How long packets took to come is not known of those that were left lying.
+            return
+        full = _full(self._stretches)
+        if full is None or full > _FULL:
+            return
+        self.doubted = False
         # What has gathered meanwhile as if it had queued never did.
         shift_s = max(0.0, slope) * (received_s - self._stretches[0].quickest[0])
         self._anchor = pts_s, self._own(pts_s) + shift_s
@@ -103,7 +116,7 @@ def _take(one: _Stretch, received_s: float, offset_s: float, gap_s: float, *, si
 
 def _slope(stretches: Sequence[_Stretch]) -> float | None:
     """By how many seconds a second the stamps fall behind (negative: run ahead); None where not evenly."""
-    if len(stretches) < _STRETCHES or not all(one.waited for one in stretches):
+    if not all(one.waited for one in stretches):
         # What lies ready whenever it is asked for queues here: this machine is too slow.
         return None
     (first_s, first), (last_s, last) = stretches[0].quickest, stretches[-1].quickest
@@ -114,17 +127,17 @@ def _slope(stretches: Sequence[_Stretch]) -> float | None:
     return slope if even and abs(slope) > _LEAST_SLOPE else None
 
 
-def _full(stretches: Sequence[_Stretch]) -> float:
+def _full(stretches: Sequence[_Stretch]) -> float | None:
     """How far it is their size that decides how long packets take to come: 0 not at all, 1 wholly, as in a full line.
 
     The mean size, each packet counted by how long it took, lies that far between the plain mean and the one in which
-    each counts by its size. 0 also where sizes differ too little to tell.
+    each counts by its size. None where sizes differ too little to tell: then it may be either, and is left late.
     """
     packets = sum(one.packets for one in stretches)
     size, gap_s = sum(one.size for one in stretches), sum(one.gap_s for one in stretches)
     if size <= 0 or gap_s <= 0:
-        return 0.0
+        return None
     plain, by_size = size / packets, sum(one.size2 for one in stretches) / size
     if by_size - plain < _SIZES_DIFFER * plain:
-        return 0.0
+        return None
     return (sum(one.gap_size for one in stretches) / gap_s - plain) / (by_size - plain)

@@ -14,6 +14,7 @@ _LEAP_S = 2.0
 _WINDOW_S = 60.0
 _DROPPED_PER_S = 2.0
 _DAMAGED_PER_S = 1.0
+_LATE_ADVICE = "check the network, lower the camera's bit rate, and set its frame rate to what it sends"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def keep_losses(before: Sequence[Losses], now: Losses) -> tuple[Losses, ...]:
 def judge_lateness(late_s: float | None, losses: Sequence[Losses]) -> Finding:
     """Whether the camera's pictures come late or are lost. ``losses``: of the last minute, oldest first."""
     if late_s is not None and late_s > LATE_S:
-        detail = f"pictures come {late_s:.0f} s late: check the network and lower the camera's bit rate"
+        detail = f"pictures come {late_s:.0f} s late, or their time stamps are wrong: {_LATE_ADVICE}"
         return Finding(Grade.THERE, detail)
     if len(losses) < 2:
         return NOTHING

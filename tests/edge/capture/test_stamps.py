@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -103,6 +104,70 @@ def test_two_streams_of_one_camera_agree_about_a_moment_however_their_stamps_run
 def test_a_queue_that_grows_is_late(share: float, noise: float) -> None:
     late = lateness(times(queued(80, share, noise=noise)))
     assert late[-1] == pytest.approx(80 * (1 / share - 1), rel=0.3)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One that takes a little less than a camera of 25 true pictures a second sends.
+
+    keyframe, other: bytes; noise: of their sizes; over: how many times what it takes; run: packets from keyframe to
+    keyframe.
+    """
+
+    keyframe: float
+    other: float
+    noise: float
+    over: float
+    run: int = 50
+
+    def packets(self, seconds: float) -> Iterator[Sent]:
+        rng = random.Random(1)
+        kinds = [self.keyframe if number % self.run == 0 else self.other for number in range(round(seconds * 25))]
+        sizes = [size * rng.lognormvariate(0, self.noise) for size in kinds]
+        bytes_per_s = sum(sizes) / seconds / self.over
+        came_s = 0.0
+        for number, size in enumerate(sizes):
+            came_s = max(came_s, 1000 + number / 25) + size / bytes_per_s
+            yield number / 25, came_s, round(size)
+
+
+def read(packets: Iterator[Sent], clock: StreamClock, rest_s: float = 0.0) -> list[PacketTime]:
+    """As a reader does that rests for ``rest_s`` after each packet it waited for, unless stamps are doubted."""
+    told, now_s, rested = [], 0.0, False
+    for pts_s, came_s, size in packets:
+        waited, now_s = came_s > now_s + 0.002, max(came_s, now_s) + 0.0002
+        told.append(clock.moment(pts_s, now_s, now_s, NOON, size=size, waited=waited, rested=rested))
+        rested = waited and rest_s > 0 and not clock.doubted
+        now_s += rest_s if rested else 0.0
+    return told
+
+
+@pytest.mark.parametrize("rest_s", [0.0, 0.1, 0.2])
+@pytest.mark.parametrize(
+    "line",
+    [
+        Line(16e3, 15e3, 0.05, 1.04),
+        Line(30e3, 15e3, 0.1, 1.05),
+        Line(15e3, 15e3, 0.0, 1.04),
+        Line(60e3, 15e3, 0.3, 1.02, 250),
+        Line(60e3, 15e3, 0.15, 1.03, 100),
+        Line(200e3, 15e3, 0.3, 1.04),
+    ],
+)
+def test_a_full_line_is_never_taken_for_a_wrong_clock_however_alike_its_packets_are(line: Line, rest_s: float) -> None:
+    clock = StreamClock()
+    told = read(line.packets(120), clock, rest_s)
+    assert clock.pace == 1.0
+    assert lateness(told)[-1] == pytest.approx(120 * (line.over - 1), rel=0.35)
+
+
+@pytest.mark.parametrize("rest_s", [0.1, 0.2])
+def test_stamps_go_wrong_and_are_put_right_also_where_packets_are_read_with_rests(rest_s: float) -> None:
+    clock = StreamClock()
+    told = read(even(4, 20, 0.04), clock, rest_s)
+    assert clock.pace == pytest.approx(1.25, rel=0.01)
+    assert max(lateness(told)[100 * 20 :]) < 0.3
+    assert not clock.doubted, "it is read with rests again"
 
 
 def test_a_machine_that_cannot_keep_up_is_late_and_not_its_camera_wrong() -> None:

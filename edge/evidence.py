@@ -109,7 +109,7 @@ class Observation:
 
     seen: what a decision needs, or that somebody went through; first / deciding: frames at which the pass began and
     at which the watcher had seen enough; times: milliseconds per step so far; picture: the deciding frame, BGR, as it
-    came (faces unblurred: `edge.vision.blur` comes before anything is stored), None where none may be kept.
+    came (faces unblurred: `edge.vision.blur` comes before anything is stored); of whoever showed a face never any.
     probes: float32 (n, d), unit length, what was compared at an identify checkpoint; whoever takes the observation
     calls ``forget`` once it is decided.
     """
@@ -124,6 +124,9 @@ class Observation:
     probes: Float | None = field(default=None, repr=False, compare=False)
 
     def forget(self) -> None:
-        """Overwrite the probes: what was wanted of them is done."""
+        """Overwrite the probes, and let go of a picture of whoever showed a face: what was wanted of them is done."""
         if self.probes is not None:
             self.probes.fill(0)
+        if isinstance(self.seen, FaceEvidence | PassEvidence):
+            # Past the freezing: whoever writes the passage down behind a gate that is silent holds on to this.
+            object.__setattr__(self, "picture", None)

@@ -133,7 +133,7 @@ class DoorWatcher:
             return []
         self._scanned_s = at_s
         started_s = time.perf_counter()
-        codes = read_codes(self._zone.cut(picture.bgr()).image)
+        codes = read_codes(self._zone.part_of(picture).image)
         sums = StepSums()
         sums.add("detect", detect_ms)
         sums.since("read", started_s)
@@ -279,5 +279,5 @@ class DoorWatcher:
             first=first,
             deciding=picture.moment,
             times=sums.times(picture.capture_ms),
-            picture=picture.bgr(),
+            picture=picture.bgr() if isinstance(seen, Crossing) else None,
         )

@@ -202,7 +202,6 @@ class FaceGateWatcher:
             first=one.first,
             deciding=picture.moment,
             times=one.sums.times(picture.capture_ms),
-            picture=picture.bgr() if seen_s == picture.moment.pts_s else None,
             probes=probes,
         )
 

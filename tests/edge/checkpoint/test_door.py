@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 
+import numpy as np
 import pytest
 
 from core.contract.config import Door
+from core.contract.events import StepTimes
 from core.contract.ids import CameraId, CheckpointId, PassId
 from core.contract.signed import QrPass
 from core.contract.vocabulary import Reason, Ring
 from edge.checkpoint.door import DoorWatcher
-from edge.evidence import Crossing, Observation, PassEvidence
+from edge.evidence import Crossing, FaceEvidence, Observation, PassEvidence
 from models.types import Faces, Image
 from tests.edge.checkpoint.watching import (
     ALICE,
@@ -27,6 +29,7 @@ from tests.edge.checkpoint.watching import (
     ScriptedPasses,
     TwoPeople,
     faces,
+    moment,
     watch,
 )
 from watchlists.faces.change import Likeness
@@ -106,8 +109,33 @@ def test_a_valid_pass_and_its_holder_are_told_at_once_and_once(show: ShowCodes) 
     told = scene.run(50)
     assert passes(told) == [PassEvidence(PASS, Likeness(0.7, ALICES_TEMPLATE), 0.4, good_shots=1, others_in_zone=0)]
     assert told[0][0] == 0
-    assert told[0][1].picture is not None
     assert scene.gallery.compared == [ALICE]
+
+
+@pytest.mark.parametrize("text", [TEXT, OLD_TEXT, OTHER])
+def test_nobody_who_holds_up_a_pass_leaves_a_picture(text: str, show: ShowCodes) -> None:
+    show(lambda _scan: (text,))
+    [(_, seen)] = Scene(*[SOMEBODY] * 50).run(50)
+    assert seen.picture is None
+
+
+@pytest.mark.parametrize(
+    "shown", [FaceEvidence(None, 0, 0), PassEvidence(None, None, 0.4, 0, 0)], ids=["at a gate", "with a pass"]
+)
+def test_a_picture_of_whoever_showed_a_face_is_let_go_of_once_it_is_decided(
+    shown: FaceEvidence | PassEvidence,
+) -> None:
+    at, image = moment(0), np.zeros((4, 4, 3), np.uint8)
+    observation = Observation(CheckpointId("cp"), CameraId("cam"), shown, at, at, StepTimes(), image)
+    observation.forget()
+    assert observation.picture is None
+
+
+def test_a_picture_of_who_went_through_outlives_the_decision() -> None:
+    at, image = moment(0), np.zeros((4, 4, 3), np.uint8)
+    observation = Observation(CheckpointId("cp"), CameraId("cam"), Crossing(1), at, at, StepTimes(), image)
+    observation.forget()
+    assert observation.picture is image
 
 
 def test_without_a_face_nobody_looks_for_a_code(show: ShowCodes) -> None:

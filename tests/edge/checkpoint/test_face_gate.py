@@ -11,6 +11,7 @@ from core.contract.config import FaceGate, Polygon
 from core.contract.events import MAX_STEP_MS
 from core.contract.ids import CameraId, CheckpointId
 from core.contract.vocabulary import Ring
+from edge.capture.picture import Picture
 from edge.checkpoint import shooting
 from edge.checkpoint.face_gate import FaceGateWatcher
 from edge.checkpoint.shooting import EARLY_ABOVE
@@ -186,11 +187,18 @@ def test_somebody_never_good_enough_is_told_while_still_there() -> None:
     assert scene.embedder.crops == []
 
 
-def test_somebody_who_leaves_undecided_is_told_without_a_picture() -> None:
+def test_somebody_who_leaves_undecided_is_told_with_what_there_was() -> None:
     scene = Scene(*[faces((300, 180, 90))] * 6, matches=(UNSURE,))
     [(_, seen)] = scene.run(40)
     assert evidence(seen).match == UNSURE
     assert evidence(seen).good_shots == 2
+
+
+@pytest.mark.parametrize("match", [SURE, UNSURE, None])
+def test_nobody_leaves_a_picture_and_none_is_made(match: FaceMatch | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Picture, "bgr", lambda _: pytest.fail("a whole picture was made"))
+    scene = Scene(*[faces((300, 180, 90))] * 40, matches=(match,))
+    [(_, seen)] = scene.run(60)
     assert seen.picture is None
 
 

@@ -21,5 +21,5 @@ def tell_suspicions(known: SuspicionLog, checkpoint: CheckpointId, counts: GateC
             gate=str(one.gate),
             refuses=one.refuses,
             in_a_row=one.answers,
-            advice="look at the camera's picture and at the checkpoint's limits; docs/faces.md tells what it means",
+            advice="look at the camera's picture and at the checkpoint's limits; see docs/faces.md, docs/plates.md",
         )

@@ -148,7 +148,7 @@ def cost_row(what: str, ours: Run, rival: Run, goal: float) -> Row:
         lower_is_better=True,
     )
     sound = ours.missed == 0 and min(ours.kept_up, rival.kept_up) >= KEPT_UP
-    return dataclasses.replace(made, met=sound and made.ratio >= goal)
+    return dataclasses.replace(made, met=sound and made.ratio is not None and made.ratio >= goal)
 
 
 def most_row(what: str, ours: Carried, rival: Carried) -> Row:
@@ -177,15 +177,16 @@ def small_stream_row(ours: Run, rival: Run) -> Row:
 def _beside(what: str, found: tuple[float, float], goal: str, *, lower_is_better: bool = False) -> Row:
     """Ours and the peer's, with no goal that could be met."""
     ours, peer = (float(f"{one:.3g}") for one in found)
-    ratio = peer / max(ours, 1e-6) if lower_is_better else ours / max(peer, 1.0)
+    if peer == 0:
+        return Row(what, ours, peer, None, goal, met=None)
+    ratio = peer / max(ours, 1e-6) if lower_is_better else ours / peer
     return Row(what, ours, peer, float(f"{ratio:.3g}"), goal, met=None)
 
 
 def _missed(ours: Run, rival: Run) -> str:
     missed = f"ours missed {ours.missed} of {ours.passes}, the peer {rival.missed} of {rival.passes}"
-    return missed + "".join(
-        f"; {who}{late}" for who, one in (("ours", ours), ("the peer", rival)) if (late := _late(one))
-    )
+    behind = [who for who, one in (("ours", ours), ("the peer", rival)) if _late(one)]
+    return f"{missed}; {' and '.join(behind)} fell behind" if behind else missed
 
 
 def _server(one: Run) -> str:

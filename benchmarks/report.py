@@ -32,14 +32,15 @@ class Row:
     """One figure beside its rival or limit.
 
     what: the figure, its unit, and who the peer is; ours, peer: in that unit (ours None where nothing came to be
-    measured, peer None where a limit is kept); ratio: how many times better than the peer, or than the limit;
+    measured, peer None where a limit is kept); ratio: how many times better than the peer, or than the limit, None
+    where there is nothing to compare with;
     goal: in words; met: whether it is reached, None where there is no goal.
     """
 
     what: str
     ours: float | None
     peer: float | None
-    ratio: float
+    ratio: float | None
     goal: str
     met: bool | None
 

@@ -224,6 +224,10 @@ def test_what_has_no_goal_is_not_met_either(clip: Filmed) -> None:
     mine, rival = at_cameras(clip, 8, 0.05), at_cameras(clip, 8, 0.14)
     assert small_stream_row(mine, rival).met is None
     assert most_row("one stream", Carried((mine,), mine), Carried((rival,))).met is None
+    fallen = at_cameras(clip, 8, 0.14, kept_up=0.9)
+    assert "the peer fell behind" in small_stream_row(mine, fallen).what
+    row = most_row("one stream", Carried((mine,), mine), Carried((fallen,)))
+    assert (row.ours, row.peer, row.ratio) == (8, 0, None)
 
 
 def answered(clip: Filmed, passes: int, waits: int) -> Run:

@@ -21,7 +21,7 @@ from edge.checkpoint.gate_counts import Gate
 from edge.checkpoint.shooting import Shooting
 from edge.checkpoint.through import BodiesThrough, FacesThrough, GoingThrough
 from edge.checkpoint.trace import What
-from edge.checkpoint.watcher import StepSums, WatchCounts, large_enough
+from edge.checkpoint.watcher import NearFaces, StepSums, WatchCounts
 from edge.evidence import Crossing, Moment, Observation, PassEvidence
 from edge.ports import Gallery, ListView, PassReader
 from edge.vision.people import Look, SeenFace, ZonePeople
@@ -94,6 +94,7 @@ class DoorWatcher:
         self._codes_seen_s: dict[str, float] = {}
         self._scanned_s = float("-inf")
         self._counts = WatchCounts()
+        self._near = NearFaces(checkpoint.min_face_px, self._counts)
 
     @property
     def counts(self) -> WatchCounts:
@@ -113,7 +114,7 @@ class DoorWatcher:
         look = self._people.look(picture)
         self._counts.looks += look.detect_ms > 0
         self._counts.faces += len(look.seen)
-        near = large_enough(look.seen, self._checkpoint.min_face_px, self._counts, picture.moment.pts_s)
+        near = self._near.of(look, picture.moment.pts_s)
         told: list[Observation] = []
         if near and self._showing is None:
             told += self._scan(picture, look.detect_ms)

@@ -22,7 +22,7 @@ from edge.checkpoint.decide import MIN_MARGIN, objection_to_match
 from edge.checkpoint.gate_counts import Gate
 from edge.checkpoint.shooting import Shooting
 from edge.checkpoint.trace import What
-from edge.checkpoint.watcher import StepSums, WatchCounts, large_enough
+from edge.checkpoint.watcher import NearFaces, StepSums, WatchCounts
 from edge.evidence import FaceEvidence, FaceMatch, Moment, Observation
 from edge.ports import Gallery, ListView
 from edge.vision.people import Look, SeenFace, ZonePeople
@@ -72,6 +72,7 @@ class FaceGateWatcher:
         self._people = ZonePeople(Zone(checkpoint.zone), detector, checkpoint.min_face_px)
         self._passes: dict[int, _Pass] = {}
         self._counts = WatchCounts()
+        self._near = NearFaces(checkpoint.min_face_px, self._counts)
 
     @property
     def counts(self) -> WatchCounts:
@@ -91,7 +92,7 @@ class FaceGateWatcher:
         look = self._people.look(picture)
         self._counts.looks += look.detect_ms > 0
         self._counts.faces += len(look.seen)
-        near = large_enough(look.seen, self._checkpoint.min_face_px, self._counts, picture.moment.pts_s)
+        near = self._near.of(look, picture.moment.pts_s)
         told: list[Observation] = []
         for face in near:
             one = self._pass_of(face, picture.moment)

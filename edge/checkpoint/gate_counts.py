@@ -14,7 +14,8 @@ from typing import Literal
 
 
 class Gate(StrEnum):
-    """What may refuse. The first five are asked of every shot, in this order; a refused shot is not asked further."""
+    """What may refuse. SIZE is asked once of each face's track; the four after it of every shot, in this order, and a
+    refused shot is not asked further."""
 
     SIZE = "size"
     POSE = "pose"
@@ -43,16 +44,20 @@ class Enough:
 
 _PER_LOOK = Enough(always=1_000, never=100_000)
 """Some twenty looks make a pass: fifty people in a row, or five thousand."""
+_PER_TRACK = Enough(always=200, never=20_000)
+"""Of fifty people, each lost from sight and found again a few times."""
+_PER_SHOT = Enough(always=150, never=15_000)
+"""Three shots make a pass."""
 _PER_PASS = Enough(always=50, never=5_000)
 """With none of n passed the true share is below 3/n, 95 times of 100 (rule of three): 6 % of passes, or 0.06 %."""
 ENOUGH: Mapping[Gate, Enough] = {
-    Gate.SIZE: _PER_LOOK,
+    Gate.SIZE: _PER_TRACK,
     Gate.POSE: _PER_LOOK,
     Gate.DARK: _PER_LOOK,
     Gate.BRIGHT: _PER_LOOK,
     Gate.BLUR: _PER_LOOK,
     Gate.CROWD: _PER_LOOK,
-    Gate.PRESENTATION: _PER_PASS,
+    Gate.PRESENTATION: _PER_SHOT,
     Gate.THRESHOLD: _PER_PASS,
     Gate.MARGIN: _PER_PASS,
     Gate.PLATE_SIZE: _PER_LOOK,

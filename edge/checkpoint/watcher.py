@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -13,7 +12,7 @@ from edge.capture.picture import Picture
 from edge.checkpoint.gate_counts import Gate, GateCounts
 from edge.checkpoint.trace import UNHEARD, Trace, What
 from edge.evidence import Observation
-from edge.vision.people import SeenFace
+from edge.vision.people import Look, SeenFace
 from edge.vision.quality import Refusal
 
 Step = Literal["detect", "embed", "match", "read"]
@@ -119,15 +118,33 @@ class StepSums:
         return StepTimes(capture=step_ms(capture_ms), **{step: step_ms(ms) for step, ms in self.spent.items()})
 
 
-def large_enough(seen: Sequence[SeenFace], min_face_px: int, counts: WatchCounts, at_s: float) -> list[SeenFace]:
-    """The faces of ``seen`` near enough to be somebody at this checkpoint; the gate of size, asked of each."""
-    near: list[SeenFace] = []
-    for face in seen:
-        small = face.width_px < min_face_px
-        if not counts.ask(Gate.SIZE, small, at_s=at_s, track=face.track.id, value=face.width_px, limit=min_face_px):
-            near.append(face)
-            counts.trace.note(at_s, face.track.id, What.FACE, value=face.width_px)
-    return near
+@dataclass(slots=True)
+class NearFaces:
+    """Which faces are near enough to be somebody at a checkpoint. The gate of size answers once for each track.
+
+    Once, and not at every look: a guard who sits in the back of the zone all day is one face that was too small.
+    """
+
+    min_face_px: int
+    counts: WatchCounts
+    _near: set[int] = field(default_factory=set)
+    """Tracks in the zone that were near enough at some look."""
+
+    def of(self, look: Look, at_s: float) -> list[SeenFace]:
+        """Those of ``look``, largest first."""
+        near: list[SeenFace] = []
+        for face in look.seen:
+            if face.width_px >= self.min_face_px:
+                near.append(face)
+                self._near.add(face.track.id)
+                self.counts.trace.note(at_s, face.track.id, What.FACE, value=face.width_px)
+            else:
+                self.counts.trace.note(at_s, face.track.id, Gate.SIZE, value=face.width_px, limit=self.min_face_px)
+        for track in look.ended:
+            if track.born:
+                self.counts.gates.ask(Gate.SIZE, track.id not in self._near)
+            self._near.discard(track.id)
+        return near
 
 
 def step_ms(measured_ms: float) -> float:

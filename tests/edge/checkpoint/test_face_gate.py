@@ -147,15 +147,29 @@ def test_people_one_after_the_other_and_side_by_side_are_all_told() -> None:
 def test_every_gates_answers_are_counted() -> None:
     far, near = faces((300, 180, 50)), faces((300, 180, 90))
     turned, two = faces((300, 180, 90), yaw=1.8), faces((300, 180, 90), (520, 180, 90))
-    scene = Scene(*[far] * 2, *[near] * 3, *[turned] * 2, *[two] * 2, *[near] * 20, matches=(UNSURE,))
-    scene.run(60)
+    scene = Scene(
+        *[far] * 20,
+        *[NOBODY] * 10,
+        *[far, near, near, near],
+        *[turned] * 2,
+        *[two] * 2,
+        *[near] * 20,
+        matches=(UNSURE,),
+    )
+    scene.run(80)
     counted = scene.watcher.counts.flat()
-    assert counted["gate.size.refused"] >= 1
+    assert (counted["gate.size.asked"], counted["gate.size.refused"]) == (3, 1), "of each track, by its largest"
     assert counted["gate.pose.refused"] == 2
     assert counted["gate.blur.asked"] == counted["gate.pose.asked"] - 2
     assert counted["gate.crowd.refused"] == 2
     assert counted["gate.threshold.asked"] == counted["gate.threshold.refused"] == 1
     assert "gate.margin.asked" not in counted, "nobody was like enough to be asked about"
+
+
+def test_a_guard_who_sits_in_the_back_of_the_zone_makes_no_broken_gate() -> None:
+    scene = Scene(*[faces((300, 180, 50))] * 1100)
+    scene.run(1100)
+    assert "gate.size.always" not in scene.watcher.counts.flat()
 
 
 def test_two_who_are_too_alike_are_looked_at_again_before_it_is_told() -> None:

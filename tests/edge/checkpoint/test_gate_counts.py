@@ -54,6 +54,11 @@ def test_a_gate_is_suspicious_when_it_always_or_never_refuses(
     ]
 
 
+def test_a_gate_asked_of_every_shot_takes_as_many_passes_to_be_suspicious_as_one_asked_of_each() -> None:
+    attack = [counts(Gate.PRESENTATION, (True, 3 * passes)) for passes in (49, 50)]
+    assert [bool(suspicious(one)) for one in attack] == [False, True]
+
+
 def test_a_suspicion_is_told_once_and_again_after_it_went_away() -> None:
     made, told = counts(Gate.MARGIN, (True, 50)), SuspicionLog()
     assert [one.gate for one in told.news(suspicious(made))] == [Gate.MARGIN]

@@ -280,7 +280,9 @@ def make_streams(
     checkpoints: Sequence[FaceGate | Door | PlateLane],
     scenes: Scenes,
     on_glance: Callable[[CameraId, Glance], None],
+    *,
     bell: threading.Event,
+    counters: Counters,
 ) -> dict[CameraId, CameraStream]:
     """The stream of each camera, which sets ``bell`` for each picture and has ``on_glance`` look at it now and then."""
     return {
@@ -289,6 +291,7 @@ def make_streams(
             zones=moving_zones(camera.id, checkpoints, scenes),
             bell=bell,
             on_glance=functools.partial(on_glance, camera.id),
+            on_stamps_put_right=lambda: counters.add("stamps_put_right"),
         )
         for camera in cameras
     }

@@ -60,6 +60,7 @@ COUNTERS: dict[str, str] = {
     "shard_limits_met": "times a process of the cameras asked or told more than there can be: not answered, not heeded",
     "shard_questions_unanswered": "what a process of the cameras asked of the lists and was not told in time",
     "shards_ended": "processes of the cameras that ended or were ended, and were begun again; why is in the log",
+    "stamps_put_right": "times a camera's time stamps ran at another pace than time, and were put right",
     "reseals_refused": "edges that a template could not be sealed for again, because their key is none",
 }
 """Every counter with a fixed name. Beside them: ``{verdict}.{reason}`` for decisions, ``crossed.{completes, followed,

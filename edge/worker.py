@@ -106,7 +106,7 @@ class EdgeWorker:
         scenes, bell = loaded.config.scenes, threading.Event()
         here = () if plan else cameras
         self._watches = make_watches(cameras, checkpoints, self._counters)
-        self._streams = make_streams(here, checkpoints, scenes, self._watches.see, bell)
+        self._streams = make_streams(here, checkpoints, scenes, self._watches.see, bell=bell, counters=self._counters)
         self._notes = {} if plan else make_notes(scenes, checkpoints, models)
         clips = open_clips(self._config, keys, loaded.state_dir)
         far_video = FarVideo(clips, self._counters)

@@ -62,6 +62,7 @@ class ReaderParts:
     wall_clock: Callable[[], datetime]
     ring: PacketRing
     status: StreamStatus = field(default_factory=StreamStatus)
+    on_stamps_put_right: Callable[[], None] = lambda: None
 
 
 def timed(data: av.Packet[Any], at: PacketTime) -> StreamPacket:
@@ -157,6 +158,7 @@ class StreamReader:
         at = self._clock.moment(at_s, received_s, received_s, now, size=data.size, waited=waited, rested=rested)
         if self._clock.pace != before:
             self._parts.status.count("stamps_put_right")
+            self._parts.on_stamps_put_right()
             pace = round(self._clock.pace, 4)
             log.info("camera.stamps_put_right", camera=self._camera.id, stream=self._name, seconds_per_second=pace)
         return at

@@ -70,9 +70,18 @@ class _Connecting:
     backoff: Backoff = field(default_factory=Backoff)
     open_stream: OpenStream = open_camera
     wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    on_stamps_put_right: Callable[[], None] = lambda: None
 
     def reader(self, url: str, name: Which, ring: PacketRing, status: StreamStatus, taker: PacketTaker) -> StreamReader:
-        parts = ReaderParts(self.timeouts, replace(self.backoff), self.open_stream, self.wall_clock, ring, status)
+        parts = ReaderParts(
+            self.timeouts,
+            replace(self.backoff),
+            self.open_stream,
+            self.wall_clock,
+            ring,
+            status,
+            self.on_stamps_put_right,
+        )
         return StreamReader(self.camera, url, name, parts, taker)
 
 
@@ -90,6 +99,7 @@ class CameraStream:
         wanted_fps: float = 10.0,
         zones: Sequence[Polygon] = (),
         on_glance: Callable[[Glance], None] | None = None,
+        on_stamps_put_right: Callable[[], None] = lambda: None,
         bell: threading.Event | None = None,
         timeouts: Timeouts | None = None,
         backoff: Backoff | None = None,
@@ -97,8 +107,8 @@ class CameraStream:
         open_stream: OpenStream = open_camera,
         wall_clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """zones: where movement matters, the whole picture without any; on_glance: called from the camera's thread;
-        bell: set whenever there is a new picture to take.
+        """zones: where movement matters, the whole picture without any; on_glance, on_stamps_put_right: called from the
+        camera's threads; bell: set whenever there is a new picture to take.
         """
         self.camera = camera
         overview = camera.kind == "overview"
@@ -110,7 +120,9 @@ class CameraStream:
         self._buffer: FrameBuffer[Picture] = FrameBuffer()
         self._stopping = False
         self._standby: Standby | None = None
-        connecting = _Connecting(camera, timeouts or Timeouts(), backoff or Backoff(), open_stream, wall_clock)
+        connecting = _Connecting(
+            camera, timeouts or Timeouts(), backoff or Backoff(), open_stream, wall_clock, on_stamps_put_right
+        )
         self._streams = self._make_streams(connecting)
         self._watch = next(one.taker for one in self._streams.values() if isinstance(one.taker, Watch))
 

@@ -108,7 +108,9 @@ class Shard:
                 self._counters.add("lanes_without_plate_models")
         self._notes = make_notes(config.scenes, checkpoints, models)
         bell = threading.Event()
-        self._streams = make_streams(cameras, checkpoints, config.scenes, self._glanced, bell)
+        self._streams = make_streams(
+            cameras, checkpoints, config.scenes, self._glanced, bell=bell, counters=self._counters
+        )
         scenes = make_scenes(cameras, config.scenes, models, self._counters, utc_now())
         self._scenes = SceneDesk(scenes, (), self._tell_scene)
         self._vision = VisionLoop(self._stations(), self._counters, lookers=begin.lookers, bell=bell)

@@ -11,6 +11,7 @@ from benchmarks.attacks import ATTACKS, SIDE_PX, Scene, bona_fide
 from benchmarks.presentation import (
     AS_THEY_ARE,
     THROUGH_CAMERA,
+    Check,
     Seen,
     equal_error,
     interval,
@@ -64,12 +65,42 @@ def test_every_attack_of_every_kind_is_counted_and_faces_nobody_found_are_told()
     def brightness(picture: Image, _box: Float) -> float:
         return float(picture.mean())
 
-    scored, missed = score_all({"brightness": brightness}, shown())
-    assert missed == {"cut out": 1}
-    rows = {row["what"]: row["ours"] for row in table(scored, missed)}
+    scored = score_all({"brightness": Check(brightness)}, shown())
+    assert scored.missed == {"cut out": 1}
+    rows = {row["what"]: row["ours"] for row in table(scored, {})}
     assert set(rows.values()) == {0.0}
     assert sum("BPCER" in what for what in rows) == 2
     assert any("cut out (D-EER 0 %, 1 not found as faces), 0-9 of 39" in what for what in rows)
+
+
+def test_a_check_is_also_measured_as_it_ships_by_its_own_threshold_and_by_the_rule_for_passes() -> None:
+    """Every third shot of an attack is lucky, and every third of a face is not: single shots err, passes do not."""
+
+    def shown() -> Iterator[Seen]:
+        for person in range(20):
+            yield Seen(AS_THEY_ARE, person, np.full((480, 480, 3), 250, np.uint8), BOX)
+            for kind in (THROUGH_CAMERA, *ATTACKS):
+                for drawing in range(3):
+                    lucky = (person + drawing) % 3 == 0
+                    brightness = 250 if (kind == THROUGH_CAMERA) != lucky else 0
+                    box: Float = np.full(4, np.nan, np.float32) if (kind, person) == ("printed", 0) else BOX
+                    yield Seen(kind, person, np.full((480, 480, 3), brightness, np.uint8), box, drawing)
+
+    scored = score_all({"brightness": Check(lambda picture, _: float(picture.mean()) / 255, 0.5)}, shown())
+    assert scored.missed == {"printed": 1}
+    rows = {row["what"]: row["ours"] for row in table(scored, {"brightness": 0.5})}
+
+    def ours(start: str) -> float:
+        (found,) = [share for what, share in rows.items() if what.startswith(start)]
+        return float(found)
+
+    single, passes = "brightness as it ships (at 0.5): ", "brightness as it ships (at 0.5), passes of 3 drawings: "
+    assert ours(f"{single}BPCER, %, faces {THROUGH_CAMERA}") == 35.0
+    assert ours(f"{single}BPCER, %, faces {AS_THEY_ARE}") == 0.0
+    assert ours(f"{single}APCER, %, simulated: on a screen") == 35.0
+    assert ours(f"{passes}BPCER, %, faces {THROUGH_CAMERA}") == 0.0
+    assert ours(f"{passes}APCER, %, simulated: on a screen") == 0.0
+    assert any(what.startswith(f"{passes}APCER, %, simulated: printed") and "of 19" in what for what in rows)
 
 
 def test_what_is_drawn_is_a_cameras_picture_and_the_same_for_the_same_numbers(scene: Scene) -> None:

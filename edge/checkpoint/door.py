@@ -8,7 +8,7 @@ too old, nothing is made. Going through is geometry (`edge.checkpoint.through`):
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from core.contract.config import Door
@@ -143,15 +143,29 @@ class DoorWatcher:
             return []
         self._counts.codes += 1
         self._counts.trace.note(at_s, None, What.CODE)
-        # Ours first: a phone's case or a poster may carry a code too.
-        text = min(fresh, key=lambda code: not code.startswith(PASS_PREFIX))
-        qr = self._reader.verify(text)
-        showing = _Showing(qr, picture.moment, self._shooting(sums), sums, at_s)
-        if qr is None or not self._may_look_closer(showing, qr, picture.moment):
-            self._counts.trace.note(at_s, None, What.PASS_REFUSED if showing.enrolled else What.NOT_ENROLLED)
-            return [self._tell(showing, picture)]
-        self._showing = showing
+        chosen, opens = self._chosen(fresh, picture.moment, sums)
+        if not opens:
+            self._counts.trace.note(at_s, None, What.PASS_REFUSED if chosen.enrolled else What.NOT_ENROLLED)
+            return [self._tell(chosen, picture)]
+        self._showing = chosen
         return []
+
+    def _chosen(self, fresh: list[str], moment: Moment, sums: StepSums) -> tuple[_Showing, bool]:
+        """The first of ``fresh`` whose holder may be compared and True, else the first of ours or of all and False.
+
+        A phone's case or a poster may carry a code too, and an expired pass may lie beside a valid one. Remembers all
+        as seen but further ones whose holders may be compared: their turn comes.
+        """
+        ours = [code for code in fresh if code.startswith(PASS_PREFIX)]
+        tried: list[tuple[str, _Showing, bool]] = []
+        for code in ours or fresh[:1]:
+            showing = _Showing(self._reader.verify(code), moment, self._shooting(sums), sums, moment.pts_s)
+            opens = showing.qr is not None and self._may_look_closer(showing, showing.qr, moment)
+            tried.append((code, showing, opens))
+        chosen = min(tried, key=lambda one: not one[2])
+        later = {code for code, _, opens in tried if opens and code != chosen[0]}
+        self._remember((code for code in fresh if code not in later), moment.pts_s)
+        return chosen[1:]
 
     def _shooting(self, sums: StepSums) -> Shooting:
         return Shooting(self._embedder, self._limits, self._counts, sums, self._presence, self._checkpoint.presentation)
@@ -162,15 +176,18 @@ class DoorWatcher:
         return showing.enrolled and holder_may_be_compared(self._checkpoint, qr, self._lists, moment.received_at)
 
     def _fresh(self, codes: tuple[str, ...], at_s: float) -> list[str]:
-        """Codes not seen within ``SHOWN_AGAIN_S``; remembers all of ``codes`` as seen now."""
+        """Codes not seen within ``SHOWN_AGAIN_S``; the others of ``codes`` are remembered as seen now."""
         self._codes_seen_s = {
             code: seen_s for code, seen_s in self._codes_seen_s.items() if at_s - seen_s < SHOWN_AGAIN_S
         }
         fresh = [code for code in codes if code not in self._codes_seen_s]
+        self._remember((code for code in codes if code in self._codes_seen_s), at_s)
+        return fresh
+
+    def _remember(self, codes: Iterable[str], at_s: float) -> None:
         self._codes_seen_s |= dict.fromkeys(codes, at_s)
         while len(self._codes_seen_s) > _MAX_CODES:
             self._codes_seen_s.pop(next(iter(self._codes_seen_s)))
-        return fresh
 
     def _seen_enough(self, showing: _Showing, near: list[SeenFace], picture: Picture) -> bool:
         """Compare the face in the zone with the pass's holder; True when it is time to decide."""

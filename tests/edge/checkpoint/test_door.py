@@ -38,7 +38,9 @@ PASS = QrPass(
     PassId("00000000-0000-7000-8000-00000000000b"), ALICE, START - timedelta(days=1), START + timedelta(days=1)
 )
 OLD = QrPass(PASS.pass_id, ALICE, START - timedelta(days=2), START - timedelta(days=1))
-TEXT, OLD_TEXT, OTHER = "AJ1:GOOD", "AJ1:OLD", "https://example.org"
+SECOND = QrPass(PassId("00000000-0000-7000-8000-00000000000c"), ALICE, PASS.valid_from, PASS.valid_until)
+TEXT, SECOND_TEXT, OLD_TEXT, FORGED = "AJ1:GOOD", "AJ1:SECOND", "AJ1:OLD", "AJ1:FORGED"
+OTHER = "https://example.org"
 SOMEBODY = faces((200, 180, 90))
 
 ShowCodes = Callable[[Callable[[int], tuple[str, ...]]], list[int]]
@@ -86,7 +88,7 @@ class Scene:
             ScriptedFaces(script),
             self.embedder,
             self.gallery,
-            ScriptedPasses({TEXT: PASS, OLD_TEXT: OLD}),
+            ScriptedPasses({TEXT: PASS, SECOND_TEXT: SECOND, OLD_TEXT: OLD}),
             lists=self.lists,
             enrolled=lambda subject: enrolled and subject == ALICE,
         )
@@ -304,6 +306,29 @@ def test_a_poster_in_view_does_not_hide_the_pass_and_is_told_once(show: ShowCode
     show(lambda _scan: (OTHER, TEXT))
     scene = Scene(*[SOMEBODY] * 80)
     assert [one.qr for one in passes(scene.run(80))] == [PASS]
+
+
+@pytest.mark.parametrize("codes", [(OLD_TEXT, TEXT), (TEXT, OLD_TEXT), (FORGED, TEXT), (OTHER, FORGED, OLD_TEXT, TEXT)])
+def test_a_pass_that_opens_nothing_does_not_hide_the_one_that_is_held_up_beside_it(
+    codes: tuple[str, ...], show: ShowCodes
+) -> None:
+    show(lambda _scan: codes)
+    told = passes(Scene(*[SOMEBODY] * 80).run(80))
+    assert [(one.qr, one.likeness is not None) for one in told] == [(PASS, True)]
+
+
+def test_a_pass_held_up_beside_an_expired_one_that_was_there_before_is_told(show: ShowCodes) -> None:
+    show(lambda scan: (OLD_TEXT,) if scan < 4 else (OLD_TEXT, TEXT))
+    assert [one.qr for one in passes(Scene(*[SOMEBODY] * 80).run(80))] == [OLD, PASS]
+
+
+def test_of_two_valid_passes_in_view_both_get_their_turn(show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT, SECOND_TEXT))
+    told = passes(Scene(*[SOMEBODY] * 80, scores=(0.1, 0.1, 0.1, 0.7)).run(80))
+    assert [(one.qr, one.likeness) for one in told] == [
+        (PASS, Likeness(0.1, ALICES_TEMPLATE)),
+        (SECOND, Likeness(0.7, ALICES_TEMPLATE)),
+    ]
 
 
 def walk(start: float, stop: float, looks: int) -> list[Faces]:

@@ -149,12 +149,16 @@ class Shooting:
             self.held_back += 1
             shot.wipe()
             return
-        if not self._shots.offer(shot):
-            return
-        if region is not None:
+        if self.take(shot) and region is not None:
             shot.surroundings = picture.part(*region)
+
+    def take(self, shot: Shot) -> bool:
+        """Keep ``shot`` if it is any use, else wipe it; whether it was kept."""
+        if not self._shots.offer(shot):
+            return False
         if self._waiting_since_s is None and any(one is shot for one in self._shots.shots):
-            self._waiting_since_s = at_s
+            self._waiting_since_s = shot.moment.pts_s
+        return True
 
     def fresh(self, at_s: float) -> bool:
         """Whether a shot in the probe was made within ``FRESH_S`` before stream time ``at_s``."""

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.degraded import CONDITIONS, any_of_a_pass, dark, moving, smaller
 from benchmarks.face_set import Photo
-from benchmarks.identification import Bench, Gallery, Halves, Probe, Searches, search
+from benchmarks.identification import Bench, Gallery, Halves, Probe, Searches, let_in, search
 from benchmarks.quality import fit, left_over, reliability, separates
 from core.contract.ids import ModelId
 from models.types import Float, Image
@@ -123,3 +123,25 @@ def test_discarding_by_what_decides_leaves_no_failures_and_promises_that_hold_ar
     assert left_over(success.astype(float), success, 0.6) == 0
     assert separates(success.astype(float) + 1e-6 * probability, success) == pytest.approx(1)
     assert separates(draw.random(20_000), success) == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_gates_own_rule_lets_in_who_is_clear_at_once_and_whoever_is_just_like_enough_at_the_end() -> None:
+    gallery = Gallery(unit([1, 0, 0, 0]), ["anna"], None)
+    like, barely, other = unit([1, 0.2, 0, 0], [1, 1.95, 0, 0], [0, 1, 0, 0])
+
+    def looks(*vectors: Float, quality: float = 0.9) -> list[Probe]:
+        return [Probe(vector, quality) for vector in vectors]
+
+    assert let_in(looks(like, other, other), gallery, 0.44), "before the others are looked at"
+    assert let_in(looks(barely), gallery, 0.44)
+    assert let_in(looks(barely, barely, barely), gallery, 0.44)
+    assert not let_in(looks(other, other, other), gallery, 0.44)
+    assert not let_in([], gallery, 0.44)
+
+
+def test_a_gates_own_rule_stops_asking_after_three_good_shots_and_goes_on_after_poor_ones() -> None:
+    gallery = Gallery(unit([1, 0, 0, 0]), ["anna"], None)
+    unlike, like = unit([0.35, 1, 0, 0], [1, 0.35, 0, 0])
+    for quality, expected in ((0.9, False), (0.3, True)):
+        passing = [*(Probe(unlike, quality) for _ in range(3)), *(Probe(like, 0.9) for _ in range(3))]
+        assert let_in(passing, gallery, 0.44) is expected

@@ -41,7 +41,7 @@ from edge.assembly import (
 )
 from edge.checkpoint.controllers import MqttRelay, utc_now
 from edge.checkpoint.post import Books, CheckpointPost
-from edge.checkpoint.rounds import Station, VisionLoop
+from edge.checkpoint.rounds import VisionLoop, stations_of
 from edge.endpoint import EdgeEndpoint
 from edge.enrol.enroller import Enroller
 from edge.enrol.portrait import PortraitReader
@@ -128,7 +128,8 @@ class EdgeWorker:
         scene_posts = make_scenes(here, scenes, models, self._counters, utc_now())
         self._scenes = SceneDesk(scene_posts, self._make_contacts(), self._write_scene)
         looking = 0 if plan else lookers(self._config)
-        self._vision = VisionLoop(self._stations(), self._counters, lookers=looking, bell=bell)
+        stations = stations_of(self._streams, self._posts, self._scenes)
+        self._vision = VisionLoop(stations, self._counters, lookers=looking, bell=bell)
         dimension = models.embedder.dimension
         desk = Desk(self._lists, dimension, self._books, far_video, self._watches.see, self._write_scene)
         self._shards = Shards(loaded, self._config, plan=plan, posts=self._posts, desk=desk, counters=self._counters)
@@ -242,18 +243,6 @@ class EdgeWorker:
                 for sensor in contact.sensors:
                     self._link.listen_to_sensor(sensor, contact.heard)
         return contacts
-
-    def _stations(self) -> list[Station]:
-        stations = []
-        for camera, stream in self._streams.items():
-            posts = tuple(post for post in self._posts if post.checkpoint.camera == camera)
-            scenes = self._scenes.of(camera)
-            if posts or scenes is not None:
-                stations.append(Station(stream, posts, scenes))
-                stream.want(stations[-1].wanted_fps)
-            else:
-                stream.want(0.0)
-        return stations
 
     def _parts(self) -> Iterator[tuple[Kind, LivingThread]]:
         """Every thread that this configuration needs."""

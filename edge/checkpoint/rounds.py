@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,12 +12,13 @@ from typing import Protocol
 import structlog
 
 from core.contract.config import Door, FaceGate, PlateLane
+from core.contract.ids import CameraId
 from edge.capture.picture import Picture
 from edge.checkpoint.turns import Turns
 from edge.checkpoint.watcher import Watcher
 from edge.health import Counters
 from edge.living import LivingThread
-from edge.scenes.post import ScenePost
+from edge.scenes.post import SceneDesk, ScenePost
 
 log = structlog.get_logger()
 
@@ -92,6 +93,19 @@ class Station:
                 self.scenes.look(picture)
         self.stream.want(self.wanted_fps)
         return True
+
+
+def stations_of(streams: Mapping[CameraId, Stream], posts: Sequence[Post], scenes: SceneDesk) -> list[Station]:
+    """One for every camera that somebody looks through; the others are told that no picture is wanted."""
+    stations = []
+    for camera, stream in streams.items():
+        here, counting = tuple(post for post in posts if post.checkpoint.camera == camera), scenes.of(camera)
+        if here or counting is not None:
+            stations.append(Station(stream, here, counting))
+            stream.want(stations[-1].wanted_fps)
+        else:
+            stream.want(0.0)
+    return stations
 
 
 class VisionLoop:

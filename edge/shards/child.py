@@ -39,7 +39,7 @@ from edge.assembly import (
 )
 from edge.capture.glance import Glance
 from edge.checkpoint.controllers import utc_now
-from edge.checkpoint.rounds import Station, VisionLoop
+from edge.checkpoint.rounds import VisionLoop, stations_of
 from edge.health import Counters, noted
 from edge.living import LivingThread
 from edge.scenes.post import SceneDesk
@@ -113,7 +113,8 @@ class Shard:
         )
         scenes = make_scenes(cameras, config.scenes, models, self._counters, utc_now())
         self._scenes = SceneDesk(scenes, (), self._tell_scene)
-        self._vision = VisionLoop(self._stations(), self._counters, lookers=begin.lookers, bell=bell)
+        stations = stations_of(self._streams, self._posts, self._scenes)
+        self._vision = VisionLoop(stations, self._counters, lookers=begin.lookers, bell=bell)
         self._views = OwnViews(self._footage, wire)
         self._viewing = Aside("views", MAX_VIEWS, self._counters)
         self._recorder = ClipRecorder(ClipsForTheEdge(wire), self._footage, self._counters)
@@ -155,18 +156,6 @@ class Shard:
         self._vision.stop()
         self._scenes.finish(utc_now())
         self._recorder.stop(_CUTS_WITHIN_S)
-
-    def _stations(self) -> list[Station]:
-        stations = []
-        for camera, stream in self._streams.items():
-            posts = tuple(post for post in self._posts if post.checkpoint.camera == camera)
-            scenes = self._scenes.of(camera)
-            if posts or scenes is not None:
-                stations.append(Station(stream, posts, scenes))
-                stream.want(stations[-1].wanted_fps)
-            else:
-                stream.want(0.0)
-        return stations
 
     def _footage(self, camera: CameraId, which: Which) -> Footage | None:
         stream = self._streams.get(camera)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import settings
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from core.storage.database import Database
@@ -27,6 +28,10 @@ from tests.support.system import missing
 _numbers = count(1)
 BROWSER_TIMEOUT_MS = 15_000
 MODELS = ("yunet", "sface", "clp-rec")
+
+# No test says how long something may take: the machine may be busy with something else.
+settings.register_profile("anju", deadline=None)
+settings.load_profile("anju")
 
 
 @pytest.fixture(autouse=True)

@@ -329,7 +329,7 @@ def test_old_marks_go_at_last_and_the_floor_says_so(path: Path) -> None:
     outbox.close()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(st.sampled_from([*MAKE, "acknowledge", "report", "restart"]), max_size=60),
     max_rows=st.integers(1, 6),

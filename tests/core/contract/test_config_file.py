@@ -315,7 +315,7 @@ def test_a_password_comes_from_its_file(tmp_path: Path, example: dict[str, Any])
 
 
 @given(st.one_of(st.binary(max_size=300), st.text(max_size=300)))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_content_is_taken_or_refused_but_never_breaks(content: str | bytes) -> None:
     raw = content.encode(errors="surrogatepass") if isinstance(content, str) else content
     with TemporaryDirectory() as folder, pytest.raises(ConfigError):
@@ -330,7 +330,7 @@ VALUES = st.recursive(
 
 
 @given(st.data())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_any_value_anywhere_is_taken_or_named(data: st.DataObject) -> None:
     content: Any = deepcopy(EXAMPLE_CONTENT)
     here = content

@@ -31,7 +31,7 @@ SEALED = seal(b"template", KEY.public_key(), TEMPLATE_INFO)
 
 
 @given(st.binary(max_size=5000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_its_edge_opens_it(content: bytes) -> None:
     assert unseal(seal(content, KEY.public_key(), LIST_INFO), KEY, LIST_INFO) == content
 
@@ -47,7 +47,6 @@ def test_for_another_purpose_it_does_not_open() -> None:
 
 
 @given(st.integers(0, len(SEALED) - 1), st.integers(1, 255))
-@settings(deadline=None)
 def test_one_changed_byte_keeps_it_shut(position: int, change: int) -> None:
     touched = bytearray(SEALED)
     touched[position] ^= change
@@ -57,7 +56,6 @@ def test_one_changed_byte_keeps_it_shut(position: int, change: int) -> None:
 
 
 @given(st.binary(max_size=200))
-@settings(deadline=None)
 def test_any_bytes_are_refused_in_words(garbage: bytes) -> None:
     with pytest.raises(SealError, match="another key or purpose, or damaged"):
         unseal(garbage, KEY, TEMPLATE_INFO)

@@ -63,7 +63,7 @@ def test_a_pass_is_no_ticket_and_a_ticket_is_no_pass() -> None:
 
 
 @given(st.integers(0, len(PASS_TEXT) - 1), st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_one_changed_character_spoils_a_pass(position: int, character: str) -> None:
     touched = PASS_TEXT[:position] + character + PASS_TEXT[position + 1 :]
     try:
@@ -73,7 +73,7 @@ def test_one_changed_character_spoils_a_pass(position: int, character: str) -> N
 
 
 @given(st.integers(0, len(TICKET_TEXT) - 1), st.characters(max_codepoint=127))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_one_changed_character_spoils_a_ticket(position: int, character: str) -> None:
     touched = TICKET_TEXT[:position] + character + TICKET_TEXT[position + 1 :]
     try:
@@ -83,7 +83,6 @@ def test_one_changed_character_spoils_a_ticket(position: int, character: str) ->
 
 
 @given(st.text() | st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567=:.").map(lambda text: "AJ1:" + text))
-@settings(deadline=None)
 def test_any_text_is_refused_in_words(text: str) -> None:
     for verify in (verify_pass, verify_ticket):
         with pytest.raises(ClaimError):

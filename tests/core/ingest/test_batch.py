@@ -94,7 +94,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory, _sqlite_template: 
 
 
 @given(chosen=st.data())
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_order_and_any_doubles_end_with_the_same_rows_and_acknowledgement(
     chosen: st.DataObject, sqlite_template: Path
 ) -> None:

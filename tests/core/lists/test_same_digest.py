@@ -213,7 +213,5 @@ def test_core_and_edges_agree_whatever_happens(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("core.lists.snapshot.MAX_CHANGES", 3)
     monkeypatch.setattr(compaction, "KEPT_CHANGES", 2)
     case = CoreAndEdges.TestCase
-    case.settings = settings(
-        max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
-    )
+    case.settings = settings(max_examples=25, stateful_step_count=25, suppress_health_check=list(HealthCheck))
     case().runTest()

@@ -59,7 +59,7 @@ encoders = st.builds(
 )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(encoders, st.floats(4.0, 20.0))
 def test_movement_is_told_within_a_fifth_of_a_second_and_forgotten_after_a_few(encoder: Encoder, times: float) -> None:
     meter = ActivityMeter(learning_s=60.0)
@@ -73,7 +73,7 @@ def test_movement_is_told_within_a_fifth_of_a_second_and_forgotten_after_a_few(e
     assert not any(after[5 * FPS :])
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(st.integers(0, 2**32), st.floats(0.03, 0.1))
 def test_a_little_more_for_a_while_is_movement_too(seed: int, noise: float) -> None:
     encoder = Encoder(seed, level=15_000, noise=noise, gop=50)

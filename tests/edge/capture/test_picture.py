@@ -57,7 +57,7 @@ def test_a_stream_in_the_colours_of_high_definition_is_not_tinted() -> None:
     assert np.abs(picture.bgr().astype(int) - scene()).max() <= 6
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.sampled_from(["yuv420p", "yuv422p", "nv12", "bgr24"]),
     st.tuples(st.integers(0, WIDTH - 2), st.integers(0, HEIGHT - 2), st.integers(1, WIDTH), st.integers(1, HEIGHT)),

@@ -283,7 +283,7 @@ class Lists(RuleBasedStateMachine):
 
 
 TestLists = Lists.TestCase
-TestLists.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestLists.settings = settings(max_examples=25, stateful_step_count=30)
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -10,7 +10,7 @@ from typing import ClassVar
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -144,7 +144,6 @@ def test_pose_does_not_depend_on_place_size_and_tilt(degrees: float, scale: floa
     assert roll_deg(moved) == pytest.approx(abs(degrees), abs=1.0)
 
 
-@settings(deadline=None)
 @given(
     arrays.arrays(np.float32, (5, 2), elements=st.floats(-1e4, 1e4, width=32)),
     arrays.arrays(np.uint8, (112, 112, 3)),

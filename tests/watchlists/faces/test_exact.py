@@ -91,7 +91,7 @@ def random_change(shelf: Shelf, draw: np.random.Generator) -> Change:
     return Change(erase=erase, enrol=tuple(enrol), lock=lock, unlock=unlock)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 2**32),
     loaded=st.sampled_from([0, 5, 40, 150]),

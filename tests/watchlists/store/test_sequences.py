@@ -145,4 +145,4 @@ class Sequences(RuleBasedStateMachine):
 
 
 TestSequences = Sequences.TestCase
-TestSequences.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TestSequences.settings = settings(max_examples=25, stateful_step_count=20)

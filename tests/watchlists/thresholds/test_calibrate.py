@@ -51,7 +51,7 @@ def test_the_same_scores_give_the_same_calibration() -> None:
 
 
 @given(st.integers(1, 100_000), st.floats(0.01, 0.5), st.floats(0.01, 0.5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_wanting_fewer_strangers_never_lowers_the_threshold(gallery: int, one: float, other: float) -> None:
     strict, lenient = (calibrator().choose(gallery, target) for target in sorted((one, other)))
     if strict.basis == lenient.basis:  # counted and fitted rates differ by what chance left in the set
@@ -59,7 +59,7 @@ def test_wanting_fewer_strangers_never_lowers_the_threshold(gallery: int, one: f
 
 
 @given(st.integers(1, 20_000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_table_never_falls_and_covers_what_was_asked_for(gallery: int) -> None:
     calibration = calibrate(calibrator().scores, Wanted(MODEL, gallery), now=NOON, made_by="anju test")
     cosines = [row.cosine for row in calibration.identify]
@@ -70,7 +70,7 @@ def test_a_table_never_falls_and_covers_what_was_asked_for(gallery: int) -> None
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 3), st.floats(0.01, 1.0), st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_whatever_was_compared_with_whom_it_is_a_calibration_or_a_sentence(
     seed: int, digits: int, kept: float, apart: bool
 ) -> None:

@@ -36,7 +36,7 @@ def test_fpir_is_the_mean_over_every_gallery_that_can_be_drawn(gallery: int, cos
 
 
 @given(st.integers(1, 380), st.integers(1, 380), st.floats(-0.5, 0.8), st.floats(-0.5, 0.8))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_fpir_rises_with_the_gallery_and_falls_with_the_threshold(
     one: int, other: int, here: float, there: float
 ) -> None:
@@ -47,7 +47,7 @@ def test_fpir_rises_with_the_gallery_and_falls_with_the_threshold(
 
 
 @given(st.integers(1, 380), st.floats(0.005, 0.9), st.floats(0.005, 0.9))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_threshold_keeps_the_wanted_rate_and_rises_when_less_is_wanted(
     gallery: int, one: float, other: float
 ) -> None:

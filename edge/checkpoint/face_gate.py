@@ -5,8 +5,8 @@ request. While more than one person stands there nobody is compared, and while t
 anybody with nothing is cut out either. Whoever is outside is black before detection.
 
 A pass is decided as soon as the best shots so far say clearly who it is, else when three good ones are there, and at
-the latest when the person leaves or has stood there for ``PATIENCE_S``. A match opens for nobody but who it was made of:
-not when its newest shot has grown old, and not with anybody else in the zone, of whatever size, when they have gone.
+the latest when the person leaves or has stood there for ``PATIENCE_S``. A match opens for nobody but who it was made
+of: not when its newest shot has grown old, and when they have gone not with anybody else in the zone, of whatever size.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from core.contract.config import FaceGate
@@ -43,7 +42,7 @@ def gate(models_dir: Path) -> Gate:
     return Gate(models_dir)
 
 
-def test_a_consenting_resident_is_recognised_once_and_their_picture_can_be_blurred(gate: Gate) -> None:
+def test_a_consenting_resident_is_recognised_once_and_leaves_no_picture(gate: Gate) -> None:
     act = act_of(SCRIPT, GATE_CAMERA, ActKind.FACE_ADMITTED)
     [seen] = gate.watch(act)
     assert isinstance(seen.seen, FaceEvidence)
@@ -51,8 +50,14 @@ def test_a_consenting_resident_is_recognised_once_and_their_picture_can_be_blurr
     assert seen.seen.match.subject == act.expects.passages[0].subject
     assert seen.seen.match.score > 0.7
     assert seen.seen.match.margin > 0.2
-    assert isinstance(seen.picture, np.ndarray)
-    blurred = blur_faces(seen.picture, gate.detector)
+    assert seen.picture is None
+
+
+def test_nobody_is_found_in_a_gates_picture_once_it_is_blurred(gate: Gate) -> None:
+    act = act_of(SCRIPT, GATE_CAMERA, ActKind.FACE_ADMITTED)
+    film = film_of(GATE_CAMERA, CAST, SCRIPT)
+    *_, (_, shown) = recorded(film, (act.decisive_frame, act.decisive_frame + 6))
+    blurred = blur_faces(shown.bgr(), gate.detector)
     assert blurred.faces >= 1
     assert len(gate.detector.detect([blurred.image], max_side=1280)[0]) == 0
 

@@ -66,11 +66,15 @@ class PassEvidence:
 class PlateEvidence:
     """A vehicle's visit to a lane.
 
-    reading: None when no read was good enough; confidences: of each character of its text, 0..1, empty if unknown.
+    reading: None when no read was good enough; confidences: of each character of its text, 0..1, empty if unknown;
+    gone: it is not there any more, or it may be another vehicle that is before the barrier now; alike: its plate is
+    nearly that of the vehicle told before it in the same place, which was never seen to leave.
     """
 
     reading: PlateReading | None
     confidences: tuple[float, ...] = ()
+    gone: bool = False
+    alike: bool = False
 
 
 Evidence = FaceEvidence | PassEvidence | PlateEvidence

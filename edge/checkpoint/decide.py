@@ -4,7 +4,8 @@ Pure. A score never opens anything by itself: it has to reach its threshold, bea
 of somebody who was alone, belong to somebody the lists let through here and now, and the lists have to be fresh. The
 first of these that fails is the reason. What looked like a picture of a face is not compared; what nothing could look
 at that way was not checked, which is never the same as passed. Faces and passes are never turned away to nowhere: they
-are told to use another way in (PIPL art. 24); plates that don't open the barrier are for the guard.
+are told to use another way in (PIPL art. 24); plates that don't open the barrier are for the guard. A listed vehicle
+that is gone has followed somebody, as far as anybody knows: nothing opens for it any more.
 """
 
 from __future__ import annotations
@@ -139,6 +140,11 @@ def _on_plate(checkpoint: PlateLane, seen: PlateEvidence, lists: ListView, now: 
     if seen.reading is None:
         return Decision(Verdict.ASK_GUARD, Reason.UNREADABLE, Credential.PLATE)
     standing, vehicle = lists.vehicle_standing(seen.reading.text, checkpoint.id, now, seen.confidences)
+    if standing is Reason.LISTED and seen.gone:
+        # Wherever it went, the barrier would open for whoever is there now.
+        return Decision(Verdict.ASK_GUARD, Reason.FOLLOWED, Credential.PLATE, vehicle=vehicle)
+    if standing is Reason.LISTED and seen.alike:
+        return Decision(Verdict.ASK_GUARD, Reason.LOOKS_LIKE, Credential.PLATE)
     if standing is Reason.LISTED:
         return Decision(Verdict.ADMIT, Reason.LISTED, Credential.PLATE, vehicle=vehicle)
     # A plate that merely looks like a listed one is not that vehicle until a guard has said so.

@@ -21,7 +21,7 @@ from edge.checkpoint.gate_counts import Gate
 from edge.checkpoint.shooting import Shooting
 from edge.checkpoint.through import BodiesThrough, FacesThrough, GoingThrough
 from edge.checkpoint.trace import What
-from edge.checkpoint.watcher import NearFaces, StepSums, WatchCounts
+from edge.checkpoint.watcher import AWAY_S, Gaps, NearFaces, StepSums, WatchCounts
 from edge.evidence import Crossing, Moment, Observation, PassEvidence
 from edge.ports import Gallery, ListView, PassReader
 from edge.vision.people import Look, SeenFace, ZonePeople
@@ -32,7 +32,8 @@ from models.protocols import BodyDetecting, FaceDetecting, FaceEmbedding, Presen
 from watchlists.faces.change import Likeness
 
 SHOWN_AGAIN_S = 3.0
-"""A code unseen for that long and then seen again is held up anew."""
+"""A code unseen for that long and then seen again is held up anew; one in the same picture as a pass that was compared
+waits as long for its turn."""
 PATIENCE_S = 3.0
 _RESCAN_S = 0.3
 _MAX_CODES = 16
@@ -44,7 +45,8 @@ class _Showing:
     """A code held up; of a valid pass, until its holder's face is compared to the end. qr: None for no pass of ours.
 
     others: most further people seen in the zone with it; crowd: those in it now; track: whose shots are taken; seen_s:
-    stream time at which anybody was last seen in the zone.
+    stream time at which anybody was last seen in the zone; beside: further codes in the same picture whose holders may
+    be compared.
     """
 
     qr: QrPass | None
@@ -57,6 +59,7 @@ class _Showing:
     track: int | None = None
     likeness: Likeness | None = None
     enrolled: bool = True
+    beside: frozenset[str] = frozenset()
 
 
 class DoorWatcher:
@@ -92,9 +95,11 @@ class DoorWatcher:
         self._through: GoingThrough = FacesThrough(checkpoint) if bodies is None else BodiesThrough(checkpoint, bodies)
         self._showing: _Showing | None = None
         self._codes_seen_s: dict[str, float] = {}
+        self._wait_since_s: dict[str, float] = {}
         self._scanned_s = float("-inf")
         self._counts = WatchCounts()
         self._near = NearFaces(checkpoint.min_face_px, self._counts)
+        self._gaps = Gaps()
 
     @property
     def counts(self) -> WatchCounts:
@@ -111,6 +116,8 @@ class DoorWatcher:
     def look(self, picture: Picture, gate: CheckpointStateV1) -> list[Observation]:  # noqa: ARG002 - Watcher's form
         """Passes held up that are decided now, and tracks that went through now."""
         self._counts.frames += 1
+        if self._gaps.before(picture.moment.pts_s):
+            self._forget_showing()
         look = self._people.look(picture)
         self._counts.looks += look.detect_ms > 0
         self._counts.faces += len(look.seen)
@@ -122,10 +129,17 @@ class DoorWatcher:
             self._showing.sums.add("detect", look.detect_ms)
             if look.seen:
                 self._showing.seen_s = picture.moment.pts_s
-            if self._seen_enough(self._showing, near, picture):
+            if self._seen_enough(self._showing, near, look, picture):
                 told.append(self._tell(self._showing, picture))
                 self._showing = None
         return told + self._go_through(look, picture)
+
+    def _forget_showing(self) -> None:
+        """The camera was away: a pass that is still held up is held up anew."""
+        if self._showing is not None:
+            self._showing.shooting.wipe()
+            self._showing = None
+            self._codes_seen_s.clear()
 
     def _scan(self, picture: Picture, detect_ms: float) -> list[Observation]:
         """Look for codes; an observation for one that is no valid pass now, a `_Showing` for one that is."""
@@ -154,7 +168,8 @@ class DoorWatcher:
         """The first of ``fresh`` whose holder may be compared and True, else the first of ours or of all and False.
 
         A phone's case or a poster may carry a code too, and an expired pass may lie beside a valid one. Remembers all
-        as seen but further ones whose holders may be compared: their turn comes.
+        as seen but further ones whose holders may be compared: their turn comes, a while after this one's. Whoever
+        holds up a sheet of passes is not compared with one holder right after the other.
         """
         ours = [code for code in fresh if code.startswith(PASS_PREFIX)]
         tried: list[tuple[str, _Showing, bool]] = []
@@ -163,7 +178,7 @@ class DoorWatcher:
             opens = showing.qr is not None and self._may_look_closer(showing, showing.qr, moment)
             tried.append((code, showing, opens))
         chosen = min(tried, key=lambda one: not one[2])
-        later = {code for code, _, opens in tried if opens and code != chosen[0]}
+        later = chosen[1].beside = frozenset(code for code, _, opens in tried if opens and code != chosen[0])
         self._remember((code for code in fresh if code not in later), moment.pts_s)
         return chosen[1:]
 
@@ -176,11 +191,14 @@ class DoorWatcher:
         return showing.enrolled and holder_may_be_compared(self._checkpoint, qr, self._lists, moment.received_at)
 
     def _fresh(self, codes: tuple[str, ...], at_s: float) -> list[str]:
-        """Codes not seen within ``SHOWN_AGAIN_S``; the others of ``codes`` are remembered as seen now."""
+        """Codes not seen within ``SHOWN_AGAIN_S`` and not waiting; of ``codes`` those seen are remembered as seen."""
         self._codes_seen_s = {
             code: seen_s for code, seen_s in self._codes_seen_s.items() if at_s - seen_s < SHOWN_AGAIN_S
         }
-        fresh = [code for code in codes if code not in self._codes_seen_s]
+        self._wait_since_s = {
+            code: since_s for code, since_s in self._wait_since_s.items() if at_s - since_s < SHOWN_AGAIN_S
+        }
+        fresh = [code for code in codes if code not in self._codes_seen_s and code not in self._wait_since_s]
         self._remember((code for code in codes if code in self._codes_seen_s), at_s)
         return fresh
 
@@ -189,11 +207,11 @@ class DoorWatcher:
         while len(self._codes_seen_s) > _MAX_CODES:
             self._codes_seen_s.pop(next(iter(self._codes_seen_s)))
 
-    def _seen_enough(self, showing: _Showing, near: list[SeenFace], picture: Picture) -> bool:
+    def _seen_enough(self, showing: _Showing, near: list[SeenFace], look: Look, picture: Picture) -> bool:
         """Compare the face in the zone with the pass's holder; True when it is time to decide."""
         assert showing.qr is not None
         at_s = picture.moment.pts_s
-        crowd = showing.crowd = self._beside(showing, near)
+        crowd = showing.crowd = self._beside(showing, near, look)
         showing.others = max(showing.others, crowd)
         if not self._may_look_closer(showing, showing.qr, picture.moment):
             return True
@@ -206,21 +224,27 @@ class DoorWatcher:
                 self._begin_anew(showing)
             showing.track = track
             showing.shooting.shoot(near[0], picture)
-            fresh = showing.shooting.probe(at_s, hurry=not patient)
+            # What would be enough if it were not old needs no better shot, but one of now.
+            changed = showing.shooting.probe(at_s, hurry=not patient or self._is_enough(showing))
             if showing.shooting.another:
                 self._begin_anew(showing)
-            elif fresh and self._compared(showing, showing.qr, at_s):
+            elif changed and self._compared(showing, showing.qr, at_s):
                 return True
         return not patient
 
-    def _beside(self, showing: _Showing, near: list[SeenFace]) -> int:
+    def _is_enough(self, showing: _Showing) -> bool:
+        found, shooting = showing.likeness, showing.shooting
+        clear = found is not None and shooting.clear(found.score, self._gallery.verify_threshold)
+        return shooting.complete or clear
+
+    def _beside(self, showing: _Showing, near: list[SeenFace], look: Look) -> int:
         """How many people are in the zone beside the one being compared.
 
-        While that one is not near, of whatever size: the door would open before them.
+        While that one is not near, of whatever size, and who was lost at the same look: it would open before them.
         """
         if near or showing.track is None:
             return max(0, len(near) - 1)
-        return self._people.others(showing.track)
+        return self._people.others(showing.track) + sum(track.id != showing.track for track in look.ended)
 
     def _begin_anew(self, showing: _Showing) -> None:
         """Somebody else stands there now: nothing of the one before counts for them."""
@@ -241,21 +265,24 @@ class DoorWatcher:
         if found is None:
             return True
         self._counts.trace.note(at_s, showing.track, What.COMPARED, value=found.score, limit=threshold)
-        return shooting.complete or shooting.clear(found.score, threshold)
+        return shooting.spent or (shooting.fresh(at_s) and self._is_enough(showing))
 
     def _tell(self, showing: _Showing, picture: Picture) -> Observation:
         """The one observation of this showing. Shots and probes are gone when it is returned."""
         presentation = showing.shooting.presentation
-        good_shots = showing.shooting.good_shots if showing.shooting.fresh(showing.seen_s) else 0
+        at_s = picture.moment.pts_s
+        lately = at_s - showing.seen_s <= AWAY_S
+        good_shots = showing.shooting.good_shots if lately and showing.shooting.fresh(showing.seen_s) else 0
         showing.shooting.wipe()
         if showing.crowd or good_shots == 0:
             # Whoever was recognised while alone, or earlier: the door would open before somebody else, too.
             showing.likeness = None
-        self._count_match(showing, picture.moment.pts_s)
+        self._count_match(showing, at_s)
         # Held up on and on while the face was looked at: it is still the same showing.
-        self._codes_seen_s = dict.fromkeys(self._codes_seen_s, picture.moment.pts_s)
+        self._codes_seen_s = dict.fromkeys(self._codes_seen_s, at_s)
+        self._wait_since_s |= dict.fromkeys(showing.beside, at_s)
         self._counts.passes += 1
-        self._counts.trace.note(picture.moment.pts_s, showing.track, What.DECIDED)
+        self._counts.trace.note(at_s, showing.track, What.DECIDED)
         return self._observation(
             PassEvidence(
                 qr=showing.qr,

@@ -7,6 +7,7 @@ anybody with nothing is cut out either. Whoever is outside is black before detec
 A pass is decided as soon as the best shots so far say clearly who it is, else when three good ones are there, and at
 the latest when the person leaves or has stood there for ``PATIENCE_S``. A match opens for nobody but who it was made
 of: not when its newest shot has grown old, and when they have gone not with anybody else in the zone, of whatever size.
+Of a pass that was not decided when the camera went away nothing is kept: it begins anew.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from edge.checkpoint.decide import MIN_MARGIN, objection_to_match
 from edge.checkpoint.gate_counts import Gate
 from edge.checkpoint.shooting import Shooting
 from edge.checkpoint.trace import What
-from edge.checkpoint.watcher import NearFaces, StepSums, WatchCounts
+from edge.checkpoint.watcher import AWAY_S, Gaps, NearFaces, StepSums, WatchCounts
 from edge.evidence import FaceEvidence, FaceMatch, Moment, Observation
 from edge.ports import Gallery, ListView
 from edge.vision.people import Look, SeenFace, ZonePeople
@@ -74,6 +75,7 @@ class FaceGateWatcher:
         self._passes: dict[int, _Pass] = {}
         self._counts = WatchCounts()
         self._near = NearFaces(checkpoint.min_face_px, self._counts)
+        self._gaps = Gaps()
 
     @property
     def counts(self) -> WatchCounts:
@@ -90,6 +92,10 @@ class FaceGateWatcher:
     def look(self, picture: Picture, gate: CheckpointStateV1) -> list[Observation]:  # noqa: ARG002 - Watcher's form
         """Who is in the zone; an observation for each pass that is decided or over now."""
         self._counts.frames += 1
+        if self._gaps.before(picture.moment.pts_s):
+            for one in self._passes.values():
+                if not one.decided:
+                    self._begin_anew(one, picture.moment)
         look = self._people.look(picture)
         self._counts.looks += look.detect_ms > 0
         self._counts.faces += len(look.seen)
@@ -105,8 +111,8 @@ class FaceGateWatcher:
 
     def _over(self, look: Look, picture: Picture) -> list[Observation]:
         """Of passes that end with this look and were not told, compared once more where that harms nobody."""
-        # Of whatever size: the gate would open before them.
-        others = self._people.others(None)
+        # Of whatever size, and who was lost at the same look: the gate would open before them.
+        others = self._people.others(None) + max(0, len(look.ended) - 1)
         told: list[Observation] = []
         for track in look.ended:
             over = self._passes.pop(track.id, None)
@@ -117,7 +123,8 @@ class FaceGateWatcher:
                     picture.moment.pts_s, track.id, What.TOO_BRIEF, value=over.looks, limit=INTENT_FRAMES
                 )
                 continue
-            if not others and self._lists.recogniser_may_run(picture.moment.received_at):
+            lately = picture.moment.pts_s - track.seen_s <= AWAY_S
+            if lately and not others and self._lists.recogniser_may_run(picture.moment.received_at):
                 self._compare(over, picture.moment, hurry=True)
             told.append(self._tell(over, picture, others, seen_s=track.seen_s))
         return told
@@ -149,9 +156,14 @@ class FaceGateWatcher:
         crowded = self._counts.ask(Gate.CROWD, others > 0, at_s=moment.pts_s, track=one.track, value=others, limit=0)
         if not crowded:
             one.shooting.shoot(face, picture)
-            if self._compare(one, moment, hurry=not patient):
-                return one.shooting.complete or self._is_clear(one) or not patient
+            # What would be enough if it were not old needs no better shot, but one of now.
+            if self._compare(one, moment, hurry=not patient or self._is_enough(one)):
+                fresh = one.shooting.fresh(moment.pts_s)
+                return one.shooting.spent or (fresh and self._is_enough(one)) or not patient
         return moment.pts_s - one.first.pts_s >= PATIENCE_S
+
+    def _is_enough(self, one: _Pass) -> bool:
+        return one.shooting.complete or self._is_clear(one)
 
     def _is_clear(self, one: _Pass) -> bool:
         match = one.match
@@ -186,7 +198,8 @@ class FaceGateWatcher:
         others: further people in the zone now; seen_s: stream time at which somebody was last seen in its place.
         """
         probes = one.shooting.probes() if one.shooting.good_shots else None
-        good_shots = one.shooting.good_shots if one.shooting.fresh(seen_s) else 0
+        lately = picture.moment.pts_s - seen_s <= AWAY_S
+        good_shots = one.shooting.good_shots if lately and one.shooting.fresh(seen_s) else 0
         if others or good_shots == 0:
             # Whoever was recognised while alone, or earlier: the gate would open before somebody else.
             one.match = None

@@ -3,6 +3,9 @@
 A visit is a plate's track through the zone. It is read until enough reads agree on every character, and then left
 alone but for a check now and then, or at once where its plate is not where it should be: another plate in the same
 place is another vehicle.
+
+A vehicle that is settled only when it is gone is told all the same, and opens nothing: the barrier would open for
+whoever is before it now. Nor does one that reads nearly as the vehicle before it, which was never seen to leave.
 """
 
 from __future__ import annotations
@@ -14,9 +17,9 @@ from core.contract.events import CheckpointStateV1
 from core.contract.plates import parse_plate
 from edge.capture.picture import Picture
 from edge.checkpoint.gate_counts import Gate
-from edge.checkpoint.plate_visit import Gone, Visit
+from edge.checkpoint.plate_visit import Gone, Visit, edits
 from edge.checkpoint.trace import What
-from edge.checkpoint.watcher import WatchCounts
+from edge.checkpoint.watcher import Gaps, WatchCounts
 from edge.evidence import Observation, PlateEvidence
 from edge.vision.plate_reading import read, straightened
 from edge.vision.plate_vote import (
@@ -45,6 +48,8 @@ REST_S = 1.0
 """A plate that can't be read there so soon after is the same one, too slanted now; later it is another vehicle's."""
 MIN_SHARPNESS = 0.045
 """Of 400 drawn plates those blurred more by motion were read right in 3 of 100 cases, at a lowest confidence of 0.4."""
+GONE_S = 1.0
+"""A vehicle that nobody has seen for that long is gone."""
 _CHECK_S = 1.0
 _IDLE_FPS, _READING_FPS, _TOLD_FPS = 6.0, 8.0, 4.0
 
@@ -66,6 +71,7 @@ class PlateLaneWatcher:
         self._plates = ZonePlates(checkpoint.zone, detector, checkpoint.min_plate_px)
         self._visits: dict[int, Visit] = {}
         self._gone: list[Gone] = []
+        self._gaps = Gaps()
 
     @property
     def counts(self) -> WatchCounts:
@@ -84,16 +90,30 @@ class PlateLaneWatcher:
     def look(self, picture: Picture, gate: CheckpointStateV1) -> list[Observation]:  # noqa: ARG002 - Watcher's form
         """Visits that are decided or over now."""
         self._counts.frames += 1
+        told = self._after_a_gap(picture) if self._gaps.before(picture.moment.pts_s) else []
         look = self._plates.look(picture, expected=self.in_pass)
         if look is None:
-            return []
+            return told
         self._count(look, picture.moment.pts_s)
-        told: list[Observation] = []
         for plate in look.found:
             self._counts.trace.note(picture.moment.pts_s, plate.track, What.PLATE, value=plate.width_px)
             told += self._visit(plate, look, picture)
+        # Those that are lost at this look, too: they went side by side.
+        there = frozenset(self._visits)
         for ended in look.ended:
-            told += self._end(ended, picture)
+            alone = there <= {ended.id}
+            told += self._end(ended, picture, gone=not alone or picture.moment.pts_s - ended.seen_s > GONE_S)
+        return told
+
+    def _after_a_gap(self, picture: Picture) -> list[Observation]:
+        """The camera was away: no read of before opens anything, whoever stands there is read anew."""
+        told: list[Observation] = []
+        for track, visit in list(self._visits.items()):
+            plate = final(visit.reads, self._rules) if visit.told is None else None
+            visit.reads = []
+            if plate is not None:
+                del self._visits[track]
+                told += self._tell(visit, plate, track, picture, gone=True)
         return told
 
     def _count(self, look: PlateLook, at_s: float) -> None:
@@ -128,8 +148,8 @@ class PlateLaneWatcher:
         if result is None:
             return []
         earlier = Visit(visit.first, visit.first_box, visit.sums, reads, visit.frames, visit.looked)
-        told = self._tell(earlier, result, plate.track, picture)
-        self._remember(Gone(result.reading.text, visit.first_box, picture.moment.pts_s))
+        told = self._tell(earlier, result, plate.track, picture, gone=True)
+        self._remember(Gone(result.reading.text, visit.first_box, picture.moment.pts_s, late=True))
         visit.reads = [one for one in visit.reads if one not in reads]
         return told
 
@@ -137,6 +157,7 @@ class PlateLaneWatcher:
         self, visit: Visit, told: str, plate: FoundPlate, look: PlateLook, picture: Picture
     ) -> list[Observation]:
         """Read a visit that was told again now and then; reads that agree on another plate begin another visit."""
+        visit.jumped |= plate.jumped
         if not visit.reads and not self._check_is_due(visit, plate, picture):
             return []
         visit.checked_s = picture.moment.pts_s
@@ -145,6 +166,7 @@ class PlateLaneWatcher:
             return []
         if seen.text == told or len(visit.reads) >= MAX_READS:
             visit.forget()
+            visit.jumped = visit.jumped and seen.text != told
             return []
         result = settled(visit.reads, self._rules)
         if result is None or result.reading.text == told:
@@ -154,7 +176,8 @@ class PlateLaneWatcher:
         follower = Visit(picture.moment, plate.box, reads=visit.reads, frames=visit.frames, looked=visit.looked)
         self._visits[plate.track] = follower
         self._remember(Gone(told, plate.box, picture.moment.pts_s))
-        return self._tell(follower, result, plate.track, picture)
+        alike = not visit.jumped and edits(result.reading.text, told) < ANOTHER_PLATE
+        return self._tell(follower, result, plate.track, picture, alike=alike)
 
     def _check_is_due(self, visit: Visit, plate: FoundPlate, picture: Picture) -> bool:
         return plate.jumped or picture.moment.pts_s - visit.checked_s >= _CHECK_S
@@ -196,8 +219,13 @@ class PlateLaneWatcher:
         limit = self._rules.min_confidence
         counts.ask(Gate.PLATE_CONFIDENCE, lowest < limit, at_s=at_s, track=track, value=lowest, limit=limit, text=text)
 
-    def _tell(self, visit: Visit, plate: Vote, track: int, picture: Picture) -> list[Observation]:
-        """Tell a visit, unless it is one that was told already, whose track had broken or got mixed up."""
+    def _tell(
+        self, visit: Visit, plate: Vote, track: int, picture: Picture, *, gone: bool = False, alike: bool = False
+    ) -> list[Observation]:
+        """Tell a visit, unless it is one that was told already, whose track had broken or got mixed up.
+
+        gone, alike: see `PlateEvidence`.
+        """
         text, at_s = plate.reading.text, picture.moment.pts_s
         self._ask_agreement(visit, text, track, at_s)
         known = self._is_told(visit, text) or self._may_be_misread(visit, plate)
@@ -207,7 +235,8 @@ class PlateLaneWatcher:
         if known:
             return []
         self._counts.trace.note(at_s, track, What.DECIDED, value=plate.reading.confidence, text=text)
-        return [self._observation(visit, PlateEvidence(plate.reading, plate.confidences), picture, shown)]
+        seen = PlateEvidence(plate.reading, plate.confidences, gone, alike)
+        return [self._observation(visit, seen, picture, shown)]
 
     def _ask_agreement(self, visit: Visit, text: str, track: int, at_s: float) -> None:
         for seen in visit.reads:
@@ -215,9 +244,13 @@ class PlateLaneWatcher:
                 self._counts.ask(Gate.PLATE_AGREEMENT, seen.text != text, at_s=at_s, track=track, text=seen.text)
 
     def _is_told(self, visit: Visit, text: str) -> bool:
-        """True for a plate that is told of a visit still here, or of one just gone."""
+        """True for a plate that is told of a visit still here, or of one just gone.
+
+        One told too late to open anything is told again if it turns out to be there still.
+        """
         here = {other.told.text for other in self._visits.values() if other.told is not None and other is not visit}
-        return text in here or any(one.text == text for one in self._recently_gone(visit.first.pts_s))
+        gone = self._recently_gone(visit.first.pts_s)
+        return text in here or any(one.text == text and not one.late for one in gone)
 
     def _may_be_misread(self, visit: Visit, plate: Vote) -> bool:
         """True where a plate nearly the same was told just before in that place, and this one is not beyond doubt."""
@@ -227,20 +260,22 @@ class PlateLaneWatcher:
             for one in self._recently_gone(visit.first.pts_s)
         )
 
-    def _end(self, track: Track, picture: Picture) -> list[Observation]:
+    def _end(self, track: Track, picture: Picture, *, gone: bool) -> list[Observation]:
+        """Its track is over. gone: it was lost a while ago, or somebody else is there."""
         visit = self._visits.pop(track.id, None)
         if visit is None:
             return []
         told: list[Observation] = []
+        late = gone and visit.told is None
         if visit.told is None:
             plate = final(visit.reads, self._rules)
             if plate is not None:
-                told = self._tell(visit, plate, track.id, picture)
+                told = self._tell(visit, plate, track.id, picture, gone=gone)
             elif visit.looked >= MIN_LOOKS_TO_TELL and not self._rest_of_another(visit):
                 self._ask_agreement(visit, "", track.id, picture.moment.pts_s)
                 told = [self._observation(visit, PlateEvidence(None), picture, visit.frames.best())]
         if visit.told is not None:
-            self._remember(Gone(visit.told.text, track.box, track.seen_s))
+            self._remember(Gone(visit.told.text, track.box, track.seen_s, late))
         return told
 
     def _rest_of_another(self, visit: Visit) -> bool:

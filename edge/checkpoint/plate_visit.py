@@ -55,7 +55,11 @@ class ReadFrames:
 
 @dataclass(slots=True)
 class Visit:
-    """One vehicle. looked: crops looked at, read or not; checked_s: when it was last read again after it was told."""
+    """One vehicle.
+
+    looked: crops looked at, read or not; checked_s: when it was last read again after it was told; jumped: since it was
+    last read as told its plate was where it should not be, as another vehicle's would.
+    """
 
     first: Moment
     first_box: Float
@@ -65,6 +69,7 @@ class Visit:
     looked: int = 0
     told: PlateReading | None = None
     checked_s: float = float("-inf")
+    jumped: bool = False
 
     @property
     def pressing(self) -> bool:
@@ -82,11 +87,12 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """A told visit out of sight: its text, where and when it was last seen."""
+    """A told visit out of sight: its text, where and when it was last seen; late: told only when it was gone."""
 
     text: str
     box: Float
     seen_s: float
+    late: bool = False
 
     def was_there(self, box: Float, reach: float) -> bool:
         """True for something that appears within ``reach`` mean box sides of where it was."""
@@ -95,3 +101,14 @@ class Gone:
     def reads_alike(self, text: str) -> bool:
         """True for a text that may be this plate misread."""
         return characters_apart(self.text, text) < ANOTHER_PLATE
+
+
+def edits(one: str, other: str) -> int:
+    """Characters to put in, leave out or exchange to make ``one`` of ``other`` (Levenshtein's distance)."""
+    row = list(range(len(other) + 1))
+    for above, a in enumerate(one):
+        before = row
+        row = [above + 1]
+        for place, b in enumerate(other):
+            row.append(min(before[place] + (a != b), before[place + 1] + 1, row[place] + 1))
+    return row[-1]

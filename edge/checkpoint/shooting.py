@@ -85,13 +85,18 @@ class Shooting:
     @property
     def complete(self) -> bool:
         """True when more looks would not make the probe better, or it has cost enough."""
-        if self._left <= 0 or (self.presence is None and self.held_back >= self._shots.keep):
-            return True
-        if self.presentation is Presentation.ATTACK:
-            return len(self._presences) >= self._shots.keep
+        if self.spent or self.presentation is Presentation.ATTACK:
+            return self.spent
         inside = self._in_probe()
         full = len(inside) == self._shots.keep
         return full and all(one.quality >= GOOD_QUALITY for one in inside)
+
+    @property
+    def spent(self) -> bool:
+        """True when no more shots are taken, not even newer ones: it has cost enough, or it looks like a picture."""
+        if self._left <= 0 or (self.presence is None and self.held_back >= self._shots.keep):
+            return True
+        return self.presentation is Presentation.ATTACK and len(self._presences) >= self._shots.keep
 
     def clear(self, score: float, threshold: float) -> bool:
         """Whether ``score`` says enough before all shots are there.
@@ -125,7 +130,7 @@ class Shooting:
 
     def shoot(self, face: SeenFace, picture: Picture) -> None:
         """Take a shot of ``face`` if it is good enough and any use."""
-        if self.complete:
+        if self.spent or (self.complete and self.fresh(picture.moment.pts_s)):
             return
         try:
             crop = _crop(picture, face.landmarks)
@@ -172,7 +177,9 @@ class Shooting:
         left = max(0, self._left)
         if hurry and left and not self.fresh(at_s):
             self._shots.use_spare()
-        waiting = [one for one in self._shots.shots if one.vector is None][:left]
+        waiting = [one for one in self._shots.shots if one.vector is None]
+        # Best first, but those that can still say who is there now before those that can't.
+        waiting = sorted(waiting, key=lambda one: at_s - one.moment.pts_s > FRESH_S)[:left]
         if not waiting:
             return False
         chosen = waiting if hurry else waiting[:1]

@@ -16,6 +16,8 @@ from edge.vision.people import Look, SeenFace
 from edge.vision.quality import Refusal
 
 Step = Literal["detect", "embed", "match", "read"]
+AWAY_S = 2.0
+"""Of who was there longer ago nobody knows where they are: nothing opens for them, and nothing of them is kept."""
 
 
 class Watcher(Protocol):
@@ -116,6 +118,18 @@ class StepSums:
         A guard may stand in a door's zone for hours, a process may be stopped for longer: no passage is lost for that.
         """
         return StepTimes(capture=step_ms(capture_ms), **{step: step_ms(ms) for step, ms in self.spent.items()})
+
+
+@dataclass(slots=True)
+class Gaps:
+    """Whether the camera was away between two pictures."""
+
+    _last_s: float | None = None
+
+    def before(self, at_s: float) -> bool:
+        """True when the picture of stream time ``at_s`` is more than ``AWAY_S`` from the one asked about before."""
+        last_s, self._last_s = self._last_s, at_s
+        return last_s is not None and abs(at_s - last_s) > AWAY_S
 
 
 @dataclass(slots=True)

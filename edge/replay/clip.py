@@ -150,18 +150,20 @@ class ClipStream:
         played = self._watched if earlier is None else open_clip(earlier)
         fps, self._watch.sampler.fps = self._watch.sampler.fps, 0.0
         behind_s = 0.0
-        for _ in range(_MOST_LEARNING_ROUNDS):
-            self._watch.opened(played.form)
-            last_s = 0.0
-            for packet, last_s in played.packets():
-                self._take_in(packet, behind_s + last_s - _FAR_BACK_S)
-            behind_s += last_s
-            if behind_s > WatchRules().learning_s or last_s == 0:
-                break
-        if played is not self._watched:
-            played.container.close()
-        self._watch.sampler.fps = fps
-        self._activity = Activity()
+        try:
+            for _ in range(_MOST_LEARNING_ROUNDS):
+                self._watch.opened(played.form)
+                last_s = 0.0
+                for packet, last_s in played.packets():
+                    self._take_in(packet, behind_s + last_s - _FAR_BACK_S)
+                behind_s += last_s
+                if behind_s > WatchRules().learning_s or last_s == 0:
+                    break
+        finally:
+            if played is not self._watched:
+                played.container.close()
+            self._watch.sampler.fps = fps
+            self._activity = Activity()
 
     def advance(self) -> bool:
         """Take in the next packet; False at the clip's end."""

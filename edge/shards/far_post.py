@@ -87,7 +87,7 @@ class FarPost:
                     presentation=seen.presentation,
                 )
             case PlateEvidence():
-                return PlateSeen(reading=seen.reading, confidences=seen.confidences)
+                return PlateSeen(reading=seen.reading, confidences=seen.confidences, gone=seen.gone, alike=seen.alike)
             case Crossing():
                 return CrossingSeen(track=seen.track)
 

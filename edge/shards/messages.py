@@ -126,6 +126,8 @@ class PlateSeen(_Said):
     kind: Literal["plate"] = "plate"
     reading: PlateReading | None
     confidences: Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(max_length=32)] = ()
+    gone: bool
+    alike: bool
 
 
 class CrossingSeen(_Said):

@@ -60,7 +60,7 @@ def _seen(said: Observed, answers: Answers, lists: EdgeLists) -> Evidence | Cros
         case PassSeen():
             return _pass(seen, said.checkpoint, answers, lists)
         case PlateSeen():
-            return PlateEvidence(seen.reading, seen.confidences)
+            return PlateEvidence(seen.reading, seen.confidences, seen.gone, seen.alike)
         case CrossingSeen():
             return Crossing(seen.track)
 

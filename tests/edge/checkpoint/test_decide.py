@@ -243,6 +243,25 @@ def test_a_plate_nobody_could_read_goes_to_the_guard_whatever_the_lists_say(stan
     assert decision == Decision(Verdict.ASK_GUARD, Reason.UNREADABLE, Credential.PLATE)
 
 
+@pytest.mark.parametrize(("standing", "verdict", "vehicle"), PLATE_ROWS)
+def test_a_vehicle_that_is_gone_opens_nothing_whatever_the_lists_say(
+    standing: Reason, verdict: Verdict, vehicle: VehicleKey | None
+) -> None:
+    decision = decide(LANE, PlateEvidence(READING, gone=True), Lists(standing), NOW)
+    listed = standing is Reason.LISTED
+    reason = Reason.FOLLOWED if listed else standing
+    assert decision == Decision(Verdict.ASK_GUARD, reason, Credential.PLATE, vehicle=vehicle)
+
+
+@pytest.mark.parametrize("standing", [row[0] for row in PLATE_ROWS])
+def test_a_plate_nearly_that_of_the_vehicle_that_never_left_goes_to_the_guard(standing: Reason) -> None:
+    decision = decide(LANE, PlateEvidence(READING, alike=True), Lists(standing), NOW)
+    assert decision.verdict is Verdict.ASK_GUARD
+    assert decision.reason is (Reason.LOOKS_LIKE if standing is Reason.LISTED else standing)
+    if standing is Reason.LISTED:
+        assert decision.vehicle is None
+
+
 # -- all of them ---------------------------------------------------------------------------------------------------
 
 SEEN: dict[FaceGate | Door | PlateLane, Evidence] = {
@@ -280,7 +299,9 @@ any_seen: st.SearchStrategy[tuple[FaceGate | Door | PlateLane, Evidence]] = st.o
             PassEvidence, any_pass, any_likeness, st.floats(-1, 1), small, small, st.booleans(), any_presentation
         ),
     ),
-    st.tuples(st.just(LANE), st.builds(PlateEvidence, st.none() | st.just(READING))),
+    st.tuples(
+        st.just(LANE), st.builds(PlateEvidence, st.none() | st.just(READING), st.just(()), st.booleans(), st.booleans())
+    ),
 )
 any_lists = st.builds(Lists, st.sampled_from([*STANDINGS, Reason.LOOKS_LIKE]), st.booleans(), st.booleans())
 

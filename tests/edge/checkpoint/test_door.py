@@ -13,8 +13,10 @@ from core.contract.events import StepTimes
 from core.contract.ids import CameraId, CheckpointId, PassId
 from core.contract.signed import QrPass
 from core.contract.vocabulary import Reason, Ring
-from edge.checkpoint.door import DoorWatcher
+from edge.checkpoint import shooting
+from edge.checkpoint.door import SHOWN_AGAIN_S, DoorWatcher
 from edge.evidence import Crossing, FaceEvidence, Observation, PassEvidence
+from edge.vision.quality import Check, FaceQuality, Refusal
 from models.types import Faces, Image
 from tests.edge.checkpoint.watching import (
     ALICE,
@@ -329,6 +331,60 @@ def test_of_two_valid_passes_in_view_both_get_their_turn(show: ShowCodes) -> Non
         (PASS, Likeness(0.1, ALICES_TEMPLATE)),
         (SECOND, Likeness(0.7, ALICES_TEMPLATE)),
     ]
+
+
+def test_codes_in_one_picture_with_a_refused_one_wait(show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT, SECOND_TEXT))
+    told = Scene(*[SOMEBODY] * 90, scores=(0.1, 0.1, 0.1, 0.7)).run(90)
+    assert [one.qr for one in passes(told)] == [PASS, SECOND]
+    assert told[1][1].first.pts_s - told[0][1].deciding.pts_s >= SHOWN_AGAIN_S
+
+
+def test_another_pass_held_up_after_a_refused_one_is_compared_at_once(show: ShowCodes) -> None:
+    show(lambda scan: (TEXT,) if scan == 0 else (SECOND_TEXT,))
+    told = Scene(*[SOMEBODY] * 80, scores=(0.1, 0.1, 0.1, 0.7)).run(80)
+    assert [one.qr for one in passes(told)] == [PASS, SECOND]
+    assert told[1][1].first.pts_s - told[0][1].deciding.pts_s < 1.0
+
+
+def test_nothing_of_a_showing_outlives_a_camera_that_was_away(show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT,))
+    scene = Scene(*[SOMEBODY] * 3, scores=(BARELY,))
+    assert watch(scene.watcher, 20, away=3) == []
+    assert not any(vectors.any() for vectors in scene.embedder.given)
+    assert not scene.watcher.in_pass
+
+
+def test_a_holder_who_still_stands_there_when_the_camera_is_back_is_compared_anew(show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT,))
+    scene = Scene(*[SOMEBODY] * 12, scores=(BARELY, 0.7))
+    [(look, seen)] = watch(scene.watcher, 20, away=3, away_s=2.5)
+    assert look == 3
+    assert passes([(look, seen)]) == [PassEvidence(PASS, Likeness(0.7, ALICES_TEMPLATE), 0.4, 1, 0)]
+    assert seen.first == seen.deciding
+
+
+def test_a_door_opens_for_none_of_two_who_vanish_at_the_same_look(show: ShowCodes) -> None:
+    show(lambda _scan: (TEXT,))
+    joined = [faces((200, 180, 90), (460, 180, 90))] * 3
+    told = passes(Scene(*[SOMEBODY] * 3, *joined, scores=(BARELY,)).run(60))
+    assert [(one.likeness, one.others_in_zone) for one in told] == [(None, 1)]
+
+
+def test_a_holder_joined_for_a_moment_is_let_in_by_a_shot_of_now(
+    show: ShowCodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    qualities = iter([*[0.7] * 3, *[0.65] * 200])
+    monkeypatch.setattr(
+        shooting,
+        "assess",
+        lambda *_: FaceQuality(next(qualities), (Check(Refusal.BLURRED, False, 1.0, 0.05),)),
+    )
+    show(lambda _scan: (TEXT,))
+    joined = [faces((200, 180, 90), (460, 180, 90))] * 15
+    told = Scene(*[SOMEBODY] * 3, *joined, *[SOMEBODY] * 40).run(60)
+    assert passes(told)[0].likeness == Likeness(0.7, ALICES_TEMPLATE)
+    assert 18 <= told[0][0] <= 20
 
 
 def walk(start: float, stop: float, looks: int) -> list[Faces]:

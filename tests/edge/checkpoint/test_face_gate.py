@@ -29,6 +29,7 @@ from tests.edge.checkpoint.watching import (
     ScriptedLists,
     TwoPeople,
     faces,
+    moment,
     picture,
     watch,
 )
@@ -298,6 +299,68 @@ def test_somebody_small_counts_while_they_are_out_of_sight_for_a_moment() -> Non
     behind = [*[faces((500, 200, 50))] * 5, *[NOBODY] * 6]
     scene = Scene(*[faces((300, 180, 90))] * 5, *behind, matches=(BARELY,))
     assert [evidence(seen) for _, seen in scene.run(11 + 2)] == [FaceEvidence(None, 1, 1)]
+
+
+def test_nothing_of_a_pass_outlives_a_camera_that_was_away() -> None:
+    scene = Scene(*[faces((300, 180, 90))] * 4, matches=(BARELY,))
+    told = watch(scene.watcher, 5, away=4)
+    assert not any(vectors.any() for vectors in scene.embedder.given), "at the first picture after it"
+    told += watch(scene.watcher, 20, first=5, away=0)
+    assert not any(evidence(seen).match for _, seen in told)
+    assert not scene.watcher.in_pass
+
+
+def test_who_still_stands_there_when_the_camera_is_back_is_compared_anew() -> None:
+    scene = Scene(*[faces((300, 180, 90))] * 12, matches=(BARELY, SURE))
+    [(look, seen)] = watch(scene.watcher, 20, away=4)
+    assert look == 4 + 2, "on purpose, again"
+    assert evidence(seen) == FaceEvidence(SURE, 1, 0)
+    assert seen.first.pts_s > 1000 + 600
+
+
+def test_who_was_last_seen_long_before_their_track_ends_opens_nothing() -> None:
+    scene = Scene(*[faces((300, 180, 90))] * 4, matches=(BARELY,))
+    told = watch(scene.watcher, 4)
+    for look in range(4, 14):
+        late = picture(look)
+        late.moment = moment(4 + 12 * (look - 3))
+        told += [(look, seen) for seen in scene.watcher.look(late, SHUT)]
+    assert [evidence(seen) for _, seen in told] == [FaceEvidence(None, 0, 0)]
+
+
+def test_two_who_vanish_at_the_same_look_open_nothing_for_each_other() -> None:
+    joined = [faces((120, 180, 90), (420, 180, 90))] * 3
+    scene = Scene(*[faces((120, 180, 90))] * 4, *joined, matches=(BARELY,))
+    told = [evidence(seen) for _, seen in scene.run(30)]
+    assert told
+    assert not any(one.match for one in told)
+    assert all(one.others_in_zone == 1 for one in told)
+
+
+def joined_for_a_moment(monkeypatch: pytest.MonkeyPatch, *, unfit: int = 0) -> list[Faces]:
+    """Somebody alone, whose shot waits for a better one; a child beside them for over a second; alone again.
+
+    unfit: looks of the time alone again at which no shot is good enough.
+    """
+    qualities = iter([*[0.7] * 3, *[0.0] * unfit, *[0.65] * 200])
+
+    def assessed(*_: object) -> FaceQuality:
+        value = next(qualities)
+        return FaceQuality(value, (Check(Refusal.BLURRED, value == 0, value, 0.05),))
+
+    monkeypatch.setattr(shooting, "assess", assessed)
+    one, two = faces((120, 180, 90)), faces((120, 180, 90), (420, 180, 90))
+    return [*[one] * 5, *[two] * 20, *[one] * 40]
+
+
+@pytest.mark.parametrize("unfit", [0, 10])
+def test_who_was_joined_for_a_moment_is_let_in_by_a_shot_of_now(unfit: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = Scene(*joined_for_a_moment(monkeypatch, unfit=unfit))
+    told = [(look, evidence(seen)) for look, seen in scene.run(90)]
+    [(look, seen)] = [(look, seen) for look, seen in told if seen.match is not None]
+    assert seen.match == SURE
+    assert seen.others_in_zone == 0
+    assert 0 <= look - (25 + unfit) <= 2
 
 
 def test_somebody_who_takes_the_place_of_another_is_compared_alone() -> None:

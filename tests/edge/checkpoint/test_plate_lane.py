@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pytest
 
 from core.contract.config import PlateLane
 from core.contract.ids import CameraId, CheckpointId
-from core.contract.vocabulary import Ring
+from core.contract.vocabulary import Ring, Verdict
+from edge.checkpoint.decide import decide
 from edge.checkpoint.plate_lane import REST_S, SAME_VISIT_S, PlateLaneWatcher
+from edge.checkpoint.plate_visit import edits
 from edge.evidence import Observation, PlateEvidence
 from edge.vision.plate_vote import VoteRules
 from models.types import Image, PlateRead, Plates
-from tests.edge.checkpoint.watching import FPS, NAME, SHUT, picture, watch
+from tests.edge.checkpoint.watching import FPS, NAME, SHUT, START, ScriptedLists, moment, picture, watch
 
 ONE, TWO = "京A12D45", "沪B98C76"
 ALIKE = "京A12D48"
@@ -46,22 +49,31 @@ class Script:
         return [PlateRead(text, (confidence,) * len(text))]
 
 
+HERE = PlateLane(
+    id=CheckpointId("cp"),
+    name=NAME,
+    camera=CameraId("cam"),
+    ring=Ring.PERIMETER,
+    zone=((0, 0), (1, 0), (1, 1), (0, 1)),
+    min_plate_px=80,
+)
+
+
 def lane(script: Script, rules: VoteRules | None = None) -> PlateLaneWatcher:
-    checkpoint = PlateLane(
-        id=CheckpointId("cp"),
-        name=NAME,
-        camera=CameraId("cam"),
-        ring=Ring.PERIMETER,
-        zone=((0, 0), (1, 0), (1, 1), (0, 1)),
-        min_plate_px=80,
-    )
-    return PlateLaneWatcher(checkpoint, script, script, rules)
+    return PlateLaneWatcher(HERE, script, script, rules)
 
 
 def texts(told: list[tuple[int, Observation]]) -> list[str | None]:
     seen = [one.seen for _, one in told]
     assert all(isinstance(one, PlateEvidence) for one in seen)
     return [one.reading.text if one.reading else None for one in seen if isinstance(one, PlateEvidence)]
+
+
+def opens(told: list[tuple[int, Observation]]) -> list[str]:
+    """Plates that open the barrier where every one of them is listed."""
+    seen = [one.seen for _, one in told if isinstance(one.seen, PlateEvidence)]
+    admitted = [one for one in seen if decide(HERE, one, ScriptedLists(), START).verdict is Verdict.ADMIT]
+    return [one.reading.text for one in admitted if one.reading is not None]
 
 
 STANDING = plates((250, 200))
@@ -198,6 +210,73 @@ def test_a_vehicle_read_once_before_another_took_its_track_is_told_too_when_that
     assert texts(watch(lane(doubtful), 30)) == [TWO]
 
 
+def test_a_vehicle_whose_track_another_took_over_opens_nothing_before_that_one() -> None:
+    told = watch(lane(Script(on_its_way(100), [(ONE, 0.97), (TWO, 0.95)])), 30)
+    assert texts(told) == [ONE, TWO]
+    assert opens(told) == [TWO]
+
+
+def test_a_vehicle_that_leaves_while_another_is_in_the_zone_opens_nothing() -> None:
+    leaves = [plates((60, 240), (380, 240))] * 2
+    script = Script([*leaves, *[plates((380, 240))] * 12], [(ONE, 0.95), ("??", 0.2)])
+    told = watch(lane(script), 40)
+    assert texts(told)[0] == ONE
+    assert opens(told) == []
+
+
+def test_two_vehicles_lost_at_the_same_look_open_nothing_for_each_other() -> None:
+    script = Script([plates((60, 240), (380, 240))] * 2, [(ONE, 0.95), ("??", 0.2)])
+    told = watch(lane(script), 30)
+    assert texts(told)[0] == ONE
+    assert opens(told) == []
+
+
+def test_a_vehicle_read_once_that_leaves_an_empty_lane_opens_it() -> None:
+    told = watch(lane(Script([STANDING] * 4, [(ONE, 0.95), ("??", 0.2)])), 30)
+    assert opens(told) == [ONE]
+
+
+def test_a_vehicle_lost_a_while_ago_opens_nothing() -> None:
+    watcher = lane(Script([STANDING] * 4, [(ONE, 0.95), ("??", 0.2)]))
+    told = watch(watcher, 4)
+    for look in range(4, 10):
+        late = picture(look)
+        late.moment = moment(4 + 12 * (look - 3))
+        told += [(look, seen) for seen in watcher.look(late, SHUT)]
+    assert texts(told) == [ONE]
+    assert opens(told) == []
+
+
+def test_a_vehicle_that_is_still_there_after_it_was_thought_gone_is_let_in() -> None:
+    hidden = [*[plates((60, 240), (380, 240))] * 2, *[plates((380, 240))] * 6]
+    back = [plates((60, 240), (380, 240))] * 12
+    others = [(ONE, 0.95), *[("??", 0.2)] * 9]
+    told = watch(lane(Script([*hidden, *back], [*others, *[(ONE, 0.95), ("??", 0.2)] * 20])), 20)
+    assert texts(told)[:2] == [ONE, ONE]
+    assert opens(told) == [ONE]
+
+
+def test_what_was_read_before_the_camera_was_away_opens_nothing() -> None:
+    script = Script([STANDING] * 4, [(ONE, 0.95), ("??", 0.2)])
+    told = watch(lane(script), 30, away=4)
+    assert texts(told) == [ONE]
+    assert told[0][0] == 4
+    assert opens(told) == []
+
+
+def test_a_vehicle_that_still_stands_there_when_the_camera_is_back_is_read_anew() -> None:
+    script = Script([STANDING] * 12, [(ONE, 0.7), (ONE, 0.7), (ONE, 0.95)])
+    told = watch(lane(script), 14, away=2)
+    assert [look for look, _ in told] == [2, 3]
+    assert texts(told) == [ONE, ONE]
+    assert opens(told) == [ONE]
+
+
+def test_an_unreadable_vehicle_that_waits_while_nothing_moves_is_one_visit() -> None:
+    told = watch(lane(Script([STANDING] * 30, [("??", 0.2)])), 40, away=28, away_s=5.0)
+    assert texts(told) == [None]
+
+
 def test_a_broken_track_whose_rest_is_misread_in_one_character_is_the_same_visit() -> None:
     script = Script(STANDING_TWICE, [(ONE, 0.95), (ONE, 0.95), (ALIKE, 0.85)])
     assert texts(watch(lane(script), 60)) == [ONE]
@@ -211,6 +290,29 @@ def test_a_plate_nearly_the_same_that_is_read_beyond_doubt_is_the_next_vehicle()
     assert texts(watch(lane(takes_the_track), 60)) == [ONE, ALIKE]
     misread = Script([STANDING] * 60, [(ONE, 0.95), (ONE, 0.95), (ALIKE, 0.85)])
     assert texts(watch(lane(misread), 60)) == [ONE]
+
+
+@pytest.mark.parametrize(
+    ("plate", "misread"),
+    [(ONE, ALIKE), (ONE, "京A12DA5"), ("沪AD12345", "沪A12345")],
+    ids=["one character", "two", "one left out"],
+)
+def test_a_vehicle_that_never_left_is_not_let_in_as_another_by_a_misread_of_its_plate(plate: str, misread: str) -> None:
+    told = watch(lane(Script([STANDING] * 60, [(plate, 0.95), (plate, 0.95), (misread, 0.97)])), 60)
+    assert texts(told) == [plate, misread]
+    assert opens(told) == [plate]
+
+
+def test_a_vehicle_that_waits_stays_the_one_it_is_after_being_asked_for_again() -> None:
+    """Two misreads, then the plate as it is: neither opens again."""
+    script = Script([STANDING] * 120, [(ONE, 0.95), (ONE, 0.95), (ALIKE, 0.97), (ALIKE, 0.97), (ONE, 0.97)])
+    assert opens(watch(lane(script), 120)) == [ONE]
+
+
+def test_a_follower_of_nearly_the_same_plate_that_comes_where_it_should_not_be_is_let_in() -> None:
+    script = Script([*on_its_way(160), *on_its_way(80)], [(ONE, 0.95), (ONE, 0.95), (ALIKE, 0.97)])
+    told = watch(lane(script), 40)
+    assert opens(told) == [ONE, ALIKE]
 
 
 def test_the_same_plate_again_after_a_while_is_another_visit() -> None:
@@ -255,3 +357,11 @@ def test_a_plate_blurred_beyond_reading_is_not_read_but_its_vehicle_is_told() ->
     assert script.reads == 0
     assert told[0][1].picture is not None
     assert watcher.counts.flat()["gate.plate_blur.refused"] == 8
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart"),
+    [("", "", 0), ("", "AB", 2), (ONE, ONE, 0), (ONE, ALIKE, 1), ("沪AD12345", "沪A12345", 1), ("AB", "BA", 2)],
+)
+def test_two_texts_are_as_many_edits_apart_as_it_takes_characters_to_change(one: str, other: str, apart: int) -> None:
+    assert edits(one, other) == edits(other, one) == apart

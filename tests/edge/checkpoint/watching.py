@@ -184,6 +184,17 @@ class ScriptedPasses:
         return self.known.get(text)
 
 
-def watch(watcher: Watcher, looks: int, *, first: int = 0) -> list[tuple[int, Observation]]:
-    """Show ``looks`` pictures; every observation with the number of the look it came at."""
-    return [(look, seen) for look in range(first, first + looks) for seen in watcher.look(picture(look), SHUT)]
+def watch(
+    watcher: Watcher, looks: int, *, first: int = 0, away: int = 10_000_000, away_s: float = 600.0
+) -> list[tuple[int, Observation]]:
+    """Show ``looks`` pictures; every observation with the number of the look it came at.
+
+    away: the look before which the camera was away for ``away_s``.
+    """
+    told: list[tuple[int, Observation]] = []
+    for look in range(first, first + looks):
+        shown = picture(look)
+        if look >= away:
+            shown.moment = moment(look + round(FPS * away_s))
+        told += [(look, seen) for seen in watcher.look(shown, SHUT)]
+    return told

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from edge.capture.picture import Picture
-from edge.replay.clip import ClipStream, open_clip, stream_packet
+from edge.replay.clip import ClipError, ClipPacket, ClipStream, OpenClip, open_clip, stream_packet
 from edge.replay.clock import ReplayClock
 from tests.support.clips import encode_clip, frame_number
 
@@ -69,3 +71,34 @@ def test_no_two_packets_are_sent_at_once(tmp_path: Path) -> None:
     opened.container.close()
     assert all(earlier.pts_s < later.pts_s for earlier, later in pairwise(sent))
     assert sorted(round((one.made_s - 5e7) * FPS) for one in sent) == list(range(50))
+
+
+def test_a_damaged_clip_to_learn_from_is_closed_and_the_clip_itself_can_still_be_played(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = encode_clip(tmp_path / "earlier.mkv", seconds=2.0)
+    clip = ClipStream(encode_clip(tmp_path / "clip.mkv", seconds=4.0), ReplayClock())
+    opened: list[OpenClip] = []
+
+    def opening(path: Path) -> OpenClip:
+        opened.append(Damaged(path, open_clip(path).container))
+        return opened[0]
+
+    monkeypatch.setattr("edge.replay.clip.open_clip", opening)
+    with pytest.raises(ClipError, match="damaged"):
+        clip.learn(earlier)
+    with pytest.raises(AssertionError, match="not open"):
+        next(opened[0].container.demux(video=0))
+    assert played(clip)
+    clip.close()
+
+
+class Damaged(OpenClip):
+    """Breaks off after its first packet."""
+
+    def __init__(self, path: Path, container: Any) -> None:
+        super().__init__(path, container, container.streams.video[0])
+
+    def packets(self) -> Iterator[tuple[ClipPacket, float]]:
+        yield next(super().packets())
+        raise ClipError(f"{self.path}: damaged after 0.0 s")

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from core.contract.config import Door, FaceGate
-from core.contract.events import StepTimes
+from core.contract.config import Door, FaceGate, PlateLane
+from core.contract.events import PlateReading, StepTimes
 from core.contract.ids import CheckpointId, PassId, SubjectKey, new_id
 from core.contract.signed import ClaimError, QrPass, sign_pass, verify_pass
-from core.contract.vocabulary import Presentation
-from edge.evidence import FaceEvidence, FaceMatch, Observation, PassEvidence
+from core.contract.vocabulary import PlateColour, Presentation
+from edge.evidence import FaceEvidence, FaceMatch, Observation, PassEvidence, PlateEvidence
 from edge.health import Counters
 from edge.shards.answers import GOOD_FOR_S, Answers
 from edge.shards.limits import LIMITS, Kind, Limits
@@ -31,7 +31,7 @@ from edge.shards.messages import (
     SaidMoment,
 )
 from edge.shards.observed import observation_of
-from tests.edge.checkpoint.test_decide import ANNA, DOOR, GATE, TEMPLATE, Lists
+from tests.edge.checkpoint.test_decide import ANNA, DOOR, GATE, LANE, TEMPLATE, Lists
 from watchlists.faces.change import Likeness
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -113,7 +113,11 @@ def given(answers: Answers, subject: SubjectKey, checkpoint: CheckpointId = DOOR
 
 
 def observed(
-    answers: Answers, seen: FaceSeen | PassSeen | PlateSeen, at: FaceGate | Door, *, received_s: float = 100.0
+    answers: Answers,
+    seen: FaceSeen | PassSeen | PlateSeen,
+    at: FaceGate | Door | PlateLane,
+    *,
+    received_s: float = 100.0,
 ) -> Observation:
     moment = SaidMoment(pts_s=1.0, received_at=NOW, received_s=received_s)
     said = Observed(checkpoint=at.id, seen=seen, first=moment, deciding=moment, times=StepTimes(), picture=None)
@@ -198,7 +202,16 @@ def test_faces_are_looked_for_no_faster_than_people_come_and_elsewhere_as_ever(
 
 def test_what_can_not_have_been_seen_is_refused(answers: Answers) -> None:
     with pytest.raises(GarbageError, match="nothing of the kind plate"):
-        observed(answers, PlateSeen(reading=None), GATE)
+        observed(answers, PlateSeen(reading=None, gone=False, alike=False), GATE)
     for received_s in (0.0, 101.0):
         with pytest.raises(GarbageError, match="another time"):
             observed(answers, face(None), GATE, received_s=received_s)
+
+
+@pytest.mark.parametrize(("gone", "alike"), [(True, False), (False, True)])
+def test_a_vehicle_that_may_not_be_let_in_any_more_stays_one_on_its_way_to_the_edge(
+    answers: Answers, gone: bool, alike: bool
+) -> None:
+    reading = PlateReading(text="浙AD12345", colour=PlateColour.GREEN, confidence=0.9, reads=3)
+    seen = observed(answers, PlateSeen(reading=reading, gone=gone, alike=alike), LANE).seen
+    assert seen == PlateEvidence(reading, gone=gone, alike=alike)

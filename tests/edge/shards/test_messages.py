@@ -75,7 +75,13 @@ SOUND: list[tuple[Upward, bytes]] = [
         b"",
     ),
     (
-        observed(PlateSeen(reading=PlateReading(text="粤B12345", colour=PlateColour.BLUE, confidence=0.9, reads=3))),
+        observed(
+            PlateSeen(
+                reading=PlateReading(text="粤B12345", colour=PlateColour.BLUE, confidence=0.9, reads=3),
+                gone=True,
+                alike=False,
+            )
+        ),
         b"",
     ),
     (observed(CrossingSeen(track=7)), b""),

@@ -35,7 +35,7 @@ _LARGEST_SURPRISE = 6.0
 _EXPECTED = 1.25
 _ALARM = 8.0
 _CALM = 2.0
-_CALM_S = 1.0
+_CALM_S = 0.6
 
 
 @dataclass(slots=True)
@@ -152,4 +152,7 @@ def place_in_run(since_keyframe: int) -> int:
 
     Encoders make the frames after a keyframe smaller or larger than the later ones, and settle as they go on.
     """
-    return 0 if since_keyframe == 0 else 1 + min(16, int(2 * math.log2(since_keyframe)))
+    return _PLACES[min(since_keyframe, len(_PLACES) - 1)]
+
+
+_PLACES = (0, *(1 + int(2 * math.log2(since_keyframe)) for since_keyframe in range(1, 257)))

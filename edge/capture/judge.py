@@ -50,6 +50,7 @@ _MISSED_SHARE = 0.1
 _PROOF = 5
 _WOLF_AFTER_S = 300.0
 _WOLF_SHARE = 0.4
+_AGREED = 15
 _MEMORY_S = 900.0
 _FIRST_RETRY_S = 600.0
 _LONGEST_RETRY_S = 4 * 3600.0
@@ -84,6 +85,7 @@ class SignalJudge:
     _run_is_far: bool = False
     _began_s: float = float("inf")
     _far: int = 0
+    _agreed: int = 0
 
     def packet(self, at_s: float, *, keyframe: bool) -> None:
         """Take stream time and kind of each packet: streams without runs, or with endless ones, need no more proof."""
@@ -124,12 +126,22 @@ class SignalJudge:
             self._count(caught=True)
         self._decide(at_s)
 
-    def missed(self, at_s: float) -> None:
-        """A keyframe showed a movement that the packets before it had not told of."""
-        self._last_s = self._moved_s = at_s
-        self._open_s = at_s
-        self._count(caught=False)
+    def glimpse(self, at_s: float, *, moved: bool) -> None:
+        """Take whether a keyframe of a stream that is left alone showed something new.
+
+        Where it did, the stream is decoded from now on, and the packets have their time to tell of it, too.
+        """
+        self._close(at_s)
+        if moved:
+            self._last_s = self._moved_s = self._open_s = at_s
+        else:
+            self._agreed += 1
         self._decide(at_s)
+
+    @property
+    def trusted(self) -> bool:
+        """Whether keyframes have shown nothing that the packets kept quiet about for a while."""
+        return self._agreed >= _AGREED
 
     def _weigh_wolf(self, passed_s: float, at_s: float, *, busy: bool) -> None:
         if at_s - self._moved_s <= _STILL_S:
@@ -146,6 +158,7 @@ class SignalJudge:
 
     def _count(self, *, caught: bool) -> None:
         self._open_s = None
+        self._agreed = self._agreed if caught else 0
         self._movements = [*self._movements, caught][-_REMEMBERED:]
 
     def _decide(self, at_s: float) -> None:

@@ -131,7 +131,7 @@ class StreamReader:
 
     def _read(self, source: Source) -> None:
         status, timeouts = self._parts.status, self._parts.timeouts
-        rested = False
+        rested, tick_s = False, None
         while not self._stopping.is_set():
             asked_s = time.monotonic()
             data = source.read()
@@ -139,7 +139,11 @@ class StreamReader:
             if self._stopping.is_set():
                 return
             waited = received_s - asked_s > _WAITED_S
-            at = self._times(data, received_s, waited=waited, rested=rested)
+            if tick_s is None and data.time_base is not None:
+                # Of a stream, once: asking each packet for it and multiplying fractions takes longer than all the rest.
+                tick_s = float(data.time_base)
+            pts_s = None if data.pts is None or tick_s is None else data.pts * tick_s
+            at = self._times(data, pts_s, received_s, waited=waited, rested=rested)
             packet = timed(data, at)
             self.thread.beat()
             status.received(received_s, at.own_s, keyframe=packet.keyframe)
@@ -152,10 +156,11 @@ class StreamReader:
             if rested:
                 self._stopping.wait(self._taker.rest_s)
 
-    def _times(self, data: av.Packet[Any], received_s: float, *, waited: bool, rested: bool) -> PacketTime:
-        at_s = None if data.pts is None or data.time_base is None else float(data.pts * data.time_base)
+    def _times(
+        self, data: av.Packet[Any], pts_s: float | None, received_s: float, *, waited: bool, rested: bool
+    ) -> PacketTime:
         now, before = self._parts.wall_clock(), self._clock.pace
-        at = self._clock.moment(at_s, received_s, received_s, now, size=data.size, waited=waited, rested=rested)
+        at = self._clock.moment(pts_s, received_s, received_s, now, size=data.size, waited=waited, rested=rested)
         if self._clock.pace != before:
             self._parts.status.count("stamps_put_right")
             self._parts.on_stamps_put_right()

@@ -34,7 +34,6 @@ _KEYFRAME_EVERY_S = 1.9
 _TRUSTED_KEYFRAME_EVERY_S = 3.9
 """Closer keyframes are not all looked at: who moves past the packets is found two seconds later, or four where
 keyframes have agreed with the packets for a while. Decoding them is half of what an idle camera costs."""
-_AGREED = 15
 _LOOK_EVERY_S = 0.4
 _GLANCE_EVERY_S = 1.0
 _BEFORE_S = 0.3
@@ -47,7 +46,8 @@ class WatchRules:
     learning_s: see `ActivityMeter`.
     """
 
-    quiet_s: float = 3.0
+    quiet_s: float = 1.0
+    """To begin again is to decode a second of what was sent before, in the mean: a longer wait costs more than that."""
     rest_s: float = 0.1
     learning_s: float = 60.0
 
@@ -99,7 +99,6 @@ class Watch:
         self._decoding = False
         self._doubt: Doubt | None = Doubt.LEARNING
         self._busy = False
-        self._agreed = 0
         self._looked_s = self._glanced_s = float("-inf")
         self._stirred_s = float("-inf")
         self._begins = False
@@ -215,7 +214,7 @@ class Watch:
 
     def _glance_at(self, packet: StreamPacket) -> None:
         """Look at a keyframe of a stream that is left alone; catch up where it shows what packets did not tell."""
-        every_s = _TRUSTED_KEYFRAME_EVERY_S if self._agreed >= _AGREED else _KEYFRAME_EVERY_S
+        every_s = _TRUSTED_KEYFRAME_EVERY_S if self._judge.trusted else _KEYFRAME_EVERY_S
         if not packet.keyframe or 0 <= packet.pts_s - self._looked_s < every_s:
             return
         decoder = self._opened_decoder(glancing=True)
@@ -227,16 +226,29 @@ class Watch:
             self._status.count("corrupt_packets")
         elif self._accept(frame):
             before_s = self._looked_s
-            moved = self._look(packet, frame)
-            self._agreed = 0 if moved else self._agreed + 1
-            if moved and self.sampler.fps > 0:
+            moved = self._look(packet, frame) and self.sampler.fps > 0
+            self._judge.glimpse(packet.pts_s, moved=moved)
+            if moved:
                 self._status.count("unheard")
-                self._judge.missed(packet.pts_s)
-                self._catch_up(before_s)
+                self._catch_up(self._still_s(before_s, packet.pts_s, decoder))
+
+    def _still_s(self, from_s: float, to_s: float, decoder: Decoder) -> float:
+        """Of what was sent between two looks that differ, until when the keyframes still show what the first did.
+
+        A keyframe costs as much as a few of the pictures that need not be decoded then.
+        """
+        still_s = from_s
+        for packet in self._ring.between(from_s, to_s):
+            if packet.keyframe and from_s < packet.pts_s < to_s:
+                frame = decoder.alone(packet)
+                if frame is None or not usable(frame) or not self._change.as_before(planes_of(frame).luma):
+                    break
+                still_s = packet.pts_s
+        return still_s
 
     def _look(self, packet: StreamPacket, frame: av.VideoFrame) -> bool:
         """Compare a picture with the one looked at before, tell the judge, and hand out a glance now and then."""
-        luma = shrink(planes_of(frame).luma)
+        luma = planes_of(frame).luma
         moved = self._change.since_last(luma)
         self._looked_s = packet.pts_s
         if moved:
@@ -246,7 +258,7 @@ class Watch:
         self._busy = False
         if not self._decoding or not 0 <= packet.pts_s - self._glanced_s < _GLANCE_EVERY_S:
             self._glanced_s = packet.pts_s
-            self._viewers.glance(Glance(luma, packet.pts_s, packet.received_at, camera_clock(packet.data)))
+            self._viewers.glance(Glance(shrink(luma), packet.pts_s, packet.received_at, camera_clock(packet.data)))
         return moved
 
     def _accept(self, frame: av.VideoFrame) -> bool:

@@ -56,11 +56,47 @@ def test_a_few_misses_among_many_movements_are_forgiven() -> None:
     assert watching.judge.doubt is None
 
 
+def glimpsed(watching: Watching, *, told: bool) -> None:
+    """Left alone for a while, then a keyframe shows somebody; the packets tell half a second later, or never."""
+    watching.at_s += 20.0
+    watching.judge.glimpse(watching.at_s, moved=True)
+    watching.for_s(0.4, moved=True)
+    watching.for_s(2.0, moved=True, busy=told)
+
+
 def test_what_only_keyframes_showed_is_missed() -> None:
+    watching = Watching()
+    for _ in range(2):
+        glimpsed(watching, told=False)
+    assert watching.judge.doubt is Doubt.MISSES
+
+
+def test_what_a_keyframe_shows_a_moment_before_the_packets_tell_is_not_missed() -> None:
+    watching = Watching()
+    for _ in range(10):
+        glimpsed(watching, told=True)
+    assert watching.judge.doubt is None
+
+
+def test_what_only_one_keyframe_showed_is_missed_too() -> None:
     judge = SignalJudge()
-    judge.missed(10.0)
-    judge.missed(20.0)
+    for at_s in (10.0, 20.0, 30.0):
+        judge.glimpse(at_s, moved=True)
     assert judge.doubt is Doubt.MISSES
+
+
+def test_packets_are_trusted_for_longer_once_keyframes_have_agreed_with_them_and_no_more_once_they_missed() -> None:
+    watching = Watching()
+    trusted = []
+    for _ in range(20):
+        trusted.append(watching.judge.trusted)
+        watching.at_s += 2.0
+        watching.judge.glimpse(watching.at_s, moved=False)
+    assert (trusted[14], trusted[15]) == (False, True)
+    glimpsed(watching, told=True)
+    assert watching.judge.trusted
+    glimpsed(watching, told=False)
+    assert not watching.judge.trusted
 
 
 def test_packets_that_tell_of_movement_half_the_time_without_any_are_no_help() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.vision.crossing import ThresholdLine
-from edge.vision.motion import MotionGate
+from edge.vision.motion import MotionGate, SceneChange
 
 
 def noisy(seed: int, *, walker_at: int | None = None) -> np.ndarray:
@@ -35,6 +35,15 @@ def test_a_picture_of_another_time_is_looked_at() -> None:
     gate = MotionGate()
     gate.due(noisy(0), 100.0)
     assert gate.due(noisy(0), 5.0)
+
+
+def test_a_picture_between_two_that_differ_is_told_by_which_of_them_it_is_like() -> None:
+    change = SceneChange()
+    assert not change.as_before(noisy(0)), "there was none"
+    change.since_last(noisy(1))
+    assert change.since_last(noisy(2, walker_at=300))
+    assert change.as_before(noisy(3))
+    assert not change.as_before(noisy(4, walker_at=200))
 
 
 # A line drawn upwards: its right side, seen from start to end, is the picture's right.

@@ -91,7 +91,7 @@ class PlateLaneWatcher:
         """Visits that are decided or over now."""
         self._counts.frames += 1
         told = self._after_a_gap(picture) if self._gaps.before(picture.moment.pts_s) else []
-        look = self._plates.look(picture, expected=self.in_pass)
+        look = self._plates.look(picture, expected=self.in_pass, check=self._any_check_is_due(picture))
         if look is None:
             return told
         self._count(look, picture.moment.pts_s)
@@ -178,6 +178,10 @@ class PlateLaneWatcher:
         self._remember(Gone(told, plate.box, picture.moment.pts_s))
         alike = not visit.jumped and edits(result.reading.text, told) < ANOTHER_PLATE
         return self._tell(follower, result, plate.track, picture, alike=alike)
+
+    def _any_check_is_due(self, picture: Picture) -> bool:
+        at_s = picture.moment.pts_s
+        return any(at_s - visit.checked_s >= _CHECK_S for visit in self._visits.values())
 
     def _check_is_due(self, visit: Visit, plate: FoundPlate, picture: Picture) -> bool:
         return plate.jumped or picture.moment.pts_s - visit.checked_s >= _CHECK_S

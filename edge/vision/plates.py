@@ -23,6 +23,10 @@ NETWORK_SIDES = (480, 1600)
 LANE = TrackRules(birth_hits=2, death_misses=4, max_distance=3.5, max_tracks=6)
 JUMP = 1.2
 """Mean box sides from where a plate should be: it may be another vehicle's, which came where this one was."""
+_ENLARGED, _LEAST_SIDE = 1.5, 96
+"""A third of a full picture shows the detector the plates of 80 to 100 pixels that way, whose size it then knows."""
+_NEARLY = 0.7
+_CLOSELY_AGAIN_S = 2.0
 _STEADY_HITS = 3
 """Looks after which where a track should be is known well enough for that."""
 
@@ -70,23 +74,23 @@ class ZonePlates:
         self._min_plate_px = min_plate_px
         self._motion = MotionGate()
         self._tracker = Tracker(LANE)
+        self._closely_s = float("-inf")
 
-    def look(self, picture: Picture, *, expected: bool) -> PlateLook | None:
+    def look(self, picture: Picture, *, expected: bool, check: bool = True) -> PlateLook | None:
         """What there is. None: not looked, nothing moved.
 
-        expected: a vehicle is there and has to be read, whether it moves or not.
+        expected: a vehicle is there and has to be read, whether it moves or not; check: one that was read is to be
+        read again if it is there. Without either, a plate that is where it was expected may have the corners that a
+        small picture shows.
         """
         at_s = picture.moment.pts_s
         moved = self._motion.due(self._zone.box_of(picture.luma()), at_s)
         if not moved and not expected:
             return None
         started_s = time.perf_counter()
-        part, corner, scale = self._part(picture)
-        plates = self._detector.detect([part], max_side=max(part.shape[:2]))[0]
+        placed, part = self._find(picture, expected=expected, check=check)
         detect_ms = (time.perf_counter() - started_s) * 1000
-        boxes = plates.boxes * np.tile(scale, 2) + np.tile(corner, 2)
-        placed = Plates(boxes, plates.quads * scale + corner, plates.scores)
-        widths = boxes[:, 2] - boxes[:, 0]
+        widths = placed.boxes[:, 2] - placed.boxes[:, 0]
         wide, whole = widths >= self._min_plate_px, self._whole(placed, picture)
         placed = Plates(placed.boxes[wide & whole], placed.quads[wide & whole], placed.scores[wide & whole])
         before = {track.id: track for track in self._tracker.tracks}
@@ -106,13 +110,42 @@ class ZonePlates:
         cut_off = int((wide & ~whole).sum())
         return PlateLook(found, tuple(widths.tolist()), cut_off, step.ended, colourless(part), detect_ms)
 
-    def _part(self, picture: Picture) -> tuple[Image, Float, Float]:
+    def _find(self, picture: Picture, *, expected: bool, check: bool) -> tuple[Plates, Image]:
+        """Plates in pixels of the picture, and the pixels they were found in.
+
+        Where there is a small picture, that is looked at first: a full one costs ten times as much, and most that
+        moves shows no plate. Where nothing is found although something moves, the full one is asked now and then.
+        """
+        at_s = picture.moment.pts_s
+        if picture.small and not expected:
+            far, part = self._detected(picture, picture.detail, _ENLARGED)
+            missed = not len(far) and not 0 <= at_s - self._closely_s < _CLOSELY_AGAIN_S
+            if not missed and not (check and len(far)) and not self._news(far.boxes, at_s):
+                return far, part
+        self._closely_s = at_s
+        return self._detected(picture, 1.0, 1.0)
+
+    def _news(self, boxes: Float, at_s: float) -> bool:
+        """Whether any of ``boxes`` is worth a closer look, and is not where a plate that is known should be."""
+        known = [track.predicted(at_s) for track in self._tracker.tracks]
+        near = [box for box in boxes if box[2] - box[0] >= _NEARLY * self._min_plate_px]
+        return any(all(centre_distance(one, box) > JUMP for one in known) for box in near)
+
+    def _detected(self, picture: Picture, detail: float, enlarged: float) -> tuple[Plates, Image]:
+        """In the zone at no more than ``detail`` (of the full picture's width), enlarged for the network."""
+        part, corner, scale = self._part(picture, detail)
+        side = min(NETWORK_SIDES[1], round(max(part.shape[:2]) * enlarged))
+        plates = self._detector.detect([part], max_side=side)[0]
+        boxes = plates.boxes * np.tile(scale, 2) + np.tile(corner, 2)
+        return Plates(boxes, plates.quads * scale + corner, plates.scores), part
+
+    def _part(self, picture: Picture, detail: float) -> tuple[Image, Float, Float]:
         """The zone as the detector sees it; its top left corner (2,) and a pixel of it (2,), pixels of the picture."""
         x0, y0, x1, y1 = _bounds(self._polygon, picture.width, picture.height)
         longest = max(x1 - x0, y1 - y0)
         low, high = NETWORK_SIDES
         side = min(high, max(low, round(longest * self._detector.sure_px / self._min_plate_px)), longest)
-        part = picture.part(x0, y0, x1, y1, max_side=side)
+        part = picture.part(x0, y0, x1, y1, max_side=min(side, max(_LEAST_SIDE, round(longest * detail))))
         outside = _outside(self._polygon, picture.width, picture.height, part.shape[1], part.shape[0])
         if outside is not None:
             part[outside] = 0

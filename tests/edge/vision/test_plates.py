@@ -101,7 +101,7 @@ def test_what_moves_and_shows_no_plate_costs_no_full_picture_but_one_now_and_the
         lane.look(NO_PLATE)
         asked.append(lane.main.asked)
     assert sum(asked) == 3, "one in two seconds, for a plate that is too small for the small picture"
-    assert asked[0] and not any(asked[1:10])
+    assert asked[:10] == [1, *[0] * 9]
 
 
 def test_a_plate_too_small_for_the_small_picture_is_found_all_the_same() -> None:

@@ -167,6 +167,7 @@ class Shard:
             while not self._stopping.wait(_REPORT_S):
                 self._reporter.beat()
                 self._kept.tidy()
+                self._viewing.submit(self._views.tidy)
                 self._revive()
                 cameras = tuple(noted(stream.health(), self._notes) for stream in self._streams.values())
                 there = {health.camera for health in cameras if health.state is CameraState.ONLINE}

@@ -34,7 +34,7 @@ class _Shown:
 
 
 class OwnViews:
-    """Live views. From one thread."""
+    """Live views. From one thread. Of each, no more waits here than what the camera's ring holds."""
 
     def __init__(self, find: FindFootage, wire: Wire, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._find = find
@@ -47,7 +47,8 @@ class OwnViews:
         try:
             shown = self._shown.get(wanted.view) or self._begun(wanted)
             shown.asked_s = self._clock()
-            shown.rest += shown.view.take()
+            if not shown.rest:  # else a viewer slower than the camera would have all of it pile up here
+                shown.rest += shown.view.take()
         except RemuxError as error:
             self._shown.pop(wanted.view, None)
             log.info("video.view_ended", problem=str(error))
@@ -62,7 +63,9 @@ class OwnViews:
         self._wire.send(written(ViewPart(view=wanted.view, ended=True)))
 
     def _begun(self, wanted: ViewWanted) -> _Shown:
-        self._tidy()
+        self.tidy()
+        while len(self._shown) >= MAX_VIEWS:
+            del self._shown[next(iter(self._shown))]
         footage = self._find(wanted.camera, wanted.which)
         if footage is None:
             raise RemuxError("the camera sends nothing now")
@@ -70,12 +73,10 @@ class OwnViews:
         shown = self._shown[wanted.view] = _Shown(view, view.begin(), self._clock())
         return shown
 
-    def _tidy(self) -> None:
-        """Forget what nobody watches any more."""
+    def tidy(self) -> None:
+        """Forget what nobody watches any more; to be called about once a second."""
         oldest_s = self._clock() - FORGOTTEN_S
         self._shown = {number: one for number, one in self._shown.items() if one.asked_s >= oldest_s}
-        while len(self._shown) >= MAX_VIEWS:
-            del self._shown[next(iter(self._shown))]
 
 
 class ClipsForTheEdge:

@@ -176,12 +176,34 @@ def test_a_camera_that_is_away_shows_nothing_and_a_view_of_one_that_goes_away_en
     assert pair.video.view(CameraId("other"), "main") is None
 
 
-def test_a_view_that_nobody_asks_for_any_more_is_forgotten(pair: Pair) -> None:
-    view = pair.view()
-    view.begin()
-    pair.clock.now_s += FORGOTTEN_S + 1
+def test_a_view_that_nobody_asks_for_any_more_is_forgotten_without_another(pair: Pair) -> None:
     pair.view().begin()
+    pair.views.tidy()
     assert len(pair.views._shown) == 1
+    pair.clock.now_s += FORGOTTEN_S + 1
+    pair.views.tidy()
+    assert not pair.views._shown
+
+
+def test_for_a_viewer_slower_than_the_camera_nothing_piles_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packets = camera_packets(tmp_path, seconds=16.0)
+    here, process = socket.socketpair()
+    with here, process:
+        threading.Thread(target=lambda: all(iter(lambda: here.recv(65_536), b""))).start()
+        wire, ring = Wire(process, patience_s=2.0), PacketRing(3.0, 16_000_000)
+        views = OwnViews(lambda *_: Footage(StreamHead("h264"), ring), wire)
+        quarter = sum(packet.size for packet in packets) // 16 // 4
+        monkeypatch.setattr("edge.shards.own_video.MAX_PART", quarter)
+        wanted, waits = ViewWanted(view=1, camera=CAMERA, which="main"), []
+        for number, packet in enumerate(packets):
+            ring.add(packet)
+            if number % 25 == 24:  # a quarter of a second's video, once a second
+                views.answer(wanted)
+                waits += [len(shown.rest) for shown in views._shown.values()]
+        wire.close()
+    assert max(waits) <= ring.held_bytes
 
 
 def test_a_clip_is_cut_there_and_kept_here(pair: Pair) -> None:

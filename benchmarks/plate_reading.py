@@ -76,7 +76,7 @@ def photographed(quick: bool) -> list[Set]:
     untouched = slice(1, None, 2)
     return [
         Set("photographed, blue", crops, plates, GOAL_CROPS),
-        Set("photographed, blue, the half not used for calibration", crops[untouched], plates[untouched], None),
+        Set("photographed, blue, the half not used for calibration", crops[untouched], plates[untouched], GOAL_CROPS),
     ]
 
 

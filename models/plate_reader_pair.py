@@ -3,8 +3,8 @@
 `clp-rec` knows photographs and one row; ours knows drawings of every type. Where ours is not sure of every character of
 a plate of one row, both readers' chances are multiplied place by place, and the likeliest text that a plate can bear
 wins. The other is taken at its word where it is sure of every character; else it counts for as much as drawn plates of
-typefaces that neither has learnt say it is worth. Where both are firm and differ, the mean of their chances is told:
-about a half, which opens nothing.
+typefaces that neither has learnt say it is worth. Where the other is firm and says what ours, which thinks it knows,
+calls next to impossible, the mean of their chances is told: about a half, which opens nothing.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OTHER_TEMPERATURE = 4.0
 """Divides the log chances of the other where it is not."""
 _GUESS = 0.6
 """Where ours is less sure than this of a character, it may be wrong about how many there are, too."""
-_FIRM = float(np.log(0.9))
+_FIRM, _KNOWN, _IMPOSSIBLE = (float(np.log(chance)) for chance in (0.9, 0.5, 0.05))
 _FLOOR = 1e-4
 _COLUMNS = np.array([CHARACTERS.find(character) + 1 for character in OTHER_CHARACTERS])
 """Our column of each of the other's characters; 0 (none) for those that are on no plate of ours."""
@@ -78,9 +78,10 @@ def paired(own: Weighed, other: Float, temperature: float = OTHER_TEMPERATURE) -
 
 
 def _opposed(own: Float, theirs: Float) -> npt.NDArray[np.bool_]:
-    """Places where each is firm and they differ: one of the two is wrong, and the product would sound sure of it."""
-    firm = (own.max(axis=1) > _FIRM) & (theirs.max(axis=1) > _FIRM)
-    return np.asarray(firm & (own.argmax(axis=1) != theirs.argmax(axis=1)), np.bool_)
+    """Places where one of the two is wrong, and the product of their chances would sound sure of it."""
+    said, place = theirs.argmax(axis=1), np.arange(len(own))
+    known = (own.max(axis=1) > _KNOWN) & (own[place, said] < _IMPOSSIBLE)
+    return np.asarray(known & (theirs[place, said] > _FIRM), np.bool_)
 
 
 def sure_of_itself(other: Float) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from models.plate_forms import CHARACTERS, COLOURS, NONE
 from models.plate_reader import CHARACTERS as OTHER_CHARACTERS
@@ -50,6 +52,24 @@ def test_two_that_are_firm_and_differ_make_nobody_sure() -> None:
     assert read.text in {"藏A12345", "川A12345"}
     assert 0.4 < read.confidences[0] < 0.6
     assert min(read.confidences[1:]) > 0.9
+
+
+@given(st.floats(0.52, 0.999), st.floats(0.96, 0.999))
+def test_a_character_that_ours_calls_impossible_is_never_told_for_sure(known: float, sure: float) -> None:
+    read = read_of(paired(ours("藏A12345", {0: ("藏", known)}), theirs("川A12345", sure)))
+    assert min(read.confidences[0], read.confidences[-1]) < 0.6
+
+
+def test_a_text_is_no_surer_than_that_the_plate_ends_there() -> None:
+    ends = {7: ("5", 0.45)}
+    read = read_of(ours("沪AD1234", ends))
+    assert read.text == "沪AD1234"
+    assert read.confidences[-1] == pytest.approx(0.55, abs=0.01)
+    assert min(read.confidences[:-1]) > 0.9
+
+
+def test_the_longest_plate_has_no_place_to_end_at() -> None:
+    assert min(read_of(ours("京A12345应急"[:9])).confidences) > 0.9
 
 
 def test_what_we_are_sure_of_one_that_is_not_sure_does_not_change() -> None:

@@ -4,9 +4,9 @@ python -m models.training.plates.calibrate ANJU_PLATES.onnx CLP_REC.onnx [--font
 
 On plates drawn in held-out typefaces with other seeds than the benchmark's: the temperature that would make our chances
 of the right characters largest (`models.plate_reader_own`). For `models.plate_reader_pair`: how often the other reader
-is sure of itself and right then, and what share both together read exactly, by `OTHER_TEMPERATURE`. Also on
-photographs: every second crop of DIR (labels.csv with file and plate beside a folder crops); the others stay for the
-benchmark.
+is sure of itself and right then, how often it is asked, what share both together read exactly, by `OTHER_TEMPERATURE`,
+and how many texts are told at all, and wrongly, by ours alone and by both. Also on photographs: every second crop of
+DIR (labels.csv with file and plate beside a folder crops); the others stay for the benchmark.
 """
 
 from __future__ import annotations
@@ -24,16 +24,18 @@ from models.plate_forms import CHARACTERS, NONE
 from models.plate_reader import CHARACTERS as OTHER_CHARACTERS
 from models.plate_reader import PlateReader
 from models.plate_reader_own import PLACES, TEMPERATURE, OwnPlateReader, Weighed, log_softmax, read_of
-from models.plate_reader_pair import paired, sure_of_itself
+from models.plate_reader_pair import SURE, PairedPlateReader, paired, sure_of_itself
 from models.training.plates.camera import ORDINARY
 from models.training.plates.fonts import DEFAULT_FOLDER
 from models.training.plates.glyphs import GlyphBank
 from models.training.plates.samples import sample
-from models.types import Float, Image
+from models.types import Float, Image, PlateRead
 
 SEED, COUNT = 3, 1500
 _TRIED = np.exp(np.linspace(np.log(0.5), np.log(8), 57))
 _OTHER_TRIED = (1.0, 1.5, 2.5, 4.0, 6.0)
+_LEAST = (0.6, 0.8, 0.9)
+"""A lane hears a read from the first on, is content with two from the second, with one from the third."""
 
 
 def best_temperature(log_chances: Sequence[Float], columns: Sequence[int]) -> float:
@@ -69,6 +71,19 @@ def exact(weighed: Sequence[Weighed], opinions: Sequence[Float], texts: Sequence
     return sum(map(str.__eq__, told, texts)) / len(texts)
 
 
+def told_wrong(reads: Sequence[PlateRead], texts: Sequence[str]) -> str:
+    """How many texts are told, and how many of them wrong, from which lowest confidence on."""
+    told = []
+    for least in _LEAST:
+        sure = [text == read.text for text, read in zip(texts, reads, strict=True) if _lowest(read) >= least]
+        told.append(f"from {least}: {len(sure)} of {len(texts)}, {sure.count(False)} of them wrong")
+    return "; ".join(told)
+
+
+def _lowest(read: PlateRead) -> float:
+    return min(read.confidences, default=0.0)
+
+
 def _text(opinion: Float) -> str:
     return "".join(OTHER_CHARACTERS[index] for index in opinion.argmax(axis=1))
 
@@ -85,7 +100,11 @@ def _told(name: str, weighed: Sequence[Weighed], opinions: Sequence[Float], text
     ours, theirs = [weighed[index] for index in asked], [opinions[index] for index in asked]
     written = [texts[index] for index in asked]
     shares = ", ".join(f"{tried}: {exact(ours, theirs, written, tried):.4f}" for tried in _OTHER_TRIED)
-    return [f"{name}, one row: {worth(theirs, written)}", f"{name}, exact by OTHER_TEMPERATURE: {shares}"]
+    doubtful = sum(_lowest(read_of(one)) < SURE for one in ours)
+    return [
+        f"{name}, one row: {worth(theirs, written)}; asked {doubtful} times",
+        f"{name}, exact by OTHER_TEMPERATURE: {shares}",
+    ]
 
 
 def main() -> None:
@@ -98,6 +117,7 @@ def main() -> None:
     arguments = parser.parse_args()
     cv2.setNumThreads(1)
     own, other = OwnPlateReader(arguments.own), PlateReader(arguments.other)
+    both = PairedPlateReader(arguments.own, arguments.other)
     bank = GlyphBank("held_out", arguments.fonts)
     samples = [sample(bank, ORDINARY, (SEED, number), None) for number in range(COUNT)]
     sets = {"drawn": ([one.crop for one in samples], [one.text for one in samples])}
@@ -106,6 +126,8 @@ def main() -> None:
     for name, (crops, texts) in sets.items():
         weighed = own.weigh(crops)
         lines = [f"{name}, TEMPERATURE that fits: {own_temperature(weighed, texts):.2f}"]
+        lines.append(f"{name}, told by ours: {told_wrong([read_of(one) for one in weighed], texts)}")
+        lines.append(f"{name}, told by both: {told_wrong(both.read(crops), texts)}")
         sys.stdout.write("\n".join(lines + _told(name, weighed, other.weigh(crops), texts)) + "\n")
 
 

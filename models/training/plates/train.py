@@ -184,7 +184,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--fonts", type=Path, default=DEFAULT_FOLDER)
-    parser.add_argument("--steps", type=int, default=14_000)
+    parser.add_argument("--steps", type=int, default=17_000)
     arguments = parser.parse_args()
     train(arguments.folder, arguments.fonts, arguments.steps)
 

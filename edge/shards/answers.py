@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,6 +36,8 @@ from watchlists.faces.change import Likeness
 GOOD_FOR_S = 15.0
 """A pass is decided within seconds of its last comparison."""
 MAX_GIVEN = 256
+_FACES_AT, _PASSES_AT = "face_gate", "door"
+"""Faces are looked for among all only where an installer switched that on; passes are shown at doors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +56,16 @@ class Answers:
     def __init__(
         self,
         lists: EdgeLists,
-        checkpoints: frozenset[CheckpointId],
+        checkpoints: Mapping[CheckpointId, str],
         dimension: int,
         limits: Limits,
         *,
         wall_clock: Callable[[], datetime],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """checkpoints: those that the process watches; of others it is told nothing; dimension: of its embedder."""
+        """checkpoints: those that the process watches, and their kinds; of others it is told nothing; dimension: of its
+        embedder.
+        """
         self._dimension = dimension
         self._lists = lists
         self._checkpoints = checkpoints
@@ -72,7 +76,7 @@ class Answers:
         self._given: dict[int, _Given] = {}
 
     def answer(self, question: Question, blob: bytes) -> Answer:
-        """Raises GarbageError for probes that are none."""
+        """Raises GarbageError for probes that are none, and for what a checkpoint of that kind does not ask."""
         answer = Answer(number=question.number)
         now = self._wall_clock()
         match question:
@@ -84,8 +88,10 @@ class Answers:
             case MayRun():
                 yes = self._lists.recogniser_may_run(now)
             case Revoked():
+                self._has_doors()
                 yes = self._lists.pass_revoked(question.pass_id)
             case Enrolled():
+                self._has_doors()
                 yes = self._lists.enrolled(question.subject)
             case Standing():
                 standing = self._standing(question, now)
@@ -113,9 +119,20 @@ class Answers:
     def _standing(self, question: Standing, now: datetime) -> Reason:
         if question.checkpoint not in self._checkpoints:
             return Reason.UNLISTED
+        self._asked_at(question.checkpoint, _PASSES_AT)
         return self._lists.subject_standing(question.subject, question.checkpoint, now)
 
+    def _has_doors(self) -> None:
+        if _PASSES_AT not in self._checkpoints.values():
+            raise GarbageError("a question of doors where none is looked at")
+
+    def _asked_at(self, checkpoint: CheckpointId, kind: str) -> None:
+        """Raises GarbageError where only those of ``kind`` have such a question: all others have no use for it."""
+        if self._checkpoints.get(checkpoint, kind) != kind:
+            raise GarbageError(f"a question that only a {kind} has")
+
     def _identified(self, question: Identify, blob: bytes, now: datetime) -> Found | None:
+        self._asked_at(question.checkpoint, _FACES_AT)
         if not self._lists.recogniser_may_run(now) or not self._may_search(question.checkpoint):
             return None
         probes = self.probes(blob, question.rows, question.columns)
@@ -127,6 +144,7 @@ class Answers:
         return Found(answer=number, score=found.score, margin=found.margin, threshold=found.threshold)
 
     def _compared(self, question: Compare, blob: bytes) -> Found | None:
+        self._asked_at(question.checkpoint, _PASSES_AT)
         if not self._may_search(question.checkpoint):
             return None
         probes = self.probes(blob, question.rows, question.columns)

@@ -44,6 +44,7 @@ from edge.health import Counters, noted
 from edge.living import LivingThread
 from edge.scenes.post import SceneDesk
 from edge.settings import edge_settings, own_cameras, own_checkpoints
+from edge.shards.confined import SCOPE_VERSION
 from edge.shards.far_post import FarPost
 from edge.shards.lists import AskedLists
 from edge.shards.messages import (
@@ -54,6 +55,7 @@ from edge.shards.messages import (
     GarbageError,
     Glanced,
     PictureWanted,
+    Ready,
     Report,
     SceneTold,
     Stop,
@@ -219,16 +221,18 @@ def end(code: int) -> NoReturn:
     os._exit(code)
 
 
-def main(descriptor: int, *, confined: bool) -> NoReturn:
+def main(descriptor: int, *, landlock: int) -> NoReturn:
     """Look until the edge says stop or is gone.
 
-    descriptor: of the socket to it; confined: see `edge.shards.confined`.
+    descriptor: of the socket to it; landlock: the version that confines this process, 0 for none.
     """
     log_as_the_edge_does()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # ctrl-C reaches every process of the terminal; the edge says when
     sys.setswitchinterval(SWITCH_S)
-    if not confined:
+    if landlock == 0:
         log.warning("shard.not_confined", advice="Linux 5.13 or newer with Landlock keeps it from the edge's files")
+    elif landlock < SCOPE_VERSION:
+        log.warning("shard.confined_in_part", landlock=landlock, advice="Linux 6.12 or newer confines it more closely")
     wire = Wire(socket.socket(fileno=descriptor), patience_s=_EDGE_PATIENCE_S)
     try:
         shard = _begun(wire)
@@ -244,6 +248,7 @@ def main(descriptor: int, *, confined: bool) -> NoReturn:
 
 
 def _begun(wire: Wire) -> Shard:
+    wire.send(written(Ready()))
     frame = wire.receive(_BEGINS_WITHIN_S)
     if frame is None:
         raise WireError("nobody said what to do")

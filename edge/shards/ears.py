@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,7 @@ from edge.shards.messages import (
     Observed,
     PictureMade,
     PictureWanted,
+    Ready,
     Report,
     SceneTold,
     Upward,
@@ -40,6 +42,7 @@ from edge.shards.messages import (
     luma_in,
 )
 from edge.shards.observed import observation_of
+from edge.shards.told_scenes import ToldScenes
 from edge.shards.wanted import WantedPictures
 
 log = structlog.get_logger()
@@ -52,7 +55,7 @@ _COUNTED_HERE = {"clips_kept"}
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """Where what a process says goes. see, scene: as the edge does with what its own threads see."""
+    """Where what a process says goes. see, scene: as the edge does with what its own threads see; scene may wait."""
 
     lists: EdgeLists
     dimension: int
@@ -63,7 +66,10 @@ class Desk:
 
 
 class Ears:
-    """Of one process while it lives. ``hear`` from one thread; what is asked of it, from any."""
+    """Of one process while it lives. ``hear`` from one thread, and it waits for no disk: gates wait for its answers.
+
+    What is asked of it, from any thread.
+    """
 
     def __init__(
         self,
@@ -72,14 +78,18 @@ class Ears:
         desk: Desk,
         limits: Limits,
         say: Say,
+        *,
+        scenes: ToldScenes,
     ) -> None:
-        """posts: of the checkpoints of ``cameras``; say: from any thread."""
+        """posts: of the checkpoints of ``cameras``; scenes: what they tell of their places; say: from any thread."""
         self._cameras = frozenset(cameras)
         self._posts = posts
+        self._told_scenes = scenes
         self._desk = desk
         self._limits = limits
         self._say = say
-        self._answers = Answers(desk.lists, frozenset(posts), desk.dimension, limits, wall_clock=utc_now)
+        kinds = {checkpoint: post.checkpoint.kind for checkpoint, post in posts.items()}
+        self._answers = Answers(desk.lists, kinds, desk.dimension, limits, wall_clock=utc_now)
         self._video = desk.video.begin(cameras, say)
         self._wanted = WantedPictures(desk.books.counters)
         self._healths: dict[CameraId, CameraHealth] = {}
@@ -106,6 +116,8 @@ class Ears:
                 self._video.heard_clip(message, blob)
             case Report():
                 self._note(message)
+            case Ready():
+                raise GarbageError("it began before")
             case _:
                 self._say(self._answers.answer(message, blob))
 
@@ -142,6 +154,7 @@ class Ears:
             answers=self._answers,
             lists=self._desk.lists,
             picture=picture,
+            now=utc_now(),
             now_s=time.monotonic(),
         )
         try:
@@ -171,14 +184,14 @@ class Ears:
             faces_blurred=said.faces_blurred,
             jpeg_base64=base64.b64encode(blob).decode(),
         )
-        self._desk.books.write(picture, passage.occurred_at)
+        books = self._desk.books
+        if not books.pictures.submit(functools.partial(books.write, picture, passage.occurred_at)):
+            books.counters.add("pictures_skipped")
 
     def _tell_scene(self, said: SceneTold) -> None:
-        told = said.happening or said.counts
-        if told is None or told.camera not in self._cameras:
-            raise GarbageError("a scene of a camera that is not its own")
+        told = self._told_scenes.check(said)
         if self._limits.allows(Kind.SCENE, told.camera):
-            self._desk.scene(told, said.occurred_at)
+            self._told_scenes.tell(told)
 
     def _note(self, report: Report) -> None:
         """Keep how it is. What only the edge can say of a camera is the edge's to say."""

@@ -20,7 +20,7 @@ from core.contract.vocabulary import CameraState
 from edge.health import Counters
 from edge.living import LivingThread
 from edge.shards.ears import Ears, Say
-from edge.shards.messages import Begin, GarbageError, Stop, read_upward, written
+from edge.shards.messages import Begin, GarbageError, Ready, Stop, read_upward, written
 from edge.shards.wire import Wire, WireError
 
 log = structlog.get_logger()
@@ -64,11 +64,13 @@ class ShardHost:
         config: bytes,
         *,
         readable: Sequence[Path],
+        ports: Sequence[int],
         ears: Callable[[Say], Ears],
         counters: Counters,
     ) -> None:
-        """config: the estate's, JSON; readable: what it may read; ears: new ones for each process that is begun."""
+        """config: the estate's, JSON; readable, ports: what it may read, and connect to; ears: new for each process."""
         self._readable = readable
+        self._ports = ",".join(map(str, ports))
         self._number = number
         self._begin = begin
         self._config = config
@@ -149,15 +151,17 @@ class ShardHost:
 
     def _begun(self, there: socket.socket) -> subprocess.Popen[bytes]:
         environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        command = [sys.executable, "-m", "edge.shards.confined", str(there.fileno()), *map(str, self._readable)]
+        files = map(str, self._readable)
+        command = [sys.executable, "-m", "edge.shards.confined", str(there.fileno()), self._ports, *files]
         return subprocess.Popen(
             command, env=environment, pass_fds=(there.fileno(),), stdin=subprocess.DEVNULL, process_group=0
         )
 
     def _listen(self, wire: Wire, ears: Ears) -> None:
         """Raises WireError when it is gone or silent, GarbageError when it says what no sound process says."""
-        wire.send(written(self._begin.model_copy(update={"again": self._ended})), self._config)
         began_s = time.monotonic()
+        self._await(wire, began_s)
+        wire.send(written(self._begin.model_copy(update={"again": self._ended})), self._config)
         while True:
             self.thread.beat()
             frame = wire.receive(_LISTEN_S)
@@ -171,6 +175,15 @@ class ShardHost:
             self._ears = ears
             if now_s - ears.reported_s > SILENT_S:
                 raise WireError("it said nothing for too long")
+
+    def _await(self, wire: Wire, began_s: float) -> None:
+        """Until it reads: before, a large configuration would stay half sent."""
+        while (frame := wire.receive(_LISTEN_S)) is None:
+            self.thread.beat()
+            if time.monotonic() - began_s > BEGINS_WITHIN_S:
+                raise WireError("it did not begin to listen")
+        if not isinstance(read_upward(*frame), Ready):
+            raise GarbageError("a process first says that it listens")
 
     def _hear(self, ears: Ears, frame: tuple[bytes, bytes]) -> None:
         message = read_upward(*frame)

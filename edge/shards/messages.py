@@ -206,11 +206,17 @@ class Report(_Said):
     counters: Annotated[dict[Name, Count], Field(max_length=200)]
 
 
-Upward = Question | Observed | PictureMade | Glanced | SceneTold | ViewPart | ClipPart | Report
+class Ready(_Said):
+    """The process listens; it has done nothing yet."""
+
+    kind: Literal["ready"] = "ready"
+
+
+Upward = Ready | Question | Observed | PictureMade | Glanced | SceneTold | ViewPart | ClipPart | Report
 
 
 class Begin(_Said):
-    """What a process is to do: look through ``cameras``. The estate's configuration comes beside it, JSON.
+    """What a process is to do: look through ``cameras``. What it needs of the configuration comes beside it, JSON.
 
     again: one before it ended.
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from core.contract.config import Door, FaceGate, PlateLane
 from core.contract.ids import CheckpointId
 from edge.evidence import (
@@ -21,6 +23,7 @@ from edge.shards.messages import CrossingSeen, FaceSeen, GarbageError, Observed,
 MAX_AGE_S = 60.0
 """Of the picture something was decided on; a machine that is overloaded looks at it late, or not at all."""
 _AHEAD_S = 0.1
+_MAX_VISIT_S = 86_400.0
 _SEEN_AT = {"face_gate": {"face"}, "door": {"pass", "crossing"}, "plate_lane": {"plate"}}
 
 
@@ -32,19 +35,25 @@ def observation_of(
     answers: Answers,
     lists: EdgeLists,
     picture: PictureElsewhere | None,
+    now: datetime,
     now_s: float,
 ) -> Observation:
-    """What ``said`` was seen at ``checkpoint``; now_s: monotonic. Raises GarbageError for what can't have been seen."""
+    """What ``said`` was seen at ``checkpoint``; now_s: monotonic, at ``now``.
+
+    Raises GarbageError for what can't have been seen.
+    """
     if said.seen.kind not in _SEEN_AT[checkpoint.kind]:
         raise GarbageError(f"nothing of the kind {said.seen.kind} is seen at a {checkpoint.kind}")
     if not now_s - MAX_AGE_S <= said.deciding.received_s <= now_s + _AHEAD_S:
         raise GarbageError("a picture from another time")
+    if not now_s - _MAX_VISIT_S <= said.first.received_s <= now_s + _AHEAD_S:
+        raise GarbageError("a visit that began at another time")
     return Observation(
         checkpoint=checkpoint.id,
         camera=checkpoint.camera,
         seen=_seen(said, answers, lists),
-        first=_moment(said.first),
-        deciding=_moment(said.deciding),
+        first=_moment(said.first, now, now_s),
+        deciding=_moment(said.deciding, now, now_s),
         times=said.times,
         picture=picture,
         probes=answers.probes(blob, said.rows, said.columns) if said.rows else None,
@@ -78,5 +87,6 @@ def _pass(seen: PassSeen, at: CheckpointId, answers: Answers, lists: EdgeLists) 
     )
 
 
-def _moment(said: SaidMoment) -> Moment:
-    return Moment(said.pts_s, said.received_at, said.received_s)
+def _moment(said: SaidMoment, now: datetime, now_s: float) -> Moment:
+    """What time it was is not for the process to say."""
+    return Moment(said.pts_s, now - timedelta(seconds=now_s - said.received_s), said.received_s)

@@ -1,10 +1,11 @@
-"""Which files a process of cameras may read: the system's, Python's, the models, and of the edge's only these few."""
+"""What a process of cameras may reach: files of the system, of Python, models; a few of the edge's; its cameras."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from core.contract.config import CameraConfig, EdgeConfig
 from core.contract.config_file import LoadedConfig
@@ -20,7 +21,10 @@ _SYSTEM = (
     "/proc/stat",
     "/proc/sys",
     "/sys",
-    "/dev",
+    "/dev/null",
+    "/dev/zero",
+    "/dev/urandom",
+    "/dev/dri",
     "/etc/ld.so.cache",
     "/etc/alternatives",
     "/etc/hosts",
@@ -33,6 +37,8 @@ _SYSTEM = (
     "/etc/ca-certificates",
     "/etc/OpenCL",
 )
+_GRAPHICS_CARDS = "nvidia*"
+_PORTS = {"rtsp": 554, "rtsps": 322}
 _ITSELF = Path("/proc/self")
 """Found when it is opened: by the process that is confined. What others of this user run with is not its business."""
 
@@ -42,14 +48,21 @@ def readable(loaded: LoadedConfig, edge: EdgeConfig, cameras: Iterable[CameraCon
 
     cameras: with their password files found (`edge.settings.own_cameras`).
     """
+    cards = [str(one) for one in Path("/dev").glob(_GRAPHICS_CARDS)]
     python: list[str] = [sys.prefix, sys.base_prefix, *(one or "." for one in sys.path)]
-    folders = dict.fromkeys(one.resolve() for one in map(Path, (*_SYSTEM, *python, str(ModelDirectory().root))))
+    folders = dict.fromkeys(one.resolve() for one in map(Path, (*_SYSTEM, *cards, *python, str(ModelDirectory().root))))
     hidden = loaded.state_dir.resolve()
     named = [loaded.file(edge.core_public_key_file)]
     named += [] if edge.calibration_file is None else [loaded.file(edge.calibration_file)]
     named += [camera.password_file for camera in cameras if camera.password_file is not None]
     found = [one for folder in folders if folder.exists() for one in _without(folder, hidden)]
     return (_ITSELF, *found, *(one.resolve() for one in named if one.exists()))
+
+
+def ports(cameras: Iterable[CameraConfig]) -> tuple[int, ...]:
+    """Those that ``cameras`` listen at: no others need be reached."""
+    urls = [urlsplit(url) for camera in cameras for url in (camera.url, camera.sub_url) if url is not None]
+    return tuple(sorted({url.port or _PORTS[url.scheme] for url in urls}))
 
 
 def _without(path: Path, hidden: Path) -> Iterator[Path]:

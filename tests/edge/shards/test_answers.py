@@ -20,6 +20,7 @@ from edge.shards.answers import GOOD_FOR_S, Answers
 from edge.shards.limits import LIMITS, Kind, Limits
 from edge.shards.messages import (
     Compare,
+    Enrolled,
     FaceSeen,
     Found,
     GarbageError,
@@ -28,14 +29,19 @@ from edge.shards.messages import (
     Observed,
     PassSeen,
     PlateSeen,
+    Revoked,
     SaidMoment,
+    Standing,
 )
 from edge.shards.observed import observation_of
 from tests.edge.checkpoint.test_decide import ANNA, DOOR, GATE, LANE, TEMPLATE, Lists
 from watchlists.faces.change import Likeness
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+LATER = NOW + timedelta(days=40)
 CORE = Ed25519PrivateKey.generate()
+OTHER_DOOR = CheckpointId("other-door")
+KINDS = {GATE.id: "face_gate", DOOR.id: "door", OTHER_DOOR: "door", LANE.id: "plate_lane"}
 PROBE = np.eye(1, 4, dtype=np.float32)
 MATCH = FaceMatch(ANNA, 0.8, 0.5, 0.4, TEMPLATE)
 
@@ -84,14 +90,14 @@ def counters() -> Counters:
 
 @pytest.fixture
 def answers(clock: Clock, counters: Counters) -> Answers:
-    return answering(Known(), (GATE.id, DOOR.id), clock, counters)
+    return answering(Known(), (GATE.id, DOOR.id, OTHER_DOOR), clock, counters)
 
 
 def answering(
     lists: Lists, checkpoints: tuple[CheckpointId, ...], clock: Clock, counters: Counters | None = None
 ) -> Answers:
     limits = Limits(checkpoints, 1, counters or Counters(), clock=clock)
-    known = frozenset(checkpoints)
+    known = {one: KINDS[one] for one in checkpoints}
     return Answers(lists, known, 4, limits, wall_clock=lambda: NOW, clock=clock)  # type: ignore[arg-type]
 
 
@@ -121,7 +127,7 @@ def observed(
 ) -> Observation:
     moment = SaidMoment(pts_s=1.0, received_at=NOW, received_s=received_s)
     said = Observed(checkpoint=at.id, seen=seen, first=moment, deciding=moment, times=StepTimes(), picture=None)
-    return observation_of(said, b"", at, answers=answers, lists=Known(), picture=None, now_s=100.0)  # type: ignore[arg-type]
+    return observation_of(said, b"", at, answers=answers, lists=Known(), picture=None, now=LATER, now_s=100.0)  # type: ignore[arg-type]
 
 
 def face(answer: int | None) -> FaceSeen:
@@ -163,6 +169,27 @@ def test_nobody_is_looked_for_at_a_checkpoint_that_is_not_its_own_or_with_old_li
     assert not old.answer(MayRun(number=1), b"").yes
 
 
+def test_each_question_is_one_of_a_kind_of_checkpoint(clock: Clock) -> None:
+    answers = answering(Known(), (GATE.id, DOOR.id, LANE.id), clock)
+    for checkpoint in (DOOR.id, LANE.id):
+        with pytest.raises(GarbageError, match="only a face_gate"):
+            identified(answers, checkpoint)
+    for checkpoint in (GATE.id, LANE.id):
+        with pytest.raises(GarbageError, match="only a door"):
+            compared(answers, ANNA, checkpoint)
+        with pytest.raises(GarbageError, match="only a door"):
+            answers.answer(Standing(number=1, subject=ANNA, checkpoint=checkpoint), b"")
+    without = answering(Known(), (GATE.id, LANE.id), clock)
+    for question in (Enrolled(number=1, subject=ANNA), Revoked(number=1, pass_id=PassId(new_id()))):
+        with pytest.raises(GarbageError, match="of doors"):
+            without.answer(question, b"")
+
+
+def test_what_time_it_was_is_not_for_the_process_to_say(answers: Answers) -> None:
+    seen = observed(answers, face(None), GATE, received_s=97.5)
+    assert seen.deciding.received_at == seen.first.received_at == LATER - timedelta(seconds=2.5)
+
+
 def test_probes_of_another_embedder_are_refused(answers: Answers) -> None:
     question = Identify(number=1, checkpoint=GATE.id, rows=1, columns=5)
     with pytest.raises(GarbageError):
@@ -183,7 +210,7 @@ def test_a_pass_is_verified_again_and_a_likeness_belongs_to_its_holder(answers: 
     assert own.qr == qr
     assert own.likeness == Likeness(0.9, TEMPLATE)
     assert seen(text, given(answers, SubjectKey(new_id()))).likeness is None
-    assert seen(text, given(answers, ANNA, GATE.id)).likeness is None, "compared at another checkpoint"
+    assert seen(text, given(answers, ANNA, OTHER_DOOR)).likeness is None, "compared at another checkpoint"
     forged = seen(sign_pass(qr, Ed25519PrivateKey.generate()), given(answers, ANNA))
     assert (forged.qr, forged.likeness) == (None, None)
 
@@ -192,10 +219,10 @@ def test_faces_are_looked_for_no_faster_than_people_come_and_elsewhere_as_ever(
     answers: Answers, clock: Clock, counters: Counters
 ) -> None:
     at_once, a_second = LIMITS[Kind.SEARCH]
-    asked = [identified(answers) for _ in range(500)] + [compared(answers, ANNA, GATE.id) for _ in range(500)]
+    asked = [identified(answers) for _ in range(1000)]
     assert sum(one is not None for one in asked) == at_once
     assert counters.snapshot()["shard_limits_met"] == 1000 - at_once
-    assert identified(answers, DOOR.id) is not None
+    assert compared(answers, ANNA) is not None
     clock.now_s += 2.0
     assert sum(identified(answers) is not None for _ in range(500)) == 2 * a_second
 

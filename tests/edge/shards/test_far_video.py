@@ -185,9 +185,7 @@ def test_a_view_that_nobody_asks_for_any_more_is_forgotten_without_another(pair:
     assert not pair.views._shown
 
 
-def test_for_a_viewer_slower_than_the_camera_nothing_piles_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_for_a_viewer_slower_than_the_camera_nothing_piles_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     packets = camera_packets(tmp_path, seconds=16.0)
     here, process = socket.socketpair()
     with here, process:

@@ -14,6 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from core.contract.base import Message
+from core.contract.config_scenes import Scenes
 from core.contract.events_cameras import CameraHealth
 from core.contract.ids import CameraId, EdgeId
 from core.contract.vocabulary import CameraState
@@ -26,7 +27,8 @@ from edge.shards.ears import Desk, Ears
 from edge.shards.far_video import FarVideo
 from edge.shards.host import ShardHost
 from edge.shards.limits import Limits
-from edge.shards.messages import Begin, Glanced, Identify, Report, written
+from edge.shards.messages import Begin, Glanced, Identify, Ready, Report, written
+from edge.shards.told_scenes import ToldScenes
 from tests.edge.checkpoint.test_decide import GATE
 from tests.edge.link.parts import until
 from tests.edge.shards.test_answers import NOW, Known
@@ -43,7 +45,12 @@ def send(header, blob=b""):
 def receive(wire):
     while wire.recv(65536):
         pass
-wire.recv(1)
+time.sleep({late_s})
+send({ready!r})
+lengths = wire.recv(8, socket.MSG_WAITALL)
+left = sum(struct.unpack(">II", lengths))
+while left:
+    left -= len(wire.recv(min(left, 65536)))
 send({report!r})
 time.sleep(0.3)
 {does}
@@ -52,6 +59,7 @@ time.sleep(60)
 WELL = written(
     Report(cameras=(CameraHealth(camera=CAMERA, state=CameraState.ONLINE),), watched={}, scenes={}, counters={})
 )
+READY = written(Ready())
 FLOOD = written(Glanced(camera=CAMERA, at_s=1.0, at=NOW, width=1, height=1))
 FOREIGN = written(Glanced(camera=CameraId("another"), at_s=1.0, at=NOW, width=1, height=1))
 FALSE = written(Identify(number=1, checkpoint=GATE.id, rows=1, columns=4))
@@ -60,8 +68,19 @@ FALSE = written(Identify(number=1, checkpoint=GATE.id, rows=1, columns=4))
 class Acted(ShardHost):
     """Its processes do what the test says, the first of them one thing, those after it another."""
 
-    def __init__(self, first: str, later: str, stack: ExitStack, counters: Counters) -> None:
+    def __init__(
+        self,
+        first: str,
+        later: str,
+        stack: ExitStack,
+        counters: Counters,
+        *,
+        config: bytes = b"{}",
+        late_s: float = 0.0,
+    ) -> None:
+        """late_s: how long a process loads its code before it reads anything."""
         self.glances = 0
+        self._late_s = late_s
         desk = Desk(
             Known(),  # type: ignore[arg-type]
             4,
@@ -71,12 +90,14 @@ class Acted(ShardHost):
             self._scene,
         )
         limits = Limits((CAMERA,), 1, counters)
+        scenes = ToldScenes((CAMERA,), Scenes(), desk.scene, Aside("scenes", 1, counters), counters)
         super().__init__(
             0,
             Begin(edge=EdgeId("edge-1"), path="", state_dir="", cameras=(CAMERA,), lookers=1),
-            b"{}",
+            config,
             readable=(),
-            ears=lambda say: Ears((CAMERA,), {}, desk, limits, say),
+            ports=(),
+            ears=lambda say: Ears((CAMERA,), {}, desk, limits, say, scenes=scenes),
             counters=counters,
         )
         self._acts = iter((first, later, later, later))
@@ -84,7 +105,7 @@ class Acted(ShardHost):
         stack.callback(self._finish)
 
     def _begun(self, there: socket.socket) -> subprocess.Popen[bytes]:
-        script = CHILD.format(report=WELL, does=next(self._acts))
+        script = CHILD.format(report=WELL, ready=READY, late_s=self._late_s, does=next(self._acts))
         process = subprocess.Popen([sys.executable, "-c", script, str(there.fileno())], pass_fds=(there.fileno(),))
         self.processes.append(process.pid)
         return process
@@ -151,6 +172,15 @@ def test_a_process_that_falls_silent_is_ended(stack: ExitStack, monkeypatch: pyt
     assert not Path(f"/proc/{host.processes[0]}").exists()
     told = [one["problem"] for one in logs if one["event"] == "shard.ended"]
     assert "said nothing for too long" in told[0]
+
+
+def test_a_large_configuration_waits_until_the_process_reads(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host_module, "_PATIENCE_S", 0.2)
+    counters = Counters()
+    host = Acted(HEARS, HEARS, stack, counters, config=b"x" * 1_000_000, late_s=1.0)
+    host.thread.start()
+    until(lambda: host.state is CameraState.ONLINE, "begun with it")
+    assert counters.snapshot() == {}
 
 
 def test_a_process_that_takes_no_answers_keeps_nobody_waiting(stack: ExitStack) -> None:

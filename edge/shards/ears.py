@@ -49,6 +49,8 @@ log = structlog.get_logger()
 
 Say = Callable[[Downward], None]
 """Raises WireError."""
+_CLOCKS_APART_S, _LATEST_S = 60.0, 3600.0
+"""How much earlier, and later, a glance may come than the stream it is of says: a clock that is set moves both."""
 _COUNTED_HERE = {"clips_kept"}
 """What only the edge knows to have come about."""
 
@@ -165,6 +167,9 @@ class Ears:
     def _see(self, said: Glanced, blob: bytes) -> None:
         if said.camera not in self._cameras:
             raise GarbageError("a glance through a camera that is not its own")
+        late_s, late = time.monotonic() - said.at_s, utc_now() - said.at
+        if not -_CLOCKS_APART_S <= late_s <= _LATEST_S or abs(late.total_seconds()) > _LATEST_S:
+            return
         self._desk.see(said.camera, Glance(luma_in(blob, said), said.at_s, said.at, said.camera_clock))
 
     def _write_picture(self, said: PictureMade, blob: bytes) -> None:

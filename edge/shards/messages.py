@@ -7,11 +7,10 @@ and hands the number back; whose face it was, only the edge knows.
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from core.contract.base import Instant, Message
 from core.contract.events import MAX_PICTURE_BYTES, PlateReading, StepTimes
@@ -22,6 +21,8 @@ from core.contract.vocabulary import Presentation, Reason
 from models.types import Float, Image
 
 Count = Annotated[int, Field(ge=0, le=2**53)]
+Clock = Annotated[float, Field(ge=-1e12, le=1e12)]
+"""Seconds since a stream or a machine began."""
 Few = Annotated[int, Field(ge=0, le=1000)]
 Name = Annotated[str, Field(max_length=160, pattern=r"^[A-Za-z0-9_.:-]+$")]
 Mime = Annotated[str, Field(max_length=100, pattern=r'^video/mp4(; codecs="[A-Za-z0-9.]+")?$')]
@@ -34,6 +35,8 @@ MAX_CLIP = 64_000_000
 MAX_VIEWS = 64
 """Of one process at once; an edge has a quarter of that many viewers."""
 _MAX_NUMBERS = 4096
+_MAX_NUMBER = 2**53
+_MAX_READS = 1_000_000
 _MAX_GLANCE = 1024
 _FLOAT_BYTES = 4
 _UNIT_WITHIN = 1e-3
@@ -49,6 +52,24 @@ class _Said(Message):
 
 class _Question(_Said):
     number: Count
+
+
+def _read(reading: PlateReading) -> PlateReading:
+    """Raises ValueError for more reads than a visit has pictures."""
+    if reading.reads > _MAX_READS:
+        raise ValueError("more reads than a visit has pictures")
+    return reading
+
+
+def _bounded(health: CameraHealth) -> CameraHealth:
+    """Raises ValueError for numbers that nobody can calculate with, and for what only the edge can say."""
+    numbers = (one for one in health.model_dump().values() if isinstance(one, int | float))
+    # Written so that what is no number fails.
+    if not all(0 <= one <= _MAX_NUMBER for one in numbers):
+        raise ValueError("a number that no camera brings about")
+    if health.conditions or health.blind or health.blind_checkpoints:
+        raise ValueError("what is the matter with a camera is for the edge to say")
+    return health
 
 
 class Identify(_Question):
@@ -96,9 +117,9 @@ Question = Identify | Compare | MayRun | Revoked | Enrolled | Standing
 class SaidMoment(_Said):
     """See `edge.evidence.Moment`; the monotonic clock is the machine's, the same in each of its processes."""
 
-    pts_s: float
+    pts_s: Clock
     received_at: Instant
-    received_s: float
+    received_s: Clock
 
 
 class FaceSeen(_Said):
@@ -124,7 +145,7 @@ class PassSeen(_Said):
 
 class PlateSeen(_Said):
     kind: Literal["plate"] = "plate"
-    reading: PlateReading | None
+    reading: Annotated[PlateReading, AfterValidator(_read)] | None
     confidences: Annotated[tuple[Annotated[float, Field(ge=0, le=1)], ...], Field(max_length=32)] = ()
     gone: bool
     alike: bool
@@ -164,7 +185,7 @@ class Glanced(_Said):
 
     kind: Literal["glance"] = "glance"
     camera: CameraId
-    at_s: float
+    at_s: Clock
     at: Instant
     camera_clock: Instant | None = None
     width: Annotated[int, Field(ge=1, le=_MAX_GLANCE)]
@@ -200,7 +221,7 @@ class Report(_Said):
     """How the process is, once a second. watched: of each checkpoint; scenes, counters: by name, since it began."""
 
     kind: Literal["report"] = "report"
-    cameras: Annotated[tuple[CameraHealth, ...], Field(max_length=1000)]
+    cameras: Annotated[tuple[Annotated[CameraHealth, AfterValidator(_bounded)], ...], Field(max_length=1000)]
     watched: Annotated[dict[CheckpointId, Annotated[dict[Name, Count], Field(max_length=200)]], Field(max_length=1000)]
     scenes: Annotated[dict[Name, Count], Field(max_length=5000)]
     counters: Annotated[dict[Name, Count], Field(max_length=200)]
@@ -333,12 +354,5 @@ def _fits(message: Upward, size: int) -> bool:
             return size <= MAX_PICTURE_BYTES and (size == 0 or min(message.width_px, message.height_px) > 0)
         case ViewPart() | ClipPart():
             return size <= MAX_PART
-        case Report():
-            told = (
-                one
-                for health in message.cameras
-                for one in (health.frames_per_s, health.last_frame_age_s, health.late_s)
-            )
-            return size == 0 and all(one is None or math.isfinite(one) for one in told)
         case _:
             return size == 0

@@ -45,6 +45,7 @@ from edge.shards.messages import (
 from edge.shards.wire import MAX_BLOB, MAX_HEADER, Wire, WireError
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
+HUGE = 10**400
 GATE = CheckpointId("gate")
 MOMENT = SaidMoment(pts_s=1.5, received_at=NOW, received_s=2.5)
 
@@ -212,3 +213,40 @@ def test_nobody_waits_for_long_for_a_side_that_reads_nothing(ends: tuple[socket.
     _, wire = ends
     with pytest.raises(WireError, match="nothing can be sent"):
         wire.send(b"{}", bytes(MAX_BLOB))
+
+
+@pytest.mark.parametrize("count", ["dropped_frames", "missed_passes", "corrupt_packets", "reconnects"])
+@pytest.mark.parametrize("number", [HUGE, 2**53 + 1])
+def test_no_number_of_a_camera_is_larger_than_anybody_can_calculate_with(count: str, number: int) -> None:
+    said = {"camera": "cam", "state": "online", count: number}
+    with pytest.raises(GarbageError):
+        read_upward(_report(said), b"")
+    assert read_upward(_report(said | {count: 2**53}), b"")
+
+
+@pytest.mark.parametrize(("name", "number"), [("frames_per_s", 1e300), ("late_s", 1e300), ("last_frame_age_s", 1e17)])
+def test_no_time_of_a_camera_is_longer_than_any(name: str, number: float) -> None:
+    with pytest.raises(GarbageError):
+        read_upward(_report({"camera": "cam", "state": "online", name: number}), b"")
+
+
+def test_what_is_the_matter_with_a_camera_is_for_the_edge_to_say() -> None:
+    with pytest.raises(GarbageError):
+        read_upward(_report({"camera": "cam", "state": "online", "blind": True}), b"")
+
+
+def test_a_plate_is_not_read_without_end_and_no_moment_is_beyond_all_time() -> None:
+    reading = PlateReading(text="A1", colour=PlateColour.BLUE, confidence=0.5, reads=3)
+    said = json.loads(written(observed(PlateSeen(reading=reading, gone=False, alike=False))))
+    assert read_upward(json.dumps(said).encode(), b"")
+    said["seen"]["reading"]["reads"] = HUGE
+    with pytest.raises(GarbageError):
+        read_upward(json.dumps(said).encode(), b"")
+    said["seen"]["reading"]["reads"] = 3
+    said["first"]["received_s"] = 1e300
+    with pytest.raises(GarbageError):
+        read_upward(json.dumps(said).encode(), b"")
+
+
+def _report(health: dict[str, object]) -> bytes:
+    return json.dumps({"kind": "report", "cameras": [health], "watched": {}, "scenes": {}, "counters": {}}).encode()

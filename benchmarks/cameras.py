@@ -8,8 +8,9 @@ its loop. The rival is `benchmarks.baseline` on the main stream, where it recogn
 against that same rival; Frigate would look at the sub stream then, and what it costs and misses there is told beside.
 
 The goals are kept on what a camera costs with the same number of cameras on both sides, few enough for neither to fall
-behind. How many two cores carry, server and all, is told without a goal: the largest number at which none of our passes
-was missed, and again none in another run, so that it is no lucky one. The rival's needs no second run.
+behind; what else an edge does (conditions, scenes, disk, broker) runs on neither side. How many two cores carry, server
+and all, is told without a goal: the largest number at which none of our passes was missed, and again none in another
+run, so that it is no lucky one. The rival's needs no second run.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ MEMORY_LIMIT_MB = 40.0
 FACE_LIMIT_MS, PLATE_LIMIT_MS = 300.0, 500.0
 IDLE_OVERVIEWS, ACTIVE_GATES = 6, 2
 STEPS = (8, 10, 12, 14, 16, 18, 20, 23, 26, 29, 32, 36, 40, 44, 48, 53, 58, 64)
-QUICK_STEPS = (2, 3, 4)
+QUICK_STEPS = (3, 4, 5)
+FEWEST = 2
+"""A gate and a lane, beside whose memory that of each further camera is told."""
 FILLED = 0.85
 """Of the cores: where the first try lies. A machine much fuller than that falls behind now and then."""
 KEPT_UP = 0.98
@@ -54,11 +57,6 @@ class Carried:
     def stood(self) -> Run | None:
         """The largest that stood in any run."""
         return max(filter(stands, self.runs), key=lambda one: one.cameras, default=None)
-
-    @property
-    def largest(self) -> Run:
-        """The run with the most cameras, whether it stood or not."""
-        return max(self.runs, key=lambda one: one.cameras)
 
     @property
     def told(self) -> str:
@@ -128,10 +126,10 @@ class Clips:
 
 
 def draw(*, quick: bool) -> Clips:
-    passes = 2 if quick else 6
+    passes, turns = (2, 1) if quick else (6, 2)
     return Clips(
-        gate=filmed(Scene(Place.GATE, Kind.WALK, passes=1, busy=0.1)),
-        lane=filmed(Scene(Place.LANE, Kind.WALK, passes=1, busy=0.1)),
+        gate=filmed(Scene(Place.GATE, Kind.WALK, passes=turns, busy=0.1)),
+        lane=filmed(Scene(Place.LANE, Kind.WALK, passes=turns, busy=0.1)),
         active_gate=filmed(Scene(Place.GATE, Kind.WALK, passes=passes, busy=0.6)),
         active_lane=filmed(Scene(Place.LANE, Kind.WALK, passes=passes, busy=0.6)),
     )
@@ -201,12 +199,18 @@ def missed_row(what: str, found: Carried) -> Row:
     not_so = sum(one.not_so for one in runs)
     numbers = ", ".join(str(one.cameras) for one in runs)
     told = f"passes missed, {what}, in all runs up to {carried.cameras} cameras ({numbers}), of {passes}"
-    return Row(f"{told} (told and not so: {not_so})", missed, None, 1.0 if missed == 0 else 0.0, "none", missed == 0)
+    # None of n: with 95 % confidence fewer than one in n/3 (the rule of three).
+    bound = f"; none of so many: under {300 / passes:.0f} % with 95 % confidence" if passes and not missed else ""
+    return Row(
+        f"{told} (told and not so: {not_so}{bound})", missed, None, 1.0 if missed == 0 else 0.0, "none", missed == 0
+    )
 
 
-def memory_row(few: Run, more: Run) -> Row:
-    further_mb = (more.measured.rss_mb - few.measured.rss_mb) / (more.cameras - few.cameras)
-    what = f"memory of each further camera, {more.cameras} beside {few.cameras}, MB"
+def memory_row(least: Run, found: Carried) -> Row:
+    """Of the most that were carried; one that falls behind holds pictures that nobody has had time for."""
+    more = found.few if found.confirmed is None else found.confirmed
+    further_mb = (more.measured.rss_mb - least.measured.rss_mb) / (more.cameras - least.cameras)
+    what = f"memory of each further camera, {more.cameras} beside {least.cameras}, MB"
     return against_limit(what, ours=max(0.1, further_mb), limit=MEMORY_LIMIT_MB)
 
 
@@ -246,7 +250,7 @@ def percentile(rising: Sequence[float], share: float) -> float:
 def main() -> None:
     """Measure, print, and write `results/cameras.json`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="two to four cameras, little learnt, one try")
+    parser.add_argument("--quick", action="store_true", help="three to five cameras, little learnt, one try")
     parser.add_argument("--tries", type=int, default=2, help="runs in search of the most that stands (default: 2)")
     asked = parser.parse_args()
     steps = QUICK_STEPS if asked.quick else STEPS
@@ -277,7 +281,7 @@ def main() -> None:
         most_row(sub_stream, two, rival),
         missed_row("one stream", one),
         missed_row("with a sub stream", two),
-        memory_row(one.few, one.largest),
+        memory_row(at("ours", FEWEST), one),
     ]
     faces, plates = (run("ours", clips.under_load(one), waiting) for one in (clips.active_gate, clips.active_lane))
     write("cameras", rows + waiting_rows(faces, plates), quick=asked.quick)

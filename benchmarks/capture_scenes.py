@@ -24,6 +24,8 @@ FPS = 25
 GOP = 50
 WIDTH, HEIGHT = 1920, 1080
 EMPTY_RUNS, WALK_RUNS = 8, 6
+IDLE_RUNS = 40
+"""Longer than is learnt and measured: no packet that is measured was learnt."""
 FIRST_MOVING = EMPTY_RUNS * GOP + 20
 """Number of the first frame with somebody in it, in the middle of a run: nobody waits for a keyframe to arrive."""
 ZONE = ((0.1, 0.1), (0.95, 0.1), (0.95, 0.98), (0.1, 0.98))
@@ -45,12 +47,11 @@ class Scenes:
         film = make_film(GATE_CAMERA, cast, script, {})
         act = next(one for one in script.camera(GATE_CAMERA).acts if one.kind is ActKind.FACE_UNKNOWN)
         empty = film.frame(0)
-        still = [empty] * (EMPTY_RUNS * GOP)
-        self._encode("empty", still)
+        self._encode("empty", [empty] * (IDLE_RUNS * GOP), marked=False)
         moving = [film.frame(act.first_frame + number) for number in range(WALK_RUNS * GOP - 20)]
-        self._encode("walk", [*still, *[empty] * 20, *moving])
+        self._encode("walk", [*[empty] * (EMPTY_RUNS * GOP + 20), *moving], marked=True)
 
-    def _encode(self, name: str, pictures: list[Image]) -> None:
+    def _encode(self, name: str, pictures: list[Image], *, marked: bool) -> None:
         full = av.open(str(self.folder / f"{name}.mp4"), "w")
         small = av.open(str(self.folder / f"{name}-small.mp4"), "w")
         with full, small:
@@ -62,7 +63,7 @@ class Scenes:
                 outputs.append((container, stream))
             # An encoder settles in its first run, which would come round again with every turn of the loop.
             for number, picture in enumerate([*pictures[:GOP], *pictures], start=-GOP):
-                planes = _filmed(picture, number)
+                planes = _filmed(picture, number, marked=marked)
                 frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
                 for container, stream in outputs:
                     sized = frame if stream.width == WIDTH else frame.reformat(stream.width, stream.height)
@@ -86,11 +87,12 @@ def run_number(luma: Image) -> int:
     return round((float(luma[2 : side - 2, 2 : side - 2].mean()) - _MARK_LOW) / _MARK_STEP)
 
 
-def _filmed(picture: Image, number: int) -> Image:
-    """I420 with sensor noise; the corner's grey tells the run, so that it changes at keyframes alone."""
+def _filmed(picture: Image, number: int, *, marked: bool) -> Image:
+    """I420 with sensor noise. marked: the corner's grey tells the run, so that it changes at keyframes alone."""
     planes = np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420), np.uint8)
     dx, dy = number * 37 % 128, number * 71 % 128
     noise = noise_tile(1)[dy : dy + HEIGHT, dx : dx + WIDTH]
     planes[:HEIGHT] = cv2.add(planes[:HEIGHT], noise, dtype=cv2.CV_8U)
-    planes[:_MARK, :_MARK] = _MARK_LOW + _MARK_STEP * (max(0, number) // GOP)
+    if marked:
+        planes[:_MARK, :_MARK] = _MARK_LOW + _MARK_STEP * (max(0, number) // GOP)
     return planes

@@ -2,9 +2,10 @@
 
     python -m benchmarks.capture_side MODE URLS SECONDS [SETTLE_S]
 
-MODE: ``ours`` (`edge.capture.stream`), ``plain`` (every frame decoded, five a second converted), ``receive`` (packets
-only), ``reconnect`` (``ours`` against `benchmarks.cutting_camera`; SECONDS is how often). URLS: with ``;`` between
-cameras and ``,`` between a main and a sub stream. Prints one JSON object, last.
+MODE: ``ours`` (`edge.capture.stream`), ``plain`` (every frame decoded, motion looked for in five a second, as
+`benchmarks.baseline` does while nobody is there), ``receive`` (packets only), ``reconnect`` (``ours`` against
+`benchmarks.cutting_camera`; SECONDS is how often). URLS: with ``;`` between cameras and ``,`` between a main and a sub
+stream. Prints one JSON object, last.
 """
 
 from __future__ import annotations
@@ -22,15 +23,16 @@ from pathlib import Path
 import av
 import cv2
 
+from benchmarks.baseline import DETECT_FPS, MotionBoxes
 from benchmarks.capture_scenes import FIRST_MOVING, FPS, GOP, ZONE, run_number
 from core.contract.config import CameraConfig, Name
 from core.contract.ids import CameraId, EdgeId
 from edge.capture.pace import Backoff, Sampler
 from edge.capture.picture import Picture
+from edge.capture.planes import planes_of
 from edge.capture.stream import CameraStream
 from edge.capture.watch import WatchRules
 
-PLAIN_FPS = 5.0
 _RESTS_S = 120.0
 _OPTIONS = {"rtsp_transport": "tcp", "fpsprobesize": "0"}
 
@@ -55,8 +57,8 @@ def camera(number: int, url: str) -> CameraConfig:
 
 
 def follow(url: str, stopping: threading.Event, *, decoding: bool) -> None:
-    """A rival's camera: every packet received, every frame decoded if wanted, five a second converted."""
-    sampler = Sampler(PLAIN_FPS)
+    """A rival's camera: every packet received, every frame decoded if wanted, motion looked for in five a second."""
+    sampler, motion = Sampler(DETECT_FPS), MotionBoxes()
     with av.open(url, options=dict(_OPTIONS), timeout=(20.0, 20.0)) as container:
         stream = container.streams.video[0]
         stream.thread_type = "NONE"
@@ -66,7 +68,7 @@ def follow(url: str, stopping: threading.Event, *, decoding: bool) -> None:
             if decoding:
                 for frame in packet.decode():
                     if sampler.wants(frame.time or 0.0):
-                        frame.to_ndarray(format="bgr24")
+                        motion.find(planes_of(frame).luma)
 
 
 class Ours:

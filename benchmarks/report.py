@@ -104,9 +104,10 @@ def readme(results: Path) -> str:
         "# Benchmarks\n",
         "Made from `results/*.json` by `python -m benchmarks.report`; each table by `python -m benchmarks.<name>`\n"
         "(`--quick` measures less, and leaves this page alone).\n"
-        "Ratio: how many times better than the named peer, or than the limit. Rivals are measured in turns in one run; "
-        "medians.\nWhere the load is above the number of cores the machine was busy with something else: trust the "
-        "ratios, not the milliseconds.\n",
+        "Ratio: how many times better than the named peer, or than the limit. Steps and idle cameras: both sides take "
+        "turns, medians.\nRuns of minutes (cameras, endurance) are made once a side, shares of people and plates are "
+        "counted once.\nWhere the load is above the number of cores the machine was busy with something else: trust "
+        "the ratios, not the milliseconds.\n",
     ]
     for path in sorted(results.glob("*.json")):
         found = json.loads(path.read_text(encoding="utf-8"))

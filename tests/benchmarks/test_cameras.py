@@ -169,7 +169,17 @@ def test_a_machine_that_is_full_with_few_is_still_tried_with_one_step_more(clip:
     assert [one.cameras for one in found.runs] == [2, 4]
     assert not stands(found.few)
     assert found.stood is None
-    assert memory_row(found.few, found.largest).ours == 30
+
+
+def test_memory_is_told_of_what_was_carried_and_not_of_a_run_that_fell_behind(clip: Filmed) -> None:
+    least, few = (at_cameras(clip, number, 0.1, rss_mb=100 + 50 * number) for number in (2, 4))
+    chosen = at_cameras(clip, 8, 0.1, rss_mb=380)
+    behind = at_cameras(clip, 16, 0.1, limit=8, rss_mb=9000)
+    assert not stands(behind)
+    carried = memory_row(least, Carried((few, chosen, behind), chosen))
+    assert (carried.what, carried.ours) == ("memory of each further camera, 8 beside 2, MB", 30)
+    nothing_more = memory_row(least, Carried((few, behind)))
+    assert (nothing_more.what, nothing_more.ours) == ("memory of each further camera, 4 beside 2, MB", 50)
 
 
 def test_the_number_that_stood_is_run_once_more_and_only_what_stands_again_is_told(clip: Filmed) -> None:

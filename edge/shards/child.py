@@ -51,6 +51,7 @@ from edge.shards.messages import (
     MAX_VIEWS,
     Answer,
     Begin,
+    ClipPart,
     ClipWanted,
     GarbageError,
     Glanced,
@@ -148,7 +149,8 @@ class Shard:
                     if not self._viewing.submit(functools.partial(self._views.answer, message)):
                         self._views.refuse(message)
                 case ClipWanted():
-                    self._recorder.ask(message.clip, message.camera, message.at_s)
+                    if not self._recorder.ask(message.clip, message.camera, message.at_s):
+                        self._wire.send(written(ClipPart(clip=message.clip, mime="video/mp4", last=True)))
                 case Stop():
                     return
 

@@ -10,6 +10,7 @@ import functools
 import itertools
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -31,8 +32,12 @@ MAX_CLIPS = 64
 """Asked for and not there yet, of one process; it cuts half as many at once."""
 PATIENCE_S = 2.0
 """For the next part of a view: a large keyframe takes a moment on a busy machine."""
-_STORING = 4
+MAX_STORING_BYTES = 256_000_000
+"""Of clips of all processes that wait for the disk; it is slower than the processes cut."""
+_MAX_STORING = 256
 _GIVEN_UP_S = 120.0
+_REMEMBERED = 256
+"""Of clips given up: a machine that slept for minutes gets them after all."""
 
 Say = Callable[[ViewWanted | ClipWanted], None]
 """Raises WireError."""
@@ -44,7 +49,9 @@ class FarVideo:
     def __init__(self, store: KeepsClips, counters: Counters) -> None:
         self._store = store
         self._counters = counters
-        self._storing = Aside("far-clips", _STORING, counters)
+        self._storing = Aside("far-clips", _MAX_STORING, counters)
+        self._lock = threading.Lock()
+        self._storing_bytes = 0
         self._of: dict[CameraId, ProcessVideo] = {}
 
     @property
@@ -68,8 +75,15 @@ class FarVideo:
         return None if there is None else FarView(there, camera, which)
 
     def _keep(self, clip: ClipId, shown: Clip) -> None:
-        if not self._storing.submit(functools.partial(self._put, clip, shown)):
-            self._counters.add("clips_skipped")
+        size = len(shown.mp4)
+        with self._lock:
+            fits = self._storing_bytes + size <= MAX_STORING_BYTES
+            self._storing_bytes += size * fits
+        if fits and self._storing.submit(functools.partial(self._put, clip, shown)):
+            return
+        self._counters.add("clips_skipped")
+        with self._lock:
+            self._storing_bytes -= size * fits
 
     def _put(self, clip: ClipId, shown: Clip) -> None:
         try:
@@ -78,6 +92,9 @@ class FarVideo:
         except ClipError as error:
             self._counters.add("clips_failed")
             log.warning("clips.not_kept", camera=shown.camera, problem=str(error))
+        finally:
+            with self._lock:
+                self._storing_bytes -= len(shown.mp4)
 
 
 @dataclass(slots=True)
@@ -115,15 +132,16 @@ class ProcessVideo:
         self._numbers = itertools.count(1)
         self._views: dict[int, _Waiting] = {}
         self._clips: dict[ClipId, tuple[CameraId, float]] = {}
+        self._given_up: deque[ClipId] = deque(maxlen=_REMEMBERED)
         self._gathering: _Gathering | None = None
 
     def want_clip(self, clip: ClipId, camera: CameraId, at_s: float) -> None:
         """Have a clip cut and kept. Does not wait for it."""
         now_s = self._clock()
         with self._lock:
-            oldest = next(iter(self._clips), None)
-            if oldest is not None and now_s - self._clips[oldest][1] > _GIVEN_UP_S:
-                del self._clips[oldest]
+            for late in [one for one, (_, asked_s) in self._clips.items() if now_s - asked_s > _GIVEN_UP_S]:
+                del self._clips[late]
+                self._given_up.append(late)
             full = len(self._clips) >= MAX_CLIPS
             if not full:
                 self._clips[clip] = camera, now_s
@@ -138,10 +156,17 @@ class ProcessVideo:
                 self._clips.pop(clip, None)
 
     def heard_clip(self, said: ClipPart, mp4: bytes) -> None:
-        """Raises GarbageError for what nobody asked for, or what is larger than any clip."""
+        """A clip without anything is one that there can't be. What was given up meanwhile is passed over.
+
+        Raises GarbageError for what nobody asked for, or what is larger than any clip.
+        """
         gathering = self._gathering or _Gathering(said.clip)
         with self._lock:
             camera, _ = self._clips.get(said.clip, (None, 0.0))
+            given_up = said.clip in self._given_up
+        if given_up and gathering.clip == said.clip:
+            self._gathering = None
+            return
         if camera is None or gathering.clip != said.clip:
             raise GarbageError("a clip that nobody asked for")
         gathering.parts.append(mp4)
@@ -152,7 +177,8 @@ class ProcessVideo:
         if said.last:
             with self._lock:
                 del self._clips[said.clip]
-            self._keep(said.clip, Clip(camera, said.mime, b"".join(gathering.parts)))
+            if gathering.size:
+                self._keep(said.clip, Clip(camera, said.mime, b"".join(gathering.parts)))
 
     def number(self) -> int:
         """What to call a new view."""

@@ -117,7 +117,12 @@ class ShardHost:
         rest_s = _FIRST_REST_S
         while not self._stopping.is_set():
             began_s = time.monotonic()
-            problem = self._live()
+            try:
+                problem = self._live()
+            except Exception:
+                # The outermost place of this thread: its cameras are not left without a process.
+                log.exception("shard.failed", shard=self._number, advice="it is started again; report this")
+                problem = "it could not be begun or listened to"
             if self._stopping.is_set():
                 return
             self._counters.add("shards_ended")

@@ -43,20 +43,21 @@ class OwnViews:
         self._shown: dict[int, _Shown] = {}
 
     def answer(self, wanted: ViewWanted) -> None:
-        """Send what came since it was last asked for. Raises WireError."""
+        """Send what came since it was last asked for, or that it is over: said it is in any case. Raises WireError."""
+        said, part = ViewPart(view=wanted.view, ended=True), b""
         try:
             shown = self._shown.get(wanted.view) or self._begun(wanted)
             shown.asked_s = self._clock()
             if not shown.rest:  # else a viewer slower than the camera would have all of it pile up here
                 shown.rest += shown.view.take()
+            said, part = ViewPart(view=wanted.view, mime=shown.mime), bytes(shown.rest[:MAX_PART])
+            del shown.rest[:MAX_PART]
         except RemuxError as error:
-            self._shown.pop(wanted.view, None)
             log.info("video.view_ended", problem=str(error))
-            self.refuse(wanted)
-            return
-        part = bytes(shown.rest[:MAX_PART])
-        del shown.rest[:MAX_PART]
-        self._wire.send(written(ViewPart(view=wanted.view, mime=shown.mime)), part)
+        finally:
+            if said.ended:
+                self._shown.pop(wanted.view, None)
+            self._wire.send(written(said), part)
 
     def refuse(self, wanted: ViewWanted) -> None:
         """Say that nothing is to be seen. From any thread; raises WireError."""

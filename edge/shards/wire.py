@@ -66,7 +66,6 @@ class Wire:
         """Whoever waits for the other side is told at once; more than once is harmless."""
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
-        self._held.clear()
 
     def _complete(self) -> tuple[bytes, bytes] | None:
         if len(self._held) < _LENGTHS.size:

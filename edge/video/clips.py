@@ -70,7 +70,10 @@ class ClipStore:
         self._lock = threading.Lock()
 
     def put(self, clip: ClipId, shown: Clip) -> None:
-        """Keep ``shown`` whole or not at all; makes room by forgetting the oldest. Raises ClipError."""
+        """Keep ``shown`` whole or not at all; makes room by forgetting the oldest.
+
+        Raises ClipError, also where there is one of that id: what was kept is never written over.
+        """
         if len(shown.mp4) > min(MAX_CLIP_BYTES, self._max_bytes):
             raise ClipError(f"the clip has {len(shown.mp4)} bytes, more than is kept of one")
         head = _Head(camera=shown.camera, mime=shown.mime).model_dump_json().encode()
@@ -79,6 +82,8 @@ class ClipStore:
         content = (_MAGIC, len(head).to_bytes(2), head, nonce, sealed)
         with self._lock:
             self._make_folder()
+            if self._path(clip).exists():
+                raise ClipError("there is a clip of that id: it is not written over")
             try:
                 self._make_room(sum(map(len, content)))
                 self._write(self._path(clip), content)

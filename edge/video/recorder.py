@@ -93,6 +93,7 @@ class ClipRecorder:
         """Keep a clip around stream time ``at_s``. Never waits; False when there can be none."""
         footage = self._find(camera, "main")
         if footage is None:
+            self._counters.add("clips_failed")
             return False
         with self._changed:
             if self._stopping or len(self._waiting) >= MAX_WAITING:
@@ -111,14 +112,21 @@ class ClipRecorder:
         while (due := self._next()) is not None:
             try:
                 for asked in due:
-                    self._cut(asked)
+                    self._try_to_cut(asked)
                 self._tidy()
             except Exception:
                 self._counters.add("clips_failed")
                 log.exception("clips.failed", advice="gates go on; report this")
-            finally:
-                for asked in due:
-                    asked.gathered.leave()
+
+    def _try_to_cut(self, asked: _Asked) -> None:
+        """The outermost place of each clip: its trouble costs no other."""
+        try:
+            self._cut(asked)
+        except Exception:
+            self._counters.add("clips_failed")
+            log.exception("clips.failed", camera=asked.camera, advice="other clips go on; report this")
+        finally:
+            asked.gathered.leave()
 
     def _next(self) -> list[_Asked] | None:
         """The clips whose time is over, waiting for them; None when told to stop and nothing is left."""
@@ -149,7 +157,6 @@ class ClipRecorder:
         except (RemuxError, ClipError) as error:
             self._counters.add("clips_failed")
             log.warning("clips.not_kept", camera=asked.camera, problem=str(error))
-        asked.gathered.leave()
 
     def _tidy(self) -> None:
         now_s = self._clock()

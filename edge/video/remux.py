@@ -48,13 +48,13 @@ class Remuxer:
         self._sink = _Sink()
         self._template = _template(head.codec, shown)
         self.mime = _mime(head.codec, shown)
-        self._out = av.open(
-            self._sink,
-            "w",
-            format="mp4",
-            options={"movflags": _MOVFLAGS, "frag_duration": str(round(fragment_s * 1e6)), "flush_packets": "1"},
-        )
-        self._stream = self._out.add_stream_from_template(self._template.streams.video[0])
+        options = {"movflags": _MOVFLAGS, "frag_duration": str(round(fragment_s * 1e6)), "flush_packets": "1"}
+        try:
+            self._out = av.open(self._sink, "w", format="mp4", options=options)
+            self._stream = self._out.add_stream_from_template(self._template.streams.video[0])
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            self._template.close()
+            raise RemuxError(f"its stream can't be put into MP4 ({type(error).__name__})") from None
         self._start: int | None = None
         self._last = -1
         self._untimed: StreamPacket | None = None

@@ -191,3 +191,19 @@ def test_a_process_that_takes_no_answers_keeps_nobody_waiting(stack: ExitStack) 
     host.thread.start()
     until(lambda: counters.snapshot().get("shards_ended") == 1, "ended")
     until(lambda: host.state is CameraState.ONLINE, "another in its place")
+
+
+def test_a_process_that_can_not_be_begun_is_tried_again(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    counters = Counters()
+    host = Acted(HEARS, HEARS, stack, counters)
+    begun, problems = host._begun, [OSError(12, "Cannot allocate memory"), ValueError("a frame is too large")]
+
+    def stumble(there: socket.socket) -> subprocess.Popen[bytes]:
+        if problems:
+            raise problems.pop()
+        return begun(there)
+
+    monkeypatch.setattr(host, "_begun", stumble)
+    host.thread.start()
+    until(lambda: host.state is CameraState.ONLINE, "begun at last")
+    assert counters.snapshot() == {"shards_ended": 2}

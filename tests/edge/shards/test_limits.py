@@ -5,10 +5,20 @@ from __future__ import annotations
 import pytest
 from structlog.testing import capture_logs
 
+from core.contract.config_scenes import Scenes
+from core.contract.ids import CameraId, ClipId, new_id
+from edge.aside import Aside
+from edge.checkpoint.post import Books
 from edge.health import Counters
+from edge.shards.ears import Desk, Ears
+from edge.shards.far_video import FarVideo, _Waiting
 from edge.shards.limits import LIMITS, Kind, Limits
-from edge.shards.messages import GarbageError
-from tests.edge.shards.test_answers import Clock
+from edge.shards.messages import ClipPart, GarbageError, ViewPart
+from edge.shards.told_scenes import ToldScenes
+from tests.edge.shards.test_answers import Clock, Known
+from tests.edge.shards.test_far_video import Kept
+
+CAMERA = CameraId("cam")
 
 
 @pytest.fixture
@@ -60,6 +70,27 @@ def test_busy_cameras_are_no_flood(limits: Limits, clock: Clock) -> None:
         for _ in range(4 * 12):
             limits.heard(80_000)
         clock.now_s += 1.0
+
+
+def test_sixteen_live_views_and_a_burst_of_clips_are_no_flood(limits: Limits, clock: Clock, counters: Counters) -> None:
+    known = Known()
+    books = Books(None, Aside("pictures", 1, counters), None, counters, None)  # type: ignore[arg-type]
+    desk = Desk(known, 4, books, FarVideo(Kept(), counters), lambda *_: None, lambda *_: None)  # type: ignore[arg-type]
+    scenes = ToldScenes((CAMERA,), Scenes(), desk.scene, Aside("scenes", 1, counters), counters)
+    ears = Ears((CAMERA,), {}, desk, limits, lambda _: None, scenes=scenes)
+    with pytest.raises(GarbageError, match="nobody asked for"):
+        ears.hear(ViewPart(view=1), b"")
+    part = bytes(180_000)
+    for _ in range(60):
+        for view in range(16 * 11):
+            ears._video._views[view] = _Waiting()
+            ears.hear(ViewPart(view=view), part)
+        clock.now_s += 1.0
+    for _ in range(8):
+        clip = ClipId(new_id())
+        ears._video.want_clip(clip, CAMERA, 1.0)
+        for count in range(64):
+            ears.hear(ClipPart(clip=clip, mime="video/mp4", last=count == 63), part)
 
 
 @pytest.mark.parametrize("size", [0, 16_000_000])

@@ -10,7 +10,7 @@ import pytest
 
 from edge.aside import Aside
 from edge.health import Counters
-from edge.shards.messages import PictureMade, read_upward
+from edge.shards.messages import GarbageError, PictureMade, read_upward
 from edge.shards.pictures import KeptPictures
 from edge.shards.wanted import GIVEN_UP_S, MAX_WANTED, WantedPictures
 from edge.shards.wire import Wire
@@ -89,7 +89,8 @@ def test_no_more_are_asked_for_than_a_process_can_owe() -> None:
     assert all(wanted.begin(number, PASSAGE) for number in range(MAX_WANTED))
     assert not wanted.begin(MAX_WANTED, PASSAGE)
     assert wanted.take(0) is PASSAGE
-    assert wanted.take(0) is None
+    with pytest.raises(GarbageError):
+        wanted.take(0)
     assert wanted.begin(MAX_WANTED, PASSAGE)
 
 
@@ -102,3 +103,6 @@ def test_a_process_that_owes_pictures_for_ever_is_asked_again_all_the_same() -> 
     assert wanted.begin(MAX_WANTED, PASSAGE)
     assert counters.snapshot() == {"pictures_skipped": MAX_WANTED}
     assert wanted.take(MAX_WANTED) is PASSAGE
+    assert wanted.take(0) is None, "it comes after all"
+    with pytest.raises(GarbageError):
+        wanted.take(0)

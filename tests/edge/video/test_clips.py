@@ -44,6 +44,14 @@ def test_on_disk_nothing_of_it_can_be_seen_and_nobody_else_may_read_it(tmp_path:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_what_was_kept_is_never_written_over(tmp_path: Path) -> None:
+    one, kept = clip_id(), store(tmp_path)
+    kept.put(one, SHOWN)
+    with pytest.raises(ClipError, match="not written over"):
+        kept.put(one, Clip(CameraId("cam-1"), SHOWN.mime, b"something else"))
+    assert kept.get(one, NOW) == SHOWN
+
+
 def test_a_clip_of_another_time_or_another_key_cannot_stand_for_it(tmp_path: Path) -> None:
     one, other = clip_id(0), clip_id(1)
     kept = store(tmp_path)

@@ -22,7 +22,7 @@ from edge.health import Counters
 from edge.scenes.events import shown_at_s
 from edge.scenes.standing import StandingWatch
 from edge.video import recorder
-from edge.video.clips import ClipStore, NoSuchClipError
+from edge.video.clips import Clip, ClipStore, NoSuchClipError
 from edge.video.footage import Footage, Which
 from edge.video.recorder import ClipRecorder
 from edge.video.remux import StreamHead
@@ -235,3 +235,22 @@ def test_stopping_before_starting_waits_for_nobody(tmp_path: Path) -> None:
     before = threading.active_count()
     Site(tmp_path, []).recorder.stop(0.1)
     assert threading.active_count() == before
+
+
+def test_one_clip_s_trouble_costs_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site, put, strange = Site(tmp_path, camera_packets(tmp_path, seconds=4.0)), ClipStore.put, [CLIP]
+
+    def stumble(store: ClipStore, clip: ClipId, shown: Clip) -> None:
+        if clip in strange:
+            raise ArithmeticError("nobody foresaw this")
+        put(store, clip, shown)
+
+    monkeypatch.setattr(ClipStore, "put", stumble)
+    other = ClipId(id_born_at(round(BORN.timestamp() * 1000) + 5))
+    assert site.recorder.ask(CLIP, CAMERA, START_S + 2)
+    assert site.recorder.ask(other, CAMERA, START_S + 2)
+    site.now_s = START_S + 60
+    with running(site):
+        site.kept()
+    assert site.counters.snapshot() == {"clips_kept": 1, "clips_failed": 1}
+    assert site.seconds(other)[0] > 0

@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import io
 from pathlib import Path
+from typing import Any
 
 import av
+import av.error
 import numpy as np
 import pytest
 
@@ -102,6 +104,20 @@ def test_a_clip_begins_with_a_keyframe(tmp_path: Path) -> None:
     packets = camera_packets(tmp_path, seconds=1.0)
     with pytest.raises(RemuxError, match="keyframe"):
         clip_of(StreamHead("h264"), packets[1:])
+
+
+def test_what_can_not_be_put_into_mp4_is_told_in_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    packets = camera_packets(tmp_path, seconds=1.0)
+    opens: Any = av.open
+
+    def refuse(file: Any, mode: str = "r", **more: Any) -> Any:
+        if mode == "w":
+            raise av.error.MemoryError(12, "no memory")
+        return opens(file, mode, **more)
+
+    monkeypatch.setattr(av, "open", refuse)
+    with pytest.raises(RemuxError, match="can't be put into MP4"):
+        Remuxer(StreamHead("h264"), packets[0])
 
 
 def test_no_packets_are_no_clip() -> None:

@@ -39,7 +39,8 @@ LIMITS: dict[Kind, tuple[float, float]] = {
 lines and zones of a camera come together, once in some minutes."""
 _AT_ONCE = 4000.0
 _A_SECOND, _A_SECOND_AND_CAMERA = 400.0, 40.0
-"""Messages: pictures a camera ten a second, each with a question or two, a glance, sixteen live views, clips."""
+"""Messages: pictures a camera ten a second, each with a question or two, a glance, parts of clips. Parts of live views
+come only where one was asked for, and are not counted."""
 
 
 class Bucket:

@@ -190,7 +190,8 @@ def test_for_a_viewer_slower_than_the_camera_nothing_piles_up(tmp_path: Path, mo
     packets = camera_packets(tmp_path, seconds=16.0)
     here, process = socket.socketpair()
     with here, process:
-        threading.Thread(target=lambda: all(iter(lambda: here.recv(65_536), b""))).start()
+        reader = threading.Thread(target=lambda: all(iter(lambda: here.recv(65_536), b"")))
+        reader.start()
         wire, ring = Wire(process, patience_s=2.0), PacketRing(3.0, 16_000_000)
         views = OwnViews(lambda *_: Footage(StreamHead("h264"), ring), wire)
         quarter = sum(packet.size for packet in packets) // 16 // 4
@@ -202,6 +203,7 @@ def test_for_a_viewer_slower_than_the_camera_nothing_piles_up(tmp_path: Path, mo
                 views.answer(wanted)
                 waits += [len(shown.rest) for shown in views._shown.values()]
         wire.close()
+        reader.join(5.0)
     assert max(waits) <= ring.held_bytes
 
 

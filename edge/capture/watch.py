@@ -22,6 +22,7 @@ from edge.capture.conditions.clock import camera_clock
 from edge.capture.decoder import Decoder, DecoderKind, StreamForm, usable
 from edge.capture.glance import Glance, shrink
 from edge.capture.judge import Doubt, SignalJudge
+from edge.capture.memory import give_back_memory
 from edge.capture.pace import Sampler
 from edge.capture.packets import PacketRing, StreamPacket
 from edge.capture.planes import planes_of
@@ -176,6 +177,7 @@ class Watch:
             self._decoding = False
             # With it go its frames: most of what an idle camera would take of the memory.
             self._decoder = None
+            give_back_memory()
             self._status.count("left_alone")
 
     def _catch_up(self, from_s: float) -> None:

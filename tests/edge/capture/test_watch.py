@@ -59,6 +59,16 @@ def test_after_somebody_has_left_the_stream_is_left_alone(film: Film) -> None:
     assert not watched.decoding[-1]
 
 
+def test_what_a_pass_took_of_the_memory_is_given_back_when_it_is_over(
+    film: Film, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[bool] = []
+    watched = Watched(film("quality"))
+    monkeypatch.setattr("edge.capture.watch.give_back_memory", lambda: given.append(watched.watch.decoding))
+    watched.play()
+    assert given == [False, False], "after the beginning, and after the walk"
+
+
 def test_while_somebody_passes_the_stream_is_not_left_alone(film: Film) -> None:
     watched = Watched(film("quality"))
 

@@ -33,6 +33,6 @@ def test_a_camera_whose_stamps_were_put_right_is_in_the_edge_s_counters() -> Non
     ).values()
     reader = stream._streams["main"].reader
     for number in range(20 * 60):  # it says 25 pictures a second, and sends 20
-        reader._times(packet(number), 1000 + number / 20, waited=True, rested=False)
+        reader._times(packet(number), number / 25, 1000 + number / 20, waited=True, rested=False)
     assert counters.snapshot() == {"stamps_put_right": 1}
     assert stream.counters()["stamps_put_right"] == 1

@@ -26,7 +26,7 @@ class DoorContact(Message):
     sensor: SensorId
     """Says ``open`` or ``closed`` on its topic, see docs/scenes.md."""
     exit_button: SensorId | None = None
-    """Any message of it that is not retained is somebody going out."""
+    """A press of it, told when it happens, is somebody going out; see docs/scenes.md."""
     held_grace_s: Annotated[float, Field(ge=1, le=600)] = 20.0
     """Open for the gate's hold time and this much longer: the door is held."""
 

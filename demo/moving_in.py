@@ -12,7 +12,7 @@ from demo.portraits import write_portrait
 from demo.processes import DemoError, wait_until
 from demo.script import BUILDING_3_DOOR, EAST_LANE, NORTH_GATE
 
-NOTICE_VERSION = "face-access-2"
+NOTICE_VERSION = "face-access-3"
 TIMEOUT_S = 60.0
 
 

@@ -38,7 +38,7 @@ def person(admin: Client, **more: object) -> str:
 
 
 def give(admin: Client, who: str, **more: object) -> tuple[int, dict[str, object]]:
-    answer = admin.post(f"/api/v1/subjects/{who}/consents", json={"notice_version": "face-access-2", **more})
+    answer = admin.post(f"/api/v1/subjects/{who}/consents", json={"notice_version": "face-access-3", **more})
     body: dict[str, object] = answer.json()
     return answer.status_code, body
 

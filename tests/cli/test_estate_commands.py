@@ -142,7 +142,7 @@ def test_a_person_is_added_consents_and_withdraws(console: Desk) -> None:
     assert "no active consent" in console.refusal("consent", "withdraw", "--subject", who)
     guardian = ("--guardian", "file-2026-17", "--relation", "parent", "--guardian-evidence", "household_register")
     given = console.json("consent", "give", "--subject", who, "--notice-shown", *guardian)
-    assert (given["state"], given["given_by"], given["notice"]) == ("active", "guardian", "face-access-2")
+    assert (given["state"], given["given_by"], given["notice"]) == ("active", "guardian", "face-access-3")
     code, out, _ = console.run("consent", "withdraw", "--subject", who)
     assert (code, out) == (0, f"consent {given['id']} is withdrawn; every edge erases its templates\n")
     assert [one["consent"] for one in console.json("people", "list")] == ["withdrawn"]

@@ -189,7 +189,7 @@ def test_consent_records_the_exact_words_and_is_given_once(known_database: Datab
     with known_database.writing() as db:
         again = do_grant_consent(db, subject(db, who), notice(), channel="phone", given_by="self", now=LATER)
         assert again.id == consent
-        assert (again.notice_version, again.notice_sha256) == ("face-access-2", notice().sha256)
+        assert (again.notice_version, again.notice_sha256) == ("face-access-3", notice().sha256)
         assert [one["event"] for one in again.events] == ["notice_shown", "grant"]
 
 

@@ -70,7 +70,7 @@ def test_a_notice_is_shown_then_agreed_to_and_the_history_says_who_when_where(kn
             "at": LATER.isoformat(),
             "by": "desk-1",
             "channel": "desk",
-            "notice": "face-access-2",
+            "notice": "face-access-3",
         }
 
 
@@ -81,7 +81,7 @@ def test_the_same_notice_shown_twice_is_one_offer_and_another_one_replaces_it(kn
         assert do_show_notice(db, who, notice("face-access-1"), act(LATER)) is first
         assert do_show_notice(db, who, WORDS, act(LATER)) is first
         assert (first.notice_version, events(first)) == (
-            "face-access-2",
+            "face-access-3",
             ["notice_shown", "expire_offer", "notice_shown"],
         )
 

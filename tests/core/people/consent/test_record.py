@@ -39,7 +39,7 @@ def test_the_record_has_the_fields_of_the_standard_and_the_whole_history(trustin
         "edge_only",
     )
     assert (record.notice.version, record.notice.hash, record.notice.locale) == (
-        "face-access-2",
+        "face-access-3",
         notice().sha256,
         "zh",
     )

@@ -86,6 +86,16 @@ def test_an_edited_notice_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_other_words_for_the_same_thing_supersede_nothing() -> None:
     assert current_notice(Scope.FACE_ACCESS).supersedes == ()
     assert PUBLISHED["face-access-2"].follows == ("face-access-1",)
+    assert PUBLISHED["face-access-3"].follows == ("face-access-1", "face-access-2")
+
+
+def test_whoever_is_asked_for_their_face_is_told_of_video_that_is_kept_without_asking() -> None:
+    words = current_notice(Scope.FACE_ACCESS)
+    for text, told in (
+        (words.zh, ("录像", "不论是否同意", "前十秒到后十秒", "不遮挡", "三十天", "谁在何时因何理由")),
+        (words.en, ("Video", "whether or not you agree", "ten seconds before", "faces included", "thirty days")),
+    ):
+        assert [word for word in told if word not in text] == []
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,23 @@ def test_both_readmes_have_the_same_shape() -> None:
     assert links[0] == links[1]
 
 
+@pytest.mark.parametrize(
+    ("page", "section", "video"),
+    [
+        ("README.md", "The rule about faces", "docs/video.md"),
+        ("README.zh-CN.md", "关于人脸的规则", "docs/video.zh-CN.md"),
+        ("docs/consent.md", "# Consent", "video.md"),
+        ("docs/consent.zh-CN.md", "# 同意", "video.zh-CN.md"),
+    ],
+)
+def test_where_consent_is_promised_the_video_that_is_kept_without_it_is_told_of(
+    page: str, section: str, video: str
+) -> None:
+    parts = (ROOT / page).read_text(encoding="utf-8").split("\n## ")
+    (told,) = (part for part in parts if part.startswith(section))
+    assert video in LINK.findall(told)
+
+
 def test_nothing_tracked_names_an_absolute_place_of_one_machine() -> None:
     listed = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True, cwd=ROOT).stdout.split()
     texts = [ROOT / name for name in listed if Path(name).suffix in {".py", ".md", ".toml", ".yaml", ".sh", ".json"}]

@@ -34,9 +34,9 @@ class Conditions:
 
 TRAINING = Conditions((42, 210), 1.0, 0.12, 0.3, 0.4)
 ORDINARY = Conditions((64, 200), 0.6, 0.08, 0.15)
-"""A gate camera placed as docs/plates.md asks for."""
+"""As a camera near the lane sees plates."""
 FAR = Conditions((40, 64), 0.6, 0.08, 0.15)
-"""Plates too small by that rule."""
+"""As one too far away does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.degraded import CONDITIONS, any_of_a_pass, dark, moving, smaller
 from benchmarks.face_set import Photo
-from benchmarks.identification import Bench, Gallery, Halves, Probe, Searches, let_in, search
+from benchmarks.identification import Bench, Gallery, Halves, Probe, Searches, gate_row, let_in, search
 from benchmarks.quality import fit, left_over, reliability, separates
 from core.contract.ids import ModelId
 from models.types import Float, Image
@@ -145,3 +145,13 @@ def test_a_gates_own_rule_stops_asking_after_three_good_shots_and_goes_on_after_
     for quality, expected in ((0.9, False), (0.3, True)):
         passing = [*(Probe(unlike, quality) for _ in range(3)), *(Probe(like, 0.9) for _ in range(3))]
         assert let_in(passing, gallery, 0.44) is expected
+
+
+def test_strangers_go_each_at_the_moment_that_suits_them() -> None:
+    after = np.zeros((200, 3), bool)
+    after[0, 0] = after[1, 1] = after[2, 2] = True
+    row = gate_row(after)
+    assert row.ours == 1.5, "three of 200, though after any one look it is one"
+    assert row.met is False
+    assert "3 of 200" in row.what
+    assert gate_row(np.zeros((200, 3), bool)).met is True

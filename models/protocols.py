@@ -49,7 +49,10 @@ class PlateDetecting(Protocol):
 
     @property
     def sure_px(self) -> int:
-        """How wide a plate has to be, in pixels as the network sees it, to be found nearly always."""
+        """How wide a lane makes the narrowest plate it asks for, in pixels as the network sees it.
+
+        Not every such plate is found in one look: each detector tells how many are.
+        """
         ...
 
     def detect(self, images: Sequence[Image], *, max_side: int = 960, min_score: float = 0.6) -> list[Plates]:

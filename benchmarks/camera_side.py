@@ -3,7 +3,8 @@
     python -m benchmarks.camera_side PLAN.json
 
 Run by `benchmarks.cameras`, which says in PLAN what to watch. Ours is the edge's own: `CameraStream`, watchers,
-decisions, gates, `VisionLoop`, pictures blurred; without broker and disk. The rival is `benchmarks.baseline`, a thread
+decisions, gates, `VisionLoop`, pictures blurred; without broker and disk; its cameras are past their proof
+(`edge.capture.judge`), which these scenes' packets give. The rival is `benchmarks.baseline`, a thread
 a camera. Prints one JSON object (`Measured`).
 """
 
@@ -181,7 +182,7 @@ class Ours:
             url=camera.url,
             sub_url=camera.sub_url,
         )
-        rules = WatchRules(learning_s=learning_s)
+        rules = WatchRules(learning_s=learning_s, proof=0)
         zones = () if watched is None else (watched.zone,)
         return CameraStream(config, zones=zones, bell=self._bell, rules=rules)
 

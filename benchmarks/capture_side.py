@@ -5,7 +5,7 @@
 MODE: ``ours`` (`edge.capture.stream`), ``plain`` (every frame decoded, motion looked for in five a second, as
 `benchmarks.baseline` does while nobody is there), ``receive`` (packets only), ``reconnect`` (``ours`` against
 `benchmarks.cutting_camera`; SECONDS is how often). URLS: with ``;`` between cameras and ``,`` between a main and a sub
-stream. Prints one JSON object, last.
+stream. Cameras are past their proof (`edge.capture.judge`), as after five passes. Prints one JSON object, last.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Ours:
     """Cameras watched by `CameraStream`, their pictures taken as they come."""
 
     def __init__(self, urls: list[str], settle_s: float) -> None:
-        rules = WatchRules(learning_s=max(1.0, settle_s - 10.0))
+        rules = WatchRules(learning_s=max(1.0, settle_s - 10.0), proof=0)
         self.streams = [
             CameraStream(camera(number, url), zones=(ZONE,), rules=rules) for number, url in enumerate(urls)
         ]

@@ -12,6 +12,8 @@ from bisect import bisect_left, insort
 from collections import deque
 from dataclasses import dataclass, field
 
+from edge.capture.judge import Usual
+
 LEARNING_S = 60.0
 """Until so much of a stream was seen, and a few of its keyframes, its packets tell nothing."""
 _KEYFRAMES_TO_LEARN = 3
@@ -34,6 +36,8 @@ _LARGEST_SURPRISE = 6.0
 """Of one packet: one alone, however large, is a stray; two of them are movement."""
 _EXPECTED = 1.25
 _ALARM = 8.0
+_MIDDLE = 8
+"""Packets after the keyframe: every run has that many."""
 _CALM = 2.0
 _CALM_S = 0.6
 
@@ -47,13 +51,20 @@ class _Usual:
     taken: int = 0
     taken_s: float = float("-inf")
 
+    @property
+    def level(self) -> float:
+        return self.ordered[len(self.ordered) // 2]
+
+    @property
+    def spread(self) -> float:
+        known = len(self.ordered)
+        return (self.ordered[known * 9 // 10] - self.ordered[known // 10]) * _SIGMAS_PER_SPREAD
+
     def surprise(self, value: float) -> float:
         """How many (robust) standard deviations ``value`` is above the median; 0 while too little is known."""
-        known = len(self.ordered)
-        if known < _ENOUGH:
+        if len(self.ordered) < _ENOUGH:
             return 0.0
-        spread = (self.ordered[known * 9 // 10] - self.ordered[known // 10]) * _SIGMAS_PER_SPREAD
-        surprise = (value - self.ordered[known // 2]) / max(spread, _LEAST_SIGMA)
+        surprise = (value - self.level) / max(self.spread, _LEAST_SIGMA)
         return min(_LARGEST_SURPRISE, max(-_LARGEST_SURPRISE, surprise))
 
     def take(self, value: float, at_s: float, *, busy: bool) -> None:
@@ -101,6 +112,12 @@ class ActivityMeter:
     def learned(self) -> bool:
         """False at first, when nothing is usual yet."""
         return self._seen_s >= self.learning_s and self._keyframes >= _KEYFRAMES_TO_LEARN
+
+    @property
+    def usual(self) -> Usual | None:
+        """What a packet in the middle of a run is like when nothing moves; None while too little is known."""
+        found = self._usual.get((False, place_in_run(_MIDDLE)))
+        return Usual(found.level, found.spread) if found is not None and len(found.ordered) >= _FILLING else None
 
     def begin(self) -> None:
         """The stream starts (over): what comes next follows nothing."""

@@ -1,7 +1,9 @@
 """Whether a stream's packets can be trusted to tell of movement: what they said, beside what decoded pictures showed.
 
 Some encoders send as many bytes for an empty yard as for a crowd. Such a stream is decoded as a whole, until its
-packets would have told everything for a while.
+packets would have told everything for a while. And none is relied on before its packets have told of a few movements in
+time: how deaf a stream is can't be told from its quiet (of drawn walkers at dusk no encoder's packets tell, of those in
+rain some do). What was proved in one light is proved in that light.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ class Doubt(StrEnum):
     """Why a stream's packets are not relied on. Also the name of a counter, ``doubt.<value>``."""
 
     LEARNING = "learning"
+    UNPROVEN = "unproven"
     MISSES = "misses"
     CRIES_WOLF = "cries_wolf"
     KEYFRAMES_ONLY = "keyframes_only"
@@ -22,6 +25,7 @@ class Doubt(StrEnum):
 
 DOUBTS: dict[Doubt, str] = {
     Doubt.LEARNING: "",
+    Doubt.UNPROVEN: "",
     Doubt.MISSES: (
         "every picture is decoded: this stream's packets don't grow when something moves; set the camera's encoder to "
         "variable bit rate to save processor time"
@@ -42,12 +46,16 @@ DOUBTS: dict[Doubt, str] = {
 
 _STILL_S = 2.0
 """Movement after so long a stillness is a new one."""
-_TELL_S = 1.0
-"""By then the packets must have told of a movement that pictures showed."""
+_TELL_S = 3.0
+"""By then the packets must have told of a movement that pictures showed; what was sent since is looked at then."""
+PROOF = 5
+"""Movements that a stream's packets must have told of in time before they are relied on."""
+_LOUDER = 1.0
+"""Of log2 bytes: packets of twice or half the size are another light, or another encoder."""
+_WIDER, _LEAST_SPREAD = 2.0, 0.12
 _REMEMBERED = 40
 _MISSES = 2
 _MISSED_SHARE = 0.1
-_PROOF = 5
 _WOLF_AFTER_S = 300.0
 _WOLF_SHARE = 0.4
 _AGREED = 15
@@ -65,11 +73,27 @@ FARTHEST_KEYFRAME_S = 10.0
 """Seconds between them: of a slow stream few packets last long, and what packets don't tell only a keyframe shows."""
 
 
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """Packets of a quiet scene. level: median of log2 of their bytes; spread: their standard deviation, robust."""
+
+    level: float
+    spread: float
+
+
+def _another(now: Usual, before: Usual) -> bool:
+    louder = abs(now.level - before.level) > _LOUDER
+    return louder or now.spread > _WIDER * max(before.spread, _LEAST_SPREAD)
+
+
 @dataclass(slots=True)
 class SignalJudge:
     """Decides for one stream, from looks in the order of time."""
 
-    doubt: Doubt | None = None
+    proof: int = PROOF
+    """Movements told in time until it is relied on at first; 0: relied on until it is found wanting."""
+    doubt: Doubt | None = field(default=None, init=False)
+    _proved_in: Usual | None = None
     _movements: list[bool] = field(default_factory=list)
     _moved_s: float = float("-inf")
     _told_s: float = float("-inf")
@@ -86,6 +110,19 @@ class SignalJudge:
     _began_s: float = float("inf")
     _far: int = 0
     _agreed: int = 0
+
+    def __post_init__(self) -> None:
+        self.doubt = Doubt.UNPROVEN if self.proof else None
+
+    def quiet(self, usual: Usual) -> None:
+        """Take what the packets of a quiet scene are like now: proved among others, they have to prove it again."""
+        if self.doubt is not None or not self.proof:
+            return
+        if self._proved_in is None:
+            self._proved_in = usual
+        elif _another(usual, self._proved_in):
+            self.doubt = Doubt.UNPROVEN
+            self._forget()
 
     def packet(self, at_s: float, *, keyframe: bool) -> None:
         """Take stream time and kind of each packet: streams without runs, or with endless ones, need no more proof."""
@@ -168,9 +205,11 @@ class SignalJudge:
             found = Doubt.MISSES
         elif self._still_s >= _WOLF_AFTER_S and self._wolf_s > _WOLF_SHARE * self._still_s:
             found = Doubt.CRIES_WOLF
-        if self.doubt is None:
+        if self.doubt is None or self.doubt is Doubt.UNPROVEN:
             if found is not None:
                 self._doubt(found, at_s)
+            elif self.doubt is not None and len(self._movements) >= self.proof:
+                self.doubt, self._proved_in = None, None
         elif at_s - self._doubted_s >= self._retry_s:
             self._try_again(found, at_s)
 
@@ -180,15 +219,15 @@ class SignalJudge:
 
     def _try_again(self, found: Doubt | None, at_s: float) -> None:
         """Everything was decoded meanwhile: what the packets would have told is known."""
-        proved = self.doubt is Doubt.CRIES_WOLF or len(self._movements) >= _PROOF
+        proved = self.doubt is Doubt.CRIES_WOLF or len(self._movements) >= PROOF
         self._retry_s = min(_LONGEST_RETRY_S, self._retry_s * 2)
         if found is None and proved:
-            self.doubt = None
+            self.doubt, self._proved_in = None, None
         elif found is not None:
             self.doubt = found
         self._doubted_s = at_s
         self._forget()
 
     def _forget(self) -> None:
-        self._movements = []
+        self._movements, self._open_s, self._agreed = [], None, 0
         self._still_s = self._wolf_s = 0.0

@@ -21,13 +21,14 @@ from edge.capture.activity import ActivityMeter
 from edge.capture.conditions.clock import camera_clock
 from edge.capture.decoder import Decoder, DecoderKind, StreamForm, usable
 from edge.capture.glance import Glance, shrink
-from edge.capture.judge import Doubt, SignalJudge
+from edge.capture.judge import PROOF, Doubt, SignalJudge
 from edge.capture.memory import give_back_memory
 from edge.capture.pace import Sampler
 from edge.capture.packets import PacketRing, StreamPacket
 from edge.capture.planes import planes_of
 from edge.capture.status import StreamStatus
 from edge.vision.motion import SceneChange
+from models.types import Image
 
 log = structlog.get_logger()
 
@@ -38,19 +39,21 @@ keyframes have agreed with the packets for a while. Decoding them is half of wha
 _LOOK_EVERY_S = 0.4
 _GLANCE_EVERY_S = 1.0
 _BEFORE_S = 0.3
-"""Handed out from so long before the first packet that told of a movement."""
+"""Handed out from so long before the first packet that told of a movement, or earlier."""
+_LOOKED_LATELY_S = 6.0
 
 
 @dataclass(frozen=True, slots=True)
 class WatchRules:
     """quiet_s: without movement, until a stream is left alone again; rest_s: for which packets may wait then;
-    learning_s: see `ActivityMeter`.
+    learning_s: see `ActivityMeter`; proof: see `SignalJudge`.
     """
 
     quiet_s: float = 1.0
     """To begin again is to decode a second of what was sent before, in the mean: a longer wait costs more than that."""
     rest_s: float = 0.1
     learning_s: float = 60.0
+    proof: int = PROOF
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,7 @@ class Watch:
         self._kind = decoder
         self._rules = rules or WatchRules()
         self._meter = ActivityMeter(self._rules.learning_s)
-        self._judge = SignalJudge()
+        self._judge = SignalJudge(self._rules.proof)
         self._change = SceneChange(zones)
         self._form: StreamForm | None = None
         self._decoder: Decoder | None = None
@@ -153,6 +156,8 @@ class Watch:
         disposable = bool(packet.data.is_disposable)
         self._busy |= self._meter.see(packet.size, packet.pts_s, keyframe=packet.keyframe, disposable=disposable)
         self._judge.packet(packet.pts_s, keyframe=packet.keyframe)
+        if packet.keyframe and (usual := self._meter.usual) is not None:
+            self._judge.quiet(usual)
         self._note_doubt()
         if self._doubt is not None or self.in_pass or self._meter.active or self._begins:
             self._stirred_s, self._begins = packet.pts_s, False
@@ -168,9 +173,24 @@ class Watch:
         elif still:
             self._glance_at(packet)
         else:
-            told_s = self._meter.since_s if self._meter.active else None
-            began_s = min((at_s for at_s in (told_s, since_s) if at_s is not None), default=packet.pts_s)
-            self._catch_up(began_s - _BEFORE_S)
+            self._catch_up(self._begun_s(packet, since_s))
+
+    def _begun_s(self, packet: StreamPacket, since_s: float | None) -> float:
+        """From when on what is told of now is worth looking at.
+
+        Packets tell late of who comes from afar: it is at least from the keyframe before that on, which has to be
+        decoded anyway; and where the last look is not long ago, from the last one on that still shows the same.
+        """
+        told_s = self._meter.since_s if self._meter.active else None
+        began_s = min((at_s for at_s in (told_s, since_s) if at_s is not None), default=packet.pts_s) - _BEFORE_S
+        decoder = self._opened_decoder(glancing=True)
+        if told_s is None or decoder is None:
+            return began_s
+        run = self._ring.from_keyframe_before(began_s)
+        begun_s = min(began_s, run[0].pts_s) if run else began_s
+        if begun_s - self._looked_s > _LOOKED_LATELY_S:
+            return begun_s
+        return min(begun_s, self._still_s(self._looked_s, began_s, decoder, self._change.as_last))
 
     def _leave_alone(self) -> None:
         if self._decoding:
@@ -232,10 +252,10 @@ class Watch:
             self._judge.glimpse(packet.pts_s, moved=moved)
             if moved:
                 self._status.count("unheard")
-                self._catch_up(self._still_s(before_s, packet.pts_s, decoder))
+                self._catch_up(self._still_s(before_s, packet.pts_s, decoder, self._change.as_before))
 
-    def _still_s(self, from_s: float, to_s: float, decoder: Decoder) -> float:
-        """Of what was sent between two looks that differ, until when the keyframes still show what the first did.
+    def _still_s(self, from_s: float, to_s: float, decoder: Decoder, same: Callable[[Image], bool]) -> float:
+        """Until when, of what was sent between two moments, the keyframes show what was there at the first: ``same``.
 
         A keyframe costs as much as a few of the pictures that need not be decoded then.
         """
@@ -243,7 +263,7 @@ class Watch:
         for packet in self._ring.between(from_s, to_s):
             if packet.keyframe and from_s < packet.pts_s < to_s:
                 frame = decoder.alone(packet)
-                if frame is None or not usable(frame) or not self._change.as_before(planes_of(frame).luma):
+                if frame is None or not usable(frame) or not same(planes_of(frame).luma):
                     break
                 still_s = packet.pts_s
         return still_s

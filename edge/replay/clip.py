@@ -20,7 +20,7 @@ from core.contract.config import Polygon
 from core.contract.ids import CameraId
 from edge.capture.decoder import StreamForm
 from edge.capture.glance import Glance
-from edge.capture.judge import DOUBTS
+from edge.capture.judge import DOUBTS, Doubt
 from edge.capture.main_frames import MainFrames
 from edge.capture.packets import PacketRing, StreamPacket
 from edge.capture.picture import Picture
@@ -32,7 +32,7 @@ from edge.replay.clock import ReplayClock
 from edge.replay.why import Seen
 
 _WANTED_FPS = 10.0
-_MOST_LEARNING_ROUNDS = 60
+_MOST_LEARNING_ROUNDS, _MOST_LEARNING_S = 60, 240.0
 _FAR_BACK_S = 3600.0
 """What is played for learning was before the clip, on its clock."""
 _STEP_S = 1e-6
@@ -125,6 +125,7 @@ class ClipStream:
         self._ready: deque[Picture] = deque()
         self._taken_s: list[float] = []
         self._activity = Activity()
+        self._learning = False
 
     @property
     def fps(self) -> float:
@@ -143,13 +144,13 @@ class ClipStream:
         return "" if doubt is None else DOUBTS[doubt]
 
     def learn(self, earlier: Path | None = None) -> None:
-        """Play the clip for its packets alone, until what is usual in it is known, as it is of a camera of long ago.
+        """Play the clip and hand out nothing, until it is known as a camera of long ago is: what is usual in it, and
+        whether its packets tell of movement, as far as there is enough of that.
 
         earlier: play this instead, a clip of the same camera and encoder. Raises ClipError.
         """
         played = self._watched if earlier is None else open_clip(earlier)
-        fps, self._watch.sampler.fps = self._watch.sampler.fps, 0.0
-        behind_s = 0.0
+        self._learning, behind_s = True, 0.0
         try:
             for _ in range(_MOST_LEARNING_ROUNDS):
                 self._watch.opened(played.form)
@@ -157,12 +158,13 @@ class ClipStream:
                 for packet, last_s in played.packets():
                     self._take_in(packet, behind_s + last_s - _FAR_BACK_S)
                 behind_s += last_s
-                if behind_s > WatchRules().learning_s or last_s == 0:
+                known = behind_s > WatchRules().learning_s and self._watch.doubt is not Doubt.UNPROVEN
+                if known or behind_s > _MOST_LEARNING_S or last_s == 0:
                     break
         finally:
             if played is not self._watched:
                 played.container.close()
-            self._watch.sampler.fps = fps
+            self._learning = False
             self._activity = Activity()
 
     def advance(self) -> bool:
@@ -214,6 +216,8 @@ class ClipStream:
         self._watch.packet(packet)
 
     def _hand_out(self, packet: StreamPacket, frame: av.VideoFrame) -> None:
+        if self._learning:
+            return
         moment = Moment(packet.made_s, packet.received_at, packet.received_s)
         full = None if self._full is None else self._full.frames
         self._ready.append(Picture(moment, frame, packet.received_s, full))

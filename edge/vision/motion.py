@@ -64,6 +64,10 @@ class SceneChange:
         """True when ``luma`` shows what the picture before the last one did; False, too, when there was none."""
         return self._before is not None and not any(map(_differs, self._thumbnails(luma), self._before))
 
+    def as_last(self, luma: Image) -> bool:
+        """The same of the last one."""
+        return self._seen is not None and not any(map(_differs, self._thumbnails(luma), self._seen))
+
     def forget(self) -> None:
         """The next picture follows nothing."""
         self._seen = self._before = None

@@ -93,6 +93,7 @@ class Watched:
 
     clip: Path
     fps: float = 10.0
+    proof: int = 0
     ring: PacketRing = field(default_factory=lambda: PacketRing(15.0, 16_000_000))
     status: StreamStatus = field(default_factory=StreamStatus)
     handed: list[tuple[int, int]] = field(default_factory=list)
@@ -102,7 +103,7 @@ class Watched:
 
     def __post_init__(self) -> None:
         viewers = Viewers(self._hand_out, lambda _catching_up: None, self.glances.append, lambda: False)
-        rules = WatchRules(learning_s=LEARNING_S)
+        rules = WatchRules(learning_s=LEARNING_S, proof=self.proof)
         self.watch = Watch(CameraId("cam-1"), self.ring, self.status, viewers, fps=self.fps, rules=rules)
         with av.open(str(self.clip)) as container:
             stream = container.streams.video[0]

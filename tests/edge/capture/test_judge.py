@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.capture.judge import DOUBTS, FARTHEST_KEYFRAME, Doubt, SignalJudge
+from edge.capture.judge import DOUBTS, FARTHEST_KEYFRAME, Doubt, SignalJudge, Usual
 
 LOOK_S = 0.4
 
@@ -17,7 +17,7 @@ LOOK_S = 0.4
 class Watching:
     """A stream that is decoded: looks every ``LOOK_S``."""
 
-    judge: SignalJudge = field(default_factory=SignalJudge)
+    judge: SignalJudge = field(default_factory=lambda: SignalJudge(proof=0))
     at_s: float = 0.0
 
     def for_s(self, seconds: float, *, moved: bool = False, busy: bool = False) -> None:
@@ -30,7 +30,7 @@ class Watching:
 
     def walk(self, *, told: bool) -> None:
         self.for_s(10)
-        self.for_s(3, moved=True, busy=told)
+        self.for_s(4, moved=True, busy=told)
 
 
 def test_a_stream_whose_packets_tell_is_trusted() -> None:
@@ -49,6 +49,45 @@ def test_one_missed_movement_may_be_a_shadow_two_are_a_stream_that_does_not_tell
     assert doubts == [None, Doubt.MISSES]
 
 
+def test_nothing_is_relied_on_before_its_packets_have_told_of_five_movements() -> None:
+    watching = Watching(SignalJudge())
+    doubts = []
+    for _ in range(6):
+        doubts.append(watching.judge.doubt)
+        watching.walk(told=True)
+    assert doubts == [Doubt.UNPROVEN] * 5 + [None]
+
+
+def test_a_quiet_hour_proves_nothing() -> None:
+    watching = Watching(SignalJudge())
+    watching.for_s(3600)
+    assert watching.judge.doubt is Doubt.UNPROVEN
+
+
+def test_a_stream_that_never_tells_is_doubted_while_it_has_to_prove_itself() -> None:
+    watching = Watching(SignalJudge())
+    for _ in range(2):
+        watching.walk(told=False)
+    assert watching.judge.doubt is Doubt.MISSES
+
+
+def test_what_is_proved_in_one_light_is_not_in_another() -> None:
+    watching = Watching(SignalJudge())
+    for _ in range(6):
+        watching.walk(told=True)
+    doubts = []
+    for usual in (Usual(13.0, 0.1), Usual(13.6, 0.2), Usual(14.2, 0.1)):
+        watching.judge.quiet(usual)
+        doubts.append(watching.judge.doubt)
+    assert doubts == [None, None, Doubt.UNPROVEN]
+    for _ in range(5):
+        watching.walk(told=True)
+    watching.judge.quiet(Usual(14.2, 0.1))
+    assert watching.judge.doubt is None
+    watching.judge.quiet(Usual(14.2, 0.3))
+    assert watching.judge.doubt is Doubt.UNPROVEN, "the same size, and restless"
+
+
 def test_a_few_misses_among_many_movements_are_forgiven() -> None:
     watching = Watching()
     for number in range(60):
@@ -61,7 +100,7 @@ def glimpsed(watching: Watching, *, told: bool) -> None:
     watching.at_s += 20.0
     watching.judge.glimpse(watching.at_s, moved=True)
     watching.for_s(0.4, moved=True)
-    watching.for_s(2.0, moved=True, busy=told)
+    watching.for_s(3.6, moved=True, busy=told)
 
 
 def test_what_only_keyframes_showed_is_missed() -> None:
@@ -79,7 +118,7 @@ def test_what_a_keyframe_shows_a_moment_before_the_packets_tell_is_not_missed() 
 
 
 def test_what_only_one_keyframe_showed_is_missed_too() -> None:
-    judge = SignalJudge()
+    judge = SignalJudge(proof=0)
     for at_s in (10.0, 20.0, 30.0):
         judge.glimpse(at_s, moved=True)
     assert judge.doubt is Doubt.MISSES
@@ -196,4 +235,4 @@ def test_whatever_is_looked_at_a_doubt_has_words(looks: list[tuple[float, bool, 
     for step_s, moved, busy in looks:
         at_s += step_s
         judge.look(at_s, moved=moved, busy=busy)
-        assert judge.doubt is None or DOUBTS[judge.doubt]
+        assert judge.doubt in (None, Doubt.UNPROVEN) or DOUBTS[judge.doubt]

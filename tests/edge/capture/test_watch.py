@@ -69,6 +69,15 @@ def test_what_a_pass_took_of_the_memory_is_given_back_when_it_is_over(
     assert given == [False, False], "after the beginning, and after the walk"
 
 
+def test_until_its_packets_have_told_of_a_few_movements_everything_is_decoded(film: Film) -> None:
+    watched = Watched(film("quality"), proof=2)
+    watched.play(times=2)
+    assert watched.watch.doubt is None
+    proved = watched.decoding.index(False)
+    assert proved > FRAMES + WALK_FROM, "after the second walk"
+    assert all(watched.decoding[:proved])
+
+
 def test_while_somebody_passes_the_stream_is_not_left_alone(film: Film) -> None:
     watched = Watched(film("quality"))
 

@@ -44,6 +44,8 @@ def test_a_picture_between_two_that_differ_is_told_by_which_of_them_it_is_like()
     assert change.since_last(noisy(2, walker_at=300))
     assert change.as_before(noisy(3))
     assert not change.as_before(noisy(4, walker_at=200))
+    assert change.as_last(noisy(5, walker_at=300))
+    assert not change.as_last(noisy(6))
 
 
 # A line drawn upwards: its right side, seen from start to end, is the picture's right.

@@ -26,6 +26,7 @@ from edge.capture.picture import Picture
 from edge.evidence import Moment
 from edge.ports import PassReader
 from edge.replay.score import Told
+from edge.vision.plate_vote import edits
 from edge.vision.qr import read_codes
 from edge.vision.tracker import Tracker, TrackRules
 from edge.vision.zone import Zone
@@ -250,7 +251,7 @@ class AsFrigateDoes:
             return None
         one.reads.append((read.text, float(np.mean(read.confidences))))
         text = likeliest_read(one.reads)
-        known = next((plate for plate in sorted(self._lists.plates) if apart(plate, text) <= 1), None)
+        known = next((plate for plate in sorted(self._lists.plates) if edits(plate, text) <= 1), None)
         if known is None:
             return _Answer(Credential.PLATE, Verdict.ASK_GUARD, Reason.UNLISTED, plate=text)
         return _Answer(Credential.PLATE, Verdict.ADMIT, Reason.LISTED, plate=known)
@@ -287,19 +288,9 @@ def regions_of(boxes: Iterable[Box], width: int, height: int) -> list[Box]:
 
 def likeliest_read(reads: Sequence[tuple[str, float]]) -> str:
     """The surest read of the largest group of like ones."""
-    alike = [sum(apart(text, other) <= _SAME_PLATE for other, _ in reads) for text, _ in reads]
+    alike = [sum(edits(text, other) <= _SAME_PLATE for other, _ in reads) for text, _ in reads]
     middle = reads[alike.index(max(alike))][0]
-    return max((one for one in reads if apart(middle, one[0]) <= _SAME_PLATE), key=_second)[0]
-
-
-def apart(one: str, other: str) -> int:
-    """Characters to change, insert or leave out to get from one text to the other (Levenshtein)."""
-    row = list(range(len(other) + 1))
-    for number, left in enumerate(one, 1):
-        before, row[0] = row[0], number
-        for place, right in enumerate(other, 1):
-            before, row[place] = row[place], min(row[place] + 1, row[place - 1] + 1, before + (left != right))
-    return row[-1]
+    return max((one for one in reads if edits(middle, one[0]) <= _SAME_PLATE), key=_second)[0]
 
 
 def _second(pair: tuple[object, float]) -> float:

@@ -205,7 +205,7 @@ class SignalJudge:
             found = Doubt.MISSES
         elif self._still_s >= _WOLF_AFTER_S and self._wolf_s > _WOLF_SHARE * self._still_s:
             found = Doubt.CRIES_WOLF
-        if self.doubt is None or self.doubt is Doubt.UNPROVEN:
+        if self.doubt in (None, Doubt.UNPROVEN):
             if found is not None:
                 self._doubt(found, at_s)
             elif self.doubt is not None and len(self._movements) >= self.proof:

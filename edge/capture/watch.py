@@ -183,12 +183,11 @@ class Watch:
         """
         told_s = self._meter.since_s if self._meter.active else None
         began_s = min((at_s for at_s in (told_s, since_s) if at_s is not None), default=packet.pts_s) - _BEFORE_S
-        decoder = self._opened_decoder(glancing=True)
-        if told_s is None or decoder is None:
+        if told_s is None:
             return began_s
         run = self._ring.from_keyframe_before(began_s)
         begun_s = min(began_s, run[0].pts_s) if run else began_s
-        if begun_s - self._looked_s > _LOOKED_LATELY_S:
+        if begun_s - self._looked_s > _LOOKED_LATELY_S or (decoder := self._opened_decoder(glancing=True)) is None:
             return begun_s
         return min(begun_s, self._still_s(self._looked_s, began_s, decoder, self._change.as_last))
 

@@ -17,7 +17,7 @@ from core.contract.events import CheckpointStateV1
 from core.contract.plates import parse_plate
 from edge.capture.picture import Picture
 from edge.checkpoint.gate_counts import Gate
-from edge.checkpoint.plate_visit import Gone, Visit, edits
+from edge.checkpoint.plate_visit import Gone, Visit
 from edge.checkpoint.trace import What
 from edge.checkpoint.watcher import Gaps, WatchCounts
 from edge.evidence import Observation, PlateEvidence
@@ -30,6 +30,7 @@ from edge.vision.plate_vote import (
     VoteRules,
     beyond_doubt,
     characters_apart,
+    edits,
     final,
     of_another,
     settled,

@@ -101,14 +101,3 @@ class Gone:
     def reads_alike(self, text: str) -> bool:
         """True for a text that may be this plate misread."""
         return characters_apart(self.text, text) < ANOTHER_PLATE
-
-
-def edits(one: str, other: str) -> int:
-    """Characters to put in, leave out or exchange to make ``one`` of ``other`` (Levenshtein's distance)."""
-    row = list(range(len(other) + 1))
-    for above, a in enumerate(one):
-        before = row
-        row = [above + 1]
-        for place, b in enumerate(other):
-            row.append(min(before[place] + (a != b), before[place + 1] + 1, row[place] + 1))
-    return row[-1]

@@ -152,6 +152,17 @@ def characters_apart(one: str, other: str) -> int:
     return sum(a != b for a, b in zip(one, other, strict=False)) + abs(len(one) - len(other))
 
 
+def edits(one: str, other: str) -> int:
+    """Characters to put in, leave out or exchange to make ``one`` of ``other`` (Levenshtein's distance)."""
+    row = list(range(len(other) + 1))
+    for above, a in enumerate(one):
+        before = row
+        row = [above + 1]
+        for place, b in enumerate(other):
+            row.append(min(before[place] + (a != b), before[place + 1] + 1, row[place] + 1))
+    return row[-1]
+
+
 def _same_plate(one: str, other: str) -> bool:
     return len(one) == len(other) and characters_apart(one, other) < ANOTHER_PLATE
 

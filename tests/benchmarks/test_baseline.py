@@ -19,7 +19,6 @@ from benchmarks.baseline import (
     MotionBoxes,
     RivalLists,
     RivalModels,
-    apart,
     likeliest_read,
     regions_of,
 )
@@ -27,6 +26,7 @@ from benchmarks.pipelines import checkpoint
 from core.contract.ids import SubjectKey, new_id
 from demo.script import NORTH_GATE
 from edge.evidence import Moment
+from edge.vision.plate_vote import edits
 from models.alignment import TEMPLATE
 from models.types import Bodies, Faces, Float, Image
 
@@ -57,9 +57,9 @@ def test_motion_is_where_a_picture_differs_from_those_before() -> None:
 
 @given(st.text("AB1", max_size=6), st.text("AB1", max_size=6))
 def test_texts_are_as_far_apart_as_levenshtein_says(one: str, other: str) -> None:
-    assert apart(one, other) == apart(other, one)
-    assert (apart(one, other) == 0) == (one == other)
-    assert abs(len(one) - len(other)) <= apart(one, other) <= max(len(one), len(other))
+    assert edits(one, other) == edits(other, one)
+    assert (edits(one, other) == 0) == (one == other)
+    assert abs(len(one) - len(other)) <= edits(one, other) <= max(len(one), len(other))
 
 
 def test_the_surest_read_of_the_largest_group_is_the_plate() -> None:

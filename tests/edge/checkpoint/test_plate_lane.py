@@ -13,9 +13,8 @@ from core.contract.ids import CameraId, CheckpointId
 from core.contract.vocabulary import Ring, Verdict
 from edge.checkpoint.decide import decide
 from edge.checkpoint.plate_lane import REST_S, SAME_VISIT_S, PlateLaneWatcher
-from edge.checkpoint.plate_visit import edits
 from edge.evidence import Observation, PlateEvidence
-from edge.vision.plate_vote import VoteRules
+from edge.vision.plate_vote import VoteRules, edits
 from models.types import Image, PlateRead, Plates
 from tests.edge.checkpoint.watching import FPS, NAME, SHUT, START, ScriptedLists, moment, picture, watch
 

@@ -35,6 +35,8 @@ BUSY = {Kind.RUN: 0.33, Kind.BRIEF: 0.38, Kind.ABREAST: 0.68, Kind.QUEUE: 0.73}
 """Share of the time somebody is there: about four seconds of nobody between two turns, enough to be left alone."""
 BUSY_ELSE = 0.56
 LEARNING_SEED, LEARNING_BUSY = 90, 0.25
+LEARNING_PASSES = {Rate.CRF: 1, Rate.CAPPED_VBR: 3}
+"""An encoder that holds a rate takes a film's first seconds to find it, and its packets tell of all that comes then."""
 STRANGERS_SEEDS = range(41, 53)
 """Casts of the scenes in which only strangers come; nothing was tuned on them."""
 STRANGERS_EACH = 2
@@ -54,7 +56,8 @@ class Caught:
 def learning(scene: Scene) -> Scene:
     """The film from which ``scene``'s usual packets are known: same camera, encoder and light, nothing else."""
     light = scene.kind if scene.kind in (Kind.DUSK, Kind.BACKLIT, Kind.RAIN) else Kind.WALK
-    return Scene(scene.place, light, passes=1, busy=LEARNING_BUSY, rate=scene.rate, seed=LEARNING_SEED)
+    passes = LEARNING_PASSES[scene.rate]
+    return Scene(scene.place, light, passes=passes, busy=LEARNING_BUSY, rate=scene.rate, seed=LEARNING_SEED)
 
 
 _runners: list[Runners] = []

@@ -10,7 +10,9 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, insort
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from edge.capture.judge import Usual
 
@@ -37,9 +39,19 @@ _LARGEST_SURPRISE = 6.0
 _EXPECTED = 1.25
 _ALARM = 8.0
 _MIDDLE = 8
-"""Packets after the keyframe: every run has that many."""
+"""Packets after the keyframe: most runs have that many; of those that don't, what is farthest from it."""
+_LATELY = 32
+"""Sizes, of about a minute: dusk should not be told when it is night."""
 _CALM = 2.0
 _CALM_S = 0.6
+
+
+def _level(ordered: Sequence[float]) -> float:
+    return ordered[len(ordered) // 2]
+
+
+def _spread(ordered: Sequence[float]) -> float:
+    return (ordered[len(ordered) * 9 // 10] - ordered[len(ordered) // 10]) * _SIGMAS_PER_SPREAD
 
 
 @dataclass(slots=True)
@@ -51,20 +63,11 @@ class _Usual:
     taken: int = 0
     taken_s: float = float("-inf")
 
-    @property
-    def level(self) -> float:
-        return self.ordered[len(self.ordered) // 2]
-
-    @property
-    def spread(self) -> float:
-        known = len(self.ordered)
-        return (self.ordered[known * 9 // 10] - self.ordered[known // 10]) * _SIGMAS_PER_SPREAD
-
     def surprise(self, value: float) -> float:
         """How many (robust) standard deviations ``value`` is above the median; 0 while too little is known."""
         if len(self.ordered) < _ENOUGH:
             return 0.0
-        surprise = (value - self.level) / max(self.spread, _LEAST_SIGMA)
+        surprise = (value - _level(self.ordered)) / max(_spread(self.ordered), _LEAST_SIGMA)
         return min(_LARGEST_SURPRISE, max(-_LARGEST_SURPRISE, surprise))
 
     def take(self, value: float, at_s: float, *, busy: bool) -> None:
@@ -115,9 +118,13 @@ class ActivityMeter:
 
     @property
     def usual(self) -> Usual | None:
-        """What a packet in the middle of a run is like when nothing moves; None while too little is known."""
-        found = self._usual.get((False, place_in_run(_MIDDLE)))
-        return Usual(found.level, found.spread) if found is not None and len(found.ordered) >= _FILLING else None
+        """What a packet in the middle of a run is like lately when nothing moves; None while too little is known."""
+        for place in range(place_in_run(_MIDDLE), 0, -1):
+            found = self._usual.get((False, place))
+            if found is not None and len(found.recent) >= _FILLING:
+                latest = sorted(islice(reversed(found.recent), _LATELY))
+                return Usual(_level(latest), _spread(latest))
+        return None
 
     def begin(self) -> None:
         """The stream starts (over): what comes next follows nothing."""

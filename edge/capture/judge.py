@@ -3,13 +3,16 @@
 Some encoders send as many bytes for an empty yard as for a crowd. Such a stream is decoded as a whole, until its
 packets would have told everything for a while. And none is relied on before its packets have told of a few movements in
 time: how deaf a stream is can't be told from its quiet (of drawn walkers at dusk no encoder's packets tell, of those in
-rain some do). What was proved in one light is proved in that light.
+rain some do). Whose packets tell now and then while nothing moves has to tell of more. What was proved in one light is
+proved in that light.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from edge.capture.false_alarms import FalseAlarms
 
 
 class Doubt(StrEnum):
@@ -49,17 +52,17 @@ _STILL_S = 2.0
 _TELL_S = 3.0
 """By then the packets must have told of a movement that pictures showed; what was sent since is looked at then."""
 PROOF = 5
-"""Movements that a stream's packets must have told of in time before they are relied on."""
+"""Movements that a stream's packets must have told of in time before they are relied on, at least."""
+_MOST_PROOF = 30
 _LOUDER = 1.0
 """Of log2 bytes: packets of twice or half the size are another light, or another encoder."""
-_WIDER, _LEAST_SPREAD = 2.0, 0.12
+_WIDER, _LEAST_SPREAD = 2.0, 0.2
 _REMEMBERED = 40
 _MISSES = 2
 _MISSED_SHARE = 0.1
 _WOLF_AFTER_S = 300.0
 _WOLF_SHARE = 0.4
 _AGREED = 15
-_MEMORY_S = 900.0
 _FIRST_RETRY_S = 600.0
 _LONGEST_RETRY_S = 4 * 3600.0
 _KEYFRAME_SHARE = 0.4
@@ -91,15 +94,14 @@ class SignalJudge:
     """Decides for one stream, from looks in the order of time."""
 
     proof: int = PROOF
-    """Movements told in time until it is relied on at first; 0: relied on until it is found wanting."""
+    """Movements told in time until it is relied on at first, at least; 0: relied on until it is found wanting."""
     doubt: Doubt | None = field(default=None, init=False)
-    _proved_in: Usual | None = None
+    _light: Usual | None = None
     _movements: list[bool] = field(default_factory=list)
     _moved_s: float = float("-inf")
     _told_s: float = float("-inf")
     _open_s: float | None = None
-    _still_s: float = 0.0
-    _wolf_s: float = 0.0
+    _alarms: FalseAlarms = field(default_factory=lambda: FalseAlarms(_TELL_S))
     _last_s: float | None = None
     _doubted_s: float = 0.0
     _retry_s: float = _FIRST_RETRY_S
@@ -115,14 +117,14 @@ class SignalJudge:
         self.doubt = Doubt.UNPROVEN if self.proof else None
 
     def quiet(self, usual: Usual) -> None:
-        """Take what the packets of a quiet scene are like now: proved among others, they have to prove it again."""
-        if self.doubt is not None or not self.proof:
-            return
-        if self._proved_in is None:
-            self._proved_in = usual
-        elif _another(usual, self._proved_in):
-            self.doubt = Doubt.UNPROVEN
+        """Take what the packets of a quiet scene are like now: what they told among others counts no longer."""
+        if self._light is None:
+            self._light = usual
+        elif _another(usual, self._light):
+            self._light = usual
             self._forget()
+            if self.doubt is None and self.proof:
+                self.doubt = Doubt.UNPROVEN
 
     def packet(self, at_s: float, *, keyframe: bool) -> None:
         """Take stream time and kind of each packet: streams without runs, or with endless ones, need no more proof."""
@@ -153,7 +155,8 @@ class SignalJudge:
         passed_s = 0.0 if self._last_s is None else min(_STILL_S, max(0.0, at_s - self._last_s))
         self._last_s = at_s
         self._told_s = at_s if busy else self._told_s
-        self._weigh_wolf(passed_s, at_s, busy=busy)
+        moving = moved or at_s - self._moved_s <= _STILL_S
+        self._alarms.look(at_s, passed_s, moving=moving, busy=busy)
         self._close(at_s)
         if moved:
             if self._open_s is None and at_s - self._moved_s > _STILL_S:
@@ -180,14 +183,6 @@ class SignalJudge:
         """Whether keyframes have shown nothing that the packets kept quiet about for a while."""
         return self._agreed >= _AGREED
 
-    def _weigh_wolf(self, passed_s: float, at_s: float, *, busy: bool) -> None:
-        if at_s - self._moved_s <= _STILL_S:
-            return
-        if self._still_s > _MEMORY_S:
-            self._still_s, self._wolf_s = self._still_s / 2, self._wolf_s / 2
-        self._still_s += passed_s
-        self._wolf_s += passed_s if busy else 0.0
-
     def _close(self, at_s: float) -> None:
         """A movement that was not told of in time is missed."""
         if self._open_s is not None and at_s - self._open_s > _TELL_S:
@@ -199,35 +194,46 @@ class SignalJudge:
         self._movements = [*self._movements, caught][-_REMEMBERED:]
 
     def _decide(self, at_s: float) -> None:
-        missed = self._movements.count(False)
-        found: Doubt | None = None
-        if missed >= _MISSES and missed > _MISSED_SHARE * len(self._movements):
-            found = Doubt.MISSES
-        elif self._still_s >= _WOLF_AFTER_S and self._wolf_s > _WOLF_SHARE * self._still_s:
-            found = Doubt.CRIES_WOLF
+        found = self._found()
         if self.doubt in (None, Doubt.UNPROVEN):
             if found is not None:
                 self._doubt(found, at_s)
-            elif self.doubt is not None and len(self._movements) >= self.proof:
-                self.doubt, self._proved_in = None, None
+            elif self.doubt is not None and self._proved():
+                self.doubt = None
         elif at_s - self._doubted_s >= self._retry_s:
             self._try_again(found, at_s)
+
+    def _found(self) -> Doubt | None:
+        missed = self._movements.count(False)
+        if missed >= _MISSES and missed > _MISSED_SHARE * len(self._movements):
+            return Doubt.MISSES
+        if self._alarms.still_s >= _WOLF_AFTER_S and self._alarms.busy_s > _WOLF_SHARE * self._alarms.still_s:
+            return Doubt.CRIES_WOLF
+        return None
+
+    def _proved(self) -> bool:
+        needed = self._alarms.proof(_STILL_S + _TELL_S, self.proof or PROOF, _MOST_PROOF)
+        return self._movements.count(True) >= needed
 
     def _doubt(self, found: Doubt, at_s: float) -> None:
         self.doubt, self._doubted_s = found, at_s
         self._forget()
 
     def _try_again(self, found: Doubt | None, at_s: float) -> None:
-        """Everything was decoded meanwhile: what the packets would have told is known."""
-        proved = self.doubt is Doubt.CRIES_WOLF or len(self._movements) >= PROOF
+        """Everything was decoded meanwhile: what the packets would have told is known.
+
+        One that no longer cries wolf was told nothing by that: it has to prove itself like a new one.
+        """
         self._retry_s = min(_LONGEST_RETRY_S, self._retry_s * 2)
-        if found is None and proved:
-            self.doubt, self._proved_in = None, None
-        elif found is not None:
+        if found is not None:
             self.doubt = found
+        elif self.doubt is Doubt.CRIES_WOLF:
+            self.doubt = Doubt.UNPROVEN if self.proof else None
+        elif self._proved():
+            self.doubt = None
         self._doubted_s = at_s
         self._forget()
 
     def _forget(self) -> None:
         self._movements, self._open_s, self._agreed = [], None, 0
-        self._still_s = self._wolf_s = 0.0
+        self._alarms = FalseAlarms(_TELL_S)

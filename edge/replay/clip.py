@@ -157,6 +157,8 @@ class ClipStream:
                 last_s = 0.0
                 for packet, last_s in played.packets():
                     self._take_in(packet, behind_s + last_s - _FAR_BACK_S)
+                    if behind_s + last_s > _MOST_LEARNING_S:
+                        break
                 behind_s += last_s
                 known = behind_s > WatchRules().learning_s and self._watch.doubt is not Doubt.UNPROVEN
                 if known or behind_s > _MOST_LEARNING_S or last_s == 0:

@@ -173,14 +173,18 @@ def _support(text: str, weights: Mapping[str, float]) -> float:
 
 
 def _elect(voters: Sequence[tuple[str, SeenPlate]], position: int) -> tuple[str, float]:
-    """The character at ``position`` and its confidence: the mean over all voters, those who disagree counting 0."""
+    """The character at ``position`` and its confidence: the mean over those who read it and those who read another.
+
+    The latter count 0, each for as much as it was sure: a blurred read from afar does not undo sharp ones.
+    """
     tally: defaultdict[str, float] = defaultdict(float)
-    total = 0.0
+    agreeing: defaultdict[str, float] = defaultdict(float)
     for text, one in voters:
         tally[text[position]] += one.weight * one.read.confidences[position]
-        total += one.weight
+        agreeing[text[position]] += one.weight
     winner = max(tally, key=lambda character: (tally[character], character))
-    return winner, min(1.0, tally[winner] / total)
+    against = sum(tally.values()) - tally[winner]
+    return winner, min(1.0, tally[winner] / (agreeing[winner] + against))
 
 
 def _prevailing(seen: Sequence[SeenPlate]) -> PlateColour:

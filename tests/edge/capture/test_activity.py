@@ -108,6 +108,20 @@ def test_what_goes_on_for_an_hour_becomes_usual() -> None:
     assert not any(windy[-300 * FPS :])
 
 
+@pytest.mark.parametrize("gop", [6, 8, 50])
+def test_however_short_its_runs_are_it_is_known_what_is_usual_lately(gop: int) -> None:
+    encoder = Encoder(7, level=3000, noise=0.1, gop=gop)
+    meter = ActivityMeter(learning_s=60.0)
+    see(meter, encoder, 300 * FPS)
+    day = meter.usual
+    see(meter, encoder, 600 * FPS, times=3.0)
+    dusk = meter.usual
+    assert day is not None
+    assert dusk is not None
+    assert dusk.level - day.level > 1.0
+    assert max(day.spread, dusk.spread) < 0.3
+
+
 def test_after_a_reconnect_it_is_not_learnt_again() -> None:
     encoder = Encoder(6, level=3000, noise=0.1, gop=50)
     meter = ActivityMeter(learning_s=60.0)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from edge.capture.judge import DOUBTS, FARTHEST_KEYFRAME, Doubt, SignalJudge, Usual
 
 LOOK_S = 0.4
+DAY, DUSK = Usual(13.0, 0.1), Usual(14.2, 0.1)
 
 
 @dataclass
@@ -76,16 +77,64 @@ def test_what_is_proved_in_one_light_is_not_in_another() -> None:
     for _ in range(6):
         watching.walk(told=True)
     doubts = []
-    for usual in (Usual(13.0, 0.1), Usual(13.6, 0.2), Usual(14.2, 0.1)):
+    for usual in (DAY, Usual(13.6, 0.2), DUSK):
         watching.judge.quiet(usual)
         doubts.append(watching.judge.doubt)
     assert doubts == [None, None, Doubt.UNPROVEN]
     for _ in range(5):
         watching.walk(told=True)
-    watching.judge.quiet(Usual(14.2, 0.1))
+    watching.judge.quiet(DUSK)
     assert watching.judge.doubt is None
-    watching.judge.quiet(Usual(14.2, 0.3))
+    watching.judge.quiet(Usual(DUSK.level, 0.5))
     assert watching.judge.doubt is Doubt.UNPROVEN, "the same size, and restless"
+
+
+def test_a_movement_that_was_missed_proves_nothing() -> None:
+    watching = Watching(SignalJudge())
+    for told in (True, True, True, True, False):
+        watching.walk(told=told)
+    watching.for_s(4)
+    assert watching.judge.doubt is Doubt.UNPROVEN
+    watching.walk(told=True)
+    assert watching.judge.doubt is None
+
+
+def test_what_was_told_in_another_light_is_no_part_of_the_proof() -> None:
+    watching = Watching(SignalJudge())
+    watching.judge.quiet(DAY)
+    for _ in range(4):
+        watching.walk(told=True)
+    watching.judge.quiet(DUSK)
+    doubts = []
+    for _ in range(5):
+        watching.walk(told=True)
+        doubts.append(watching.judge.doubt)
+    assert doubts == [Doubt.UNPROVEN] * 4 + [None]
+
+
+def test_what_no_longer_cries_wolf_has_to_prove_itself() -> None:
+    watching = Watching(SignalJudge())
+    watching.for_s(310, busy=True)
+    doubts = [watching.judge.doubt]
+    watching.for_s(700)
+    doubts.append(watching.judge.doubt)
+    for _ in range(5):
+        watching.walk(told=True)
+    doubts.append(watching.judge.doubt)
+    assert doubts == [Doubt.CRIES_WOLF, Doubt.UNPROVEN, None]
+
+
+def test_packets_that_tell_now_and_then_anyway_have_to_tell_of_more_movements() -> None:
+    watching = Watching(SignalJudge())
+    walks = 0
+    while watching.judge.doubt is Doubt.UNPROVEN:
+        for _ in range(4):
+            watching.for_s(10)
+            watching.for_s(1, busy=True)
+        watching.walk(told=True)
+        walks += 1
+    assert watching.judge.doubt is None
+    assert 5 < walks < 20
 
 
 def test_a_few_misses_among_many_movements_are_forgiven() -> None:

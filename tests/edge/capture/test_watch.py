@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.capture.judge import Doubt
+from edge.capture.judge import PROOF, Doubt
 from tests.edge.capture.gate_clips import FPS, FRAMES, GOP, LEARNING_S, WALK_FROM, WALK_TO, Watched, film_gate
 
 Film = Callable[[str], Path]
@@ -70,11 +70,11 @@ def test_what_a_pass_took_of_the_memory_is_given_back_when_it_is_over(
 
 
 def test_until_its_packets_have_told_of_a_few_movements_everything_is_decoded(film: Film) -> None:
-    watched = Watched(film("quality"), proof=2)
-    watched.play(times=2)
+    watched = Watched(film("quality"), proof=PROOF)
+    watched.play(times=PROOF + 1)
     assert watched.watch.doubt is None
     proved = watched.decoding.index(False)
-    assert proved > FRAMES + WALK_FROM, "after the second walk"
+    assert proved > (PROOF - 1) * FRAMES + WALK_FROM, "after the fifth walk"
     assert all(watched.decoding[:proved])
 
 

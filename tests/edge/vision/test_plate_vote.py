@@ -56,6 +56,14 @@ def test_one_bad_read_is_outvoted() -> None:
     assert plate.reading.confidence == plate.confidences[4] < 0.8
 
 
+def test_blurred_reads_from_afar_do_not_undo_sharp_ones() -> None:
+    afar = SeenPlate(PlateRead("京A12045", (0.95, 0.95, 0.95, 0.95, 0.2, 0.95, 0.95)), PlateColour.BLUE)
+    plate = settled([*[afar] * 3, *[read("京A12D45")] * 3], RULES)
+    assert plate is not None
+    assert plate.reading.text == "京A12D45"
+    assert plate.reading.confidence == pytest.approx(3 * 0.95 / (3 + 3 * 0.2))
+
+
 @pytest.mark.parametrize("text", ["", "A12D45", "京A12", "京A12I45", "hello", "京·A12D45"])
 def test_what_is_no_plate_does_not_count(text: str) -> None:
     assert settled([read(text)] * 5, RULES) is None

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
+from cli.estate_models import model_problems
 from cli.output import counted
 from core.contract.access import estate_access, mosquitto_acl
-from core.contract.config_file import config_schema, load_config
+from core.contract.config_file import ConfigError, config_schema, load_config
 
 config_app = typer.Typer(name="config", no_args_is_help=True, help="Check the estate's file; what follows from it.")
 
@@ -25,6 +26,8 @@ def check(
     """Read the file as every process would, and name each mistake with its line. Exit code 1 when there is one."""
     loaded = load_config(path)
     config = loaded.config
+    if unknown := model_problems(config):
+        raise ConfigError(path, unknown)
     counts = {
         "edges": len(config.edges),
         "cameras": len(config.cameras),

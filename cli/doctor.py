@@ -10,7 +10,7 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +19,8 @@ from typing import Annotated
 import typer
 
 from api.pages.render import MissingVendorError, check_vendor
+from cli.estate_files import named_files
+from cli.estate_models import chosen, model_problems
 from cli.output import FAILED
 from core.clock.judge import RELEASED_AT
 from core.contract.config_file import ConfigError, LoadedConfig, load_config
@@ -30,6 +32,7 @@ OLDEST_PYTHON = (3, 11)
 NEEDED_FREE_BYTES = 1_000_000_000
 _PACKAGES = ("av", "cv2", "faiss", "onnxruntime", "insightface", "cryptography", "zxingcpp", "aiomqtt", "amqtt")
 _ANYWHERE = "apt-get install "
+_NAMED = "file"
 _PARTS = {
     "mosquitto": ("a broker for an estate, and for the tests", _ANYWHERE + "mosquitto"),
     "postgres": ("the database of a large estate, and of the tests", _ANYWHERE + "postgresql"),
@@ -58,7 +61,7 @@ class Check:
 
 def doctor(
     config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="Look at what this estate's file needs, too.")
+        Path | None, typer.Option("--config", "-c", metavar="FILE", help="Look at what this estate's file needs, too.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON to standard output, for scripts.")] = False,
 ) -> None:
@@ -71,9 +74,18 @@ def doctor(
         for check in checks:
             remedy = f"\n{'':10}-> {check.remedy}" if check.remedy else ""
             typer.echo(f"{check.finding.value:<8}  {check.name}: {check.detail}{remedy}")
-        typer.echo("Everything that is needed is here." if ok else "Something that is needed is missing, see above.")
+        typer.echo(summary(checks))
     if not ok:
         raise typer.Exit(FAILED)
+
+
+def summary(checks: Sequence[Check]) -> str:
+    """The last line."""
+    if any(check.finding is Finding.MISSING for check in checks):
+        return "Something that is needed is missing, see above."
+    if any(check.name == _NAMED and check.finding is Finding.NOTE for check in checks):
+        return "Everything every machine needs is here. The notes say what is still wanted where that process runs."
+    return "Everything that is needed is here."
 
 
 def examine(config: Path | None) -> Iterator[Check]:
@@ -82,7 +94,7 @@ def examine(config: Path | None) -> Iterator[Check]:
     yield from (check_package(name) for name in _PACKAGES)
     yield check_processor(platform.machine(), Path("/proc/cpuinfo"))
     yield check_clock(time.time())
-    yield from check_models(ModelDirectory())
+    yield from check_models(ModelDirectory(), load_manifest().defaults)
     yield check_browser_libraries()
     yield from (check_part(name) for name in _PARTS)
     if config is None:
@@ -93,7 +105,12 @@ def examine(config: Path | None) -> Iterator[Check]:
     except ConfigError as error:
         yield Check("configuration", Finding.MISSING, str(error), f"change {config}, then: anju config check {config}")
         return
+    if unknown := model_problems(loaded.config):
+        yield Check("configuration", Finding.MISSING, str(ConfigError(config, unknown)), "anju models list")
+        return
     yield Check("configuration", Finding.OK, f"{config} is right")
+    yield from check_models(ModelDirectory(), further_models(loaded))
+    yield from check_files(loaded)
     yield check_state_dir(loaded.state_dir)
     existing = next(folder for folder in (loaded.state_dir, *loaded.state_dir.parents) if folder.exists())
     yield check_space(existing, shutil.disk_usage(existing).free)
@@ -133,9 +150,15 @@ def check_clock(now: float) -> Check:
     return Check("clock", Finding.OK, shown)
 
 
-def check_models(directory: ModelDirectory) -> Iterator[Check]:
-    """Each model of the default configuration: fetched, and still what was fetched."""
-    for model in (one for one in load_manifest().models if one.default):
+def further_models(loaded: LoadedConfig) -> tuple[str, ...]:
+    """Names of the models the estate's edges run besides those of the default configuration."""
+    named = {name: None for edge in loaded.config.edges for _, name in chosen(edge.models)}
+    return tuple(name for name in named if name not in load_manifest().defaults)
+
+
+def check_models(directory: ModelDirectory, names: Iterable[str]) -> Iterator[Check]:
+    """Each model: fetched, and still what was fetched."""
+    for model in map(load_manifest().model, names):
         remedy = f"anju models fetch {model.name}"
         try:
             wrong = [found for found in directory.verify(model) if found.state is not State.READY]
@@ -186,6 +209,23 @@ def check_state_dir(folder: Path) -> Check:
     if folder.stat().st_mode & 0o077:
         return Check("state folder", Finding.NOTE, f"{folder} is open to others", f"chmod 700 {folder}")
     return Check("state folder", Finding.OK, str(folder))
+
+
+def check_files(loaded: LoadedConfig) -> Iterator[Check]:
+    """Files the estate's file names. Only notes: which of its processes this machine runs is not known."""
+    for file in named_files(loaded):
+        try:
+            mode = file.path.stat().st_mode
+        except OSError as error:
+            detail = f"{file.setting}: {file.path}: {error.strerror}; needed where {file.needed_by} runs"
+            yield Check(_NAMED, Finding.NOTE, detail, file.remedy)
+            continue
+        if file.secret and mode & 0o077:
+            yield Check(
+                _NAMED, Finding.NOTE, f"{file.setting}: {file.path} is open to others", f"chmod 600 {file.path}"
+            )
+        else:
+            yield Check(_NAMED, Finding.OK, f"{file.setting}: {file.path}")
 
 
 def _user() -> str:

@@ -36,7 +36,7 @@ class LazyCommand(TyperCommand):
     """Stands for a sub-command until it is called: `anju --help` loads none of them."""
 
     def __init__(self, name: str, module: str, attribute: str, summary: str) -> None:
-        super().__init__(name, callback=lambda: None, help=summary)
+        super().__init__(name, callback=lambda: None, help=summary, short_help=summary)  # a short_help is never cut
         self._module, self._attribute = module, attribute
 
     def make_context(self, *args: Any, **kwargs: Any) -> Any:

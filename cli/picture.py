@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from models.types import Image
 
 _LONGEST_WAIT_S = 20.0
+_LAST_PICTURE_S = 1.0
+"""How long the last picture of a clip stands for what comes after it."""
 
 
 class Language(StrEnum):
@@ -70,7 +72,7 @@ def _camera(loaded: LoadedConfig, camera: str) -> CameraConfig:
 
 
 def _of_clip(clip: Path, at_s: float) -> Image:
-    """The picture at ``at_s`` of a file, or its last one. Raises NoPictureError."""
+    """The picture at ``at_s`` of a file. Raises NoPictureError, where it is over before that as well."""
     import av  # noqa: PLC0415 - see above
     import av.error  # noqa: PLC0415
     import numpy as np  # noqa: PLC0415
@@ -82,9 +84,12 @@ def _of_clip(clip: Path, at_s: float) -> Image:
                 if found.time is not None and found.time >= at_s:
                     break
     except (av.error.FFmpegError, OSError, IndexError) as error:
-        raise NoPictureError(f"{clip}: no picture can be read from it ({type(error).__name__})") from None
+        why = getattr(error, "strerror", None) or "it has no video"
+        raise NoPictureError(f"{clip}: no picture can be read from it: {why}") from None
     if found is None:
         raise NoPictureError(f"{clip}: has no pictures")
+    if found.time is not None and found.time + _LAST_PICTURE_S < at_s:
+        raise NoPictureError(f"{clip}: is over after {found.time:.1f} s: choose an earlier moment with --at")
     return np.asarray(found.to_ndarray(format="bgr24"), np.uint8)
 
 
@@ -92,7 +97,7 @@ def _live(camera: CameraConfig) -> Image:
     """The next picture the camera gives. Raises NoPictureError."""
     import numpy as np  # noqa: PLC0415 - see above
 
-    from edge.capture.faults import DETAILS, CameraError  # noqa: PLC0415
+    from edge.capture.faults import DETAILS, CameraError, Fault  # noqa: PLC0415
     from edge.capture.source import Timeouts, decode, open_camera, usable  # noqa: PLC0415
 
     try:
@@ -107,6 +112,8 @@ def _live(camera: CameraConfig) -> Image:
             source.close()
     except CameraError as error:
         why = DETAILS[error.fault]
+        if error.fault is Fault.NO_PASSWORD_FILE:
+            why = f"{why} ({camera.password_file})"
     else:
         why = f"gives no usable picture within {_LONGEST_WAIT_S:.0f} s"
     raise NoPictureError(f"camera {camera.id}: {why}; or draw on a recording with --clip FILE")
@@ -126,4 +133,7 @@ def _write(out: Path, drawn: Image) -> None:
     done, encoded = cv2.imencode(".png", drawn)
     if not done:
         raise NoPictureError("the picture can't be packed as PNG")
-    out.write_bytes(encoded.tobytes())
+    try:
+        out.write_bytes(encoded.tobytes())
+    except OSError as error:
+        raise NoPictureError(f"{out}: can't be written: {error.strerror}; choose another place with --out") from None

@@ -97,7 +97,7 @@ def replay(
         bool,
         typer.Option(
             "--learn",
-            help="Play its packets once before: what is usual in it is then known, as of any camera.",
+            help="Play its packets over and over before, up to four minutes: what is usual in it is then known.",
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Write JSON to standard output, for scripts.")] = False,

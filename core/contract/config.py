@@ -82,6 +82,17 @@ class ApiConfig(Message):
     port: Port = 8780
     public_url: Annotated[str, Field(max_length=200)] | None = None
 
+    @field_validator("public_url")
+    @classmethod
+    def _is_an_address(cls, url: str | None) -> str | None:
+        """Requests are held against its host, so there has to be one."""
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query:
+            raise ValueError("is https://host[:port], as browsers reach the pages, without user or query")
+        return url
+
 
 class ModelChoice(Message):
     """Which models of ``models/manifest.toml`` an edge runs."""

@@ -59,7 +59,10 @@ def lists_of_edge(loaded: LoadedConfig, edge: EdgeConfig, models: Models) -> Ite
     """
     original = edge_dir(loaded.state_dir, edge.id) / LIST_FILE
     if not original.is_file():
-        raise ListsMissingError(f"{original}: no lists there; has this edge ever been connected to its core?")
+        raise ListsMissingError(
+            f"{original}: no lists there. Run this on the edge's machine, as its user, when the edge has been "
+            "connected to its core; without --lists edge the lists are the truth's"
+        )
     keys = load_or_create(loaded.state_dir, edge.id, edge.site_key)
     core_key = core_public_key(loaded, edge)
     with tempfile.TemporaryDirectory(prefix="anju-replay-", dir=_IN_MEMORY if _IN_MEMORY.is_dir() else None) as folder:

@@ -17,6 +17,7 @@ from core.contract.vocabulary import Credential, Reason, Verdict
 
 MAX_BYTES = 8_000_000
 MAX_PASSES = 10_000
+_MOST_TOLD = 5
 Seconds = Annotated[float, Field(ge=0, le=1e7)]
 
 
@@ -98,10 +99,16 @@ def read_truth(path: Path) -> Truth:
     try:
         return Truth.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole file"
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise TruthError(f"{path}: {where}: {first['msg']}{more}; docs/tuning.md describes the format") from None
+        found = error.errors(include_url=False, include_context=False)
+        told = [f"\n  {_place(one['loc'])}: {one['msg'].removeprefix('Value error, ')}" for one in found[:_MOST_TOLD]]
+        more = f"\n  and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
+        raise TruthError(f"{path} can't be used; docs/tuning.md describes the format:{''.join(told)}{more}") from None
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    """``passes[0].to_s``, as complaints about the estate's file name places."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return "".join(parts).removeprefix(".") or "the whole file"
 
 
 def write_truth(path: Path, truth: Truth) -> None:

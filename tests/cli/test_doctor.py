@@ -12,6 +12,7 @@ from cli.doctor import (
     NEEDED_FREE_BYTES,
     Finding,
     check_clock,
+    check_files,
     check_models,
     check_package,
     check_part,
@@ -20,12 +21,16 @@ from cli.doctor import (
     check_space,
     check_state_dir,
     examine,
+    summary,
     why_not_listen,
 )
 from cli.main import main
 from core.clock.judge import RELEASED_AT
+from core.contract.config_file import load_config
 from models.directory import ModelDirectory
 from models.manifest import load_manifest
+
+EXAMPLE = Path(__file__).parents[2] / "configs/estate.example.yaml"
 
 
 def test_an_old_python_is_not_enough() -> None:
@@ -58,7 +63,7 @@ def test_a_processor_without_avx2_is_worth_knowing(flags: str, finding: Finding,
 
 
 def test_models_that_were_not_fetched_are_missing_each_with_its_command(tmp_path: Path) -> None:
-    checks = {check.name: check for check in check_models(ModelDirectory(tmp_path))}
+    checks = {check.name: check for check in check_models(ModelDirectory(tmp_path), load_manifest().defaults)}
     bundled = {f"model {model.name}" for model in load_manifest().models if all(file.bundled for file in model.files)}
     assert {name for name, check in checks.items() if check.finding is Finding.OK} == bundled & set(checks)
     assert {check.finding for name, check in checks.items() if name not in bundled} == {Finding.MISSING}
@@ -95,6 +100,33 @@ def test_a_wrong_configuration_is_something_missing(tmp_path: Path) -> None:
     last = list(examine(path))[-1]
     assert last.finding is Finding.MISSING
     assert "estate: " in last.detail
+
+
+def test_files_the_configuration_names_are_wanted_where_their_process_runs(tmp_path: Path) -> None:
+    estate = tmp_path / "estate.yaml"
+    estate.write_text(EXAMPLE.read_text(encoding="utf-8"), encoding="utf-8")
+    password = tmp_path / "var/secrets/lane-cam.password"
+    password.parent.mkdir(parents=True)
+    password.write_text("hush")
+    password.chmod(0o644)
+    told = {check.detail.split(":")[0]: check for check in check_files(load_config(estate))}
+    assert told["password_file of camera lane-cam"].remedy == f"chmod 600 {password}"
+    assert "No such file or directory; needed where core runs" in told["core.broker_login"].detail
+    assert "needed where edge edge-1 runs" in told["enrol_tls_cert_file of edge edge-1"].detail
+    assert {check.finding for check in told.values()} == {Finding.NOTE}
+    assert "The notes say what is still wanted" in summary(list(told.values()))
+    password.chmod(0o600)
+    told = {check.detail.split(":")[0]: check for check in check_files(load_config(estate))}
+    assert told["password_file of camera lane-cam"].finding is Finding.OK
+
+
+def test_a_model_that_was_chosen_and_is_not_there_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANJU_MODELS_DIR", str(tmp_path / "empty"))
+    estate = tmp_path / "estate.yaml"
+    text = EXAMPLE.read_text(encoding="utf-8")
+    estate.write_text(text.replace("plate_detector: anju-plate-det", "plate_detector: clp-det"), encoding="utf-8")
+    missing = {check.name for check in examine(estate) if check.finding is Finding.MISSING}
+    assert "model clp-det" in missing
 
 
 def test_the_exit_code_says_whether_something_needed_is_missing(

@@ -86,6 +86,24 @@ def test_a_wrong_call_is_code_2(arguments: list[str], capsys: pytest.CaptureFixt
     assert "Usage: anju" in capsys.readouterr().err
 
 
+def test_help_says_each_command_in_full(capsys: pytest.CaptureFixture[str]) -> None:
+    run("--help")
+    shown = " ".join(capsys.readouterr().out.split())
+    assert all(summary in shown for _, _, summary in COMMANDS.values())
+
+
+def test_a_model_that_does_not_exist_or_does_something_else_is_a_mistake(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    estate = tmp_path / "estate.yaml"
+    text = EXAMPLE.read_text(encoding="utf-8").replace("face_detector: yunet", "face_detector: yunnet")
+    estate.write_text(text.replace("plate_reader: anju-plates", "plate_reader: anju-plate-det"), encoding="utf-8")
+    assert run("config", "check", str(estate)) == 1
+    told = capsys.readouterr().err
+    assert "edges[0].models.face_detector: no model is called 'yunnet'; did you mean 'yunet'?" in told
+    assert "edges[0].models.plate_reader: model 'anju-plate-det' does plate_detection, not plate_reading" in told
+
+
 def test_a_right_configuration_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("config", "check", str(EXAMPLE)) == 0
     assert "is right: estate green-garden, 1 edge, 4 cameras, 3 checkpoints, 2 rules" in capsys.readouterr().out

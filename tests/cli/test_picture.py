@@ -46,6 +46,18 @@ def test_what_is_configured_for_a_camera_is_drawn_on_its_picture(
     assert (np.abs(yard.astype(int) - door.astype(int)).max(axis=2) > 40).mean() > 0.02
 
 
+def test_a_moment_after_the_clip_is_told_and_a_place_that_cannot_be_written(
+    store: ModelDirectory, tmp_path: Path, clip: Callable[..., Path]
+) -> None:
+    codec: Codec = "h264"
+    footage = str(clip(codec, seconds=1.0))
+    called = ["edge", "picture", "-c", str(EXAMPLE), "--camera", "yard-cam", "--clip", footage]
+    late = RUNNER.invoke(app, [*called, "-o", str(tmp_path / "x.png"), "--at", "60"])
+    assert (late.exit_code, "choose an earlier moment" in late.output) == (1, True)
+    nowhere = RUNNER.invoke(app, [*called, "-o", str(tmp_path / "none/x.png")])
+    assert (nowhere.exit_code, "can't be written: No such file or directory" in nowhere.output) == (1, True)
+
+
 def test_no_face_is_left_on_it(store: ModelDirectory, tmp_path: Path) -> None:
     astronaut: Image = pictures.astronaut()  # type: ignore[no-untyped-call]
     clip = tmp_path / "portrait.png"
@@ -60,8 +72,9 @@ def test_no_face_is_left_on_it(store: ModelDirectory, tmp_path: Path) -> None:
     ("more", "status", "words"),
     [
         (["--camera", "yart-cam"], 2, "no camera 'yart-cam'"),
-        (["--camera", "yard-cam", "--clip", str(EXAMPLE)], 1, "no picture can be read from it"),
-        (["--camera", "yard-cam", "--clip", "/nowhere/clip.mp4"], 1, "no picture can be read from it"),
+        (["--camera", "yard-cam", "--clip", str(EXAMPLE)], 1, "Invalid data found"),
+        (["--camera", "yard-cam", "--clip", "/nowhere/clip.mp4"], 1, "No such file or directory"),
+        (["--camera", "yard-cam"], 1, "secrets/yard-cam.password)"),
     ],
 )
 def test_what_is_wrong_is_told(more: list[str], status: int, words: str, tmp_path: Path) -> None:

@@ -348,6 +348,13 @@ def test_any_value_anywhere_is_taken_or_named(data: st.DataObject) -> None:
             assert all(problem.message for problem in error.problems)  # noqa: PT017
 
 
+@pytest.mark.parametrize("url", ["anju.green", "ftp://anju.green", "https://", "https://me:secret@anju.green"])
+def test_an_address_of_the_pages_that_is_none_is_a_mistake(example: dict[str, Any], url: str, tmp_path: Path) -> None:
+    found = complaints(tmp_path, example | {"api": {"public_url": url}})
+    assert any("api.public_url: is https://host[:port]" in one for one in found), found
+    assert not any("secret" in one for one in found)
+
+
 TLS = {"enrol_tls_cert_file": "tls/e.pem", "enrol_tls_key_file": "tls/e.key"}
 
 

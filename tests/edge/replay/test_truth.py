@@ -35,11 +35,13 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     ("content", "told"),
     [
         ({"version": 2}, "version"),
-        ({"version": 1, "passes": [PASS | {"to_s": 0.5}]}, "ends at 0.5 s, before it begins"),
+        ({"version": 1, "passes": [PASS | {"to_s": 0.5}]}, "passes[0]: pass 'one' ends at 0.5 s, before it begins"),
+        ({"version": 1, "passes": [PASS | {"from_s": "x"}] * 7}, "passes[4].from_s: Input should be a valid number"),
+        ({"version": 1, "passes": [PASS | {"from_s": "x"}] * 7}, "and 2 more"),
         ({"version": 1, "passes": [PASS, PASS]}, "two passes are called 'one'"),
-        ({"version": 1, "passes": [PASS | {"checkpoint": ""}]}, "passes.0.checkpoint"),
+        ({"version": 1, "passes": [PASS | {"checkpoint": ""}]}, "passes[0].checkpoint: "),
         ({"version": 1, "pass_key": "abc"}, "pass_key"),
-        ({"version": 1, "people": [{"subject": "x", "portrait": "alice.jpg"}]}, "people.0"),
+        ({"version": 1, "people": [{"subject": "x", "portrait": "alice.jpg"}]}, "people[0].drawn_face: "),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, content: object, told: str) -> None:

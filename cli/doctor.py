@@ -84,7 +84,7 @@ def summary(checks: Sequence[Check]) -> str:
     if any(check.finding is Finding.MISSING for check in checks):
         return "Something that is needed is missing, see above."
     if any(check.name == _NAMED and check.finding is Finding.NOTE for check in checks):
-        return "Everything every machine needs is here. The notes say what is still wanted where that process runs."
+        return "Everything every machine needs is here. The notes say what is still wanted where such a process runs."
     return "Everything that is needed is here."
 
 
@@ -217,7 +217,7 @@ def check_files(loaded: LoadedConfig) -> Iterator[Check]:
         try:
             mode = file.path.stat().st_mode
         except OSError as error:
-            detail = f"{file.setting}: {file.path}: {error.strerror}; needed where {file.needed_by} runs"
+            detail = f"{file.setting}: {file.path}: {error.strerror}; needed by {file.needed_by}"
             yield Check(_NAMED, Finding.NOTE, detail, file.remedy)
             continue
         if file.secret and mode & 0o077:

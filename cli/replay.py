@@ -247,10 +247,11 @@ def _show_pass(one: Judged, fps: float, console: Console) -> None:
     mark, colour = _MARKS[scored.result.value]
     true = scored.true
     line = f"{true.name}  {true.from_s:.2f} to {true.to_s:.2f} s"
-    if scored.told is None:
+    after_s = scored.after_s
+    if scored.told is None or after_s is None:
         console.print(Text.assemble((f"{mark} ", colour), line))
     else:
-        told = f"  {_in_words(scored.told)} after {scored.after_s:.2f} s"
+        told = f"  {_in_words(scored.told)} {when(after_s)}"
         console.print(Text.assemble((f"{mark} ", colour), line, (told, "" if one.why is None else "red")))
     if one.why is None:
         return
@@ -258,6 +259,11 @@ def _show_pass(one: Judged, fps: float, console: Console) -> None:
     console.print(Text(f"    stopped by: {str(one.why.stopped_by).replace('_', ' ')}{reached}", style="bold"))
     for found in one.why.findings[:_MOST_FINDINGS]:
         console.print(Text(f"    {_finding(found, fps)}", style="dim"))
+
+
+def when(after_s: float) -> str:
+    """Counted from when the truth says that the pass begins, which may be a bit late."""
+    return f"after {after_s:.2f} s" if after_s >= 0 else f"{-after_s:.2f} s before it begins"
 
 
 def _finding(found: Finding, fps: float) -> str:

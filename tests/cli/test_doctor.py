@@ -111,8 +111,8 @@ def test_files_the_configuration_names_are_wanted_where_their_process_runs(tmp_p
     password.chmod(0o644)
     told = {check.detail.split(":")[0]: check for check in check_files(load_config(estate))}
     assert told["password_file of camera lane-cam"].remedy == f"chmod 600 {password}"
-    assert "No such file or directory; needed where core runs" in told["core.broker_login"].detail
-    assert "needed where edge edge-1 runs" in told["enrol_tls_cert_file of edge edge-1"].detail
+    assert "No such file or directory; needed by core" in told["core.broker_login"].detail
+    assert "needed by edge edge-1" in told["enrol_tls_cert_file of edge edge-1"].detail
     assert {check.finding for check in told.values()} == {Finding.NOTE}
     assert "The notes say what is still wanted" in summary(list(told.values()))
     password.chmod(0o600)

@@ -23,7 +23,7 @@ account_app = typer.Typer(name="account", no_args_is_help=True, help="Accounts f
 api.add_typer(token_app)
 api.add_typer(account_app)
 
-ConfigOption = Annotated[Path, typer.Option("--config", help="The estate's file.")]
+ConfigOption = Annotated[Path, typer.Option("--config", "-c", metavar="FILE", help="The estate's file.")]
 NameOption = Annotated[str, typer.Option("--name", help="2 to 32 lower-case letters, digits, dots, hyphens.")]
 RoleOption = Annotated[Role, typer.Option("--role", help="What it may do.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="For a script.")]
@@ -32,7 +32,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="For a script.")]
 @api.callback()
 def serve(
     context: typer.Context,
-    config: Annotated[Path | None, typer.Option("--config", help="The estate's file.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", "-c", metavar="FILE", help="The estate's file.")] = None,
 ) -> None:
     """Run the pages and the HTTP interface until SIGTERM or ctrl-C.
 

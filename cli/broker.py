@@ -15,7 +15,10 @@ from core.embedded_broker import serve
 
 
 def broker(
-    config: Annotated[Path, typer.Option("--config", help="The estate's file, with 'broker: { embedded: true }'.")],
+    config: Annotated[
+        Path,
+        typer.Option("--config", "-c", metavar="FILE", help="The estate's file, with 'broker: { embedded: true }'."),
+    ],
 ) -> None:
     """Run the embedded broker until SIGTERM or ctrl-C. Passwords that are missing are made and saved, mode 0600."""
     log_structured(verbose=False)

@@ -44,7 +44,7 @@ def signed_in(config: Path, account: str, permission: Permission) -> Iterator[tu
     with opened(loaded) as database:
         role = accounts.role_of(database, account, password)
         if role is None:
-            raise NotPermittedError("wrong account or password; 'anju api account' makes accounts")
+            raise NotPermittedError("wrong account or password; 'anju api account create' makes accounts")
         if not may(role, permission):
             raise NotPermittedError(explain(role, permission))
         with asked_for(database) as db:

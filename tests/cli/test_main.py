@@ -50,6 +50,16 @@ def test_every_command_explains_itself(name: str, capsys: pytest.CaptureFixture[
     assert f"anju {name}" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("command", [["api"], ["api", "account", "create"], ["broker"], ["edge"], ["doctor"]])
+def test_the_estates_file_is_named_in_one_way_everywhere(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*command, "--help") == 0
+    line = next(line for line in capsys.readouterr().out.splitlines() if "--config" in line)
+    assert " -c " in line
+    assert " FILE " in line
+
+
 def test_help_loads_no_command() -> None:
     code = """
 import sys

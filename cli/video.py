@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -27,13 +28,13 @@ def views(
     config: ConfigOption,
     limit: Annotated[int, typer.Option("--limit", min=1, max=MAX_LISTED, help="How many at most.")] = 100,
     before: Annotated[
-        str | None, typer.Option("--before", metavar="ID", help="Those given before that one: the next page.")
+        UUID | None, typer.Option("--before", metavar="ID", help="Those given before that one: the next page.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Leave that was given to watch, the newest first: when, by whose account, which camera or clip, and why."""
     with signed_in(config, account, Permission.VIDEO_AUDIT) as (_, db):
-        page = list_views(db, limit=limit, before=before)
+        page = list_views(db, limit=limit, before=None if before is None else str(before))
         rows = [
             {
                 "id": row.id,

@@ -42,6 +42,13 @@ def test_the_newest_first_and_the_rest_on_the_next_page(desk: Desk) -> None:
     assert page["next"] is None
 
 
+def test_a_page_that_cannot_be_is_not_taken_for_an_empty_one(desk: Desk) -> None:
+    code, out, err = desk.run("video", "views", "--as", "li", "--before", "yesterday")
+    assert code == 2
+    assert "--before" in err
+    assert not out
+
+
 def test_people_read_every_reason_as_it_was_written(desk: Desk) -> None:
     code, out, err = desk.run("video", "views", "--as", "li", "--limit", "1")
     assert code == 0

@@ -18,12 +18,12 @@ from models.resize import resize
 from models.session import Session
 from models.types import Float, Image, PlateRead
 
-WIDTH_PX, HEIGHT_PX = 144, 64
+WIDTH_PX, HEIGHT_PX = 208, 64
 PLACES = 9
 """The longest plate, emergency services' with seven characters before 应急."""
 BATCH = 8
 TEMPERATURE = 1.0
-"""Divides the network's figures. Drawn plates would say 0.64, photographs 0.78 (`models.training.plates.calibrate`): at
+"""Divides the network's figures. Drawn plates would say 0.61, photographs 0.78 (`models.training.plates.calibrate`): at
 1 it sounds a little less sure than it may be, on the side on which nothing opens."""
 MIN_CONFIDENCE = 0.1
 """A text with a character less likely than this is a guess, and is not told."""

@@ -4,7 +4,8 @@
 a plate of one row, both readers' chances are multiplied place by place, and the likeliest text that a plate can bear
 wins. The other is taken at its word where it is sure of every character; else it counts for as much as drawn plates of
 typefaces that neither has learnt say it is worth. Where the other is firm and says what ours, which thinks it knows,
-calls next to impossible, the mean of their chances is told: about a half, which opens nothing.
+calls next to impossible, the mean of their chances is told: about a half, which opens nothing. The text is the other's
+then where it is sure of all characters and ours guesses at one, else ours.
 """
 
 from __future__ import annotations
@@ -23,13 +24,15 @@ from models.types import Float, Image, PlateRead
 
 SURE = 0.98
 """Of every character: then the other is not asked."""
-SURE_OF_ITSELF = 0.95
-"""The other, of every character: right then on photographs, and on drawn plates four times in five
+SURE_OF_ITSELF = 0.93
+"""The other, of every character: right then on photographs, and on drawn plates two times in three
 (`models.training.plates.calibrate`)."""
 OTHER_TEMPERATURE = 4.0
 """Divides the log chances of the other where it is not."""
 _GUESS = 0.6
 """Where ours is less sure than this of a character, it may be wrong about how many there are, too."""
+_BELIEVED = 0.52
+"""Weight, in that mean, of the one whose text is told: enough to break a tie, and no more."""
 _FIRM, _KNOWN, _IMPOSSIBLE = (float(np.log(chance)) for chance in (0.9, 0.5, 0.05))
 _FLOOR = 1e-4
 _COLUMNS = np.array([CHARACTERS.find(character) + 1 for character in OTHER_CHARACTERS])
@@ -73,7 +76,8 @@ def paired(own: Weighed, other: Float, temperature: float = OTHER_TEMPERATURE) -
     theirs = log_softmax(chances_of(other) / np.float32(1.0 if sure else temperature))
     both = log_softmax(own.characters + theirs)
     opposed = _opposed(own.characters, theirs)
-    both[opposed] = np.logaddexp(own.characters, theirs)[opposed] - np.log(np.float32(2))
+    theirs_weighs = np.float32(_BELIEVED if sure and _least(read) < _GUESS else 1 - _BELIEVED)
+    both[opposed] = np.logaddexp(own.characters + np.log1p(-theirs_weighs), theirs + np.log(theirs_weighs))[opposed]
     return Weighed(both, own.colours, own.two_rows)
 
 

@@ -60,6 +60,12 @@ def test_a_character_that_ours_calls_impossible_is_never_told_for_sure(known: fl
     assert min(read.confidences[0], read.confidences[-1]) < 0.6
 
 
+def test_of_two_that_contradict_each_other_the_one_is_told_that_is_surer_of_the_rest() -> None:
+    knowing, guessing = ours("藏A12345", {0: ("藏", 0.97)}), ours("藏A12345", {0: ("藏", 0.97), 3: ("3", 0.45)})
+    assert read_of(paired(knowing, theirs("川A12345", 0.99))).text == "藏A12345"
+    assert read_of(paired(guessing, theirs("川A12345", 0.99))).text == "川A12345"
+
+
 def test_a_text_is_no_surer_than_that_the_plate_ends_there() -> None:
     ends = {7: ("5", 0.45)}
     read = read_of(ours("沪AD1234", ends))

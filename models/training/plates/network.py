@@ -60,7 +60,7 @@ class _Surroundings(nn.Module):
 
 
 class PlateNetwork(nn.Module):
-    """Pictures float32 (n, 3, 64, 144), BGR 0..255, to logits of characters (n, 9, 75), colours (n, 7), rows (n, 2)."""
+    """Pictures float32 (n, 3, 64, 208), BGR 0..255, to logits of characters (n, 9, 75), colours (n, 7), rows (n, 2)."""
 
     def __init__(self) -> None:
         super().__init__()

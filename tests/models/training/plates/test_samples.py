@@ -14,7 +14,7 @@ from models.training.plates.samples import sample
 from models.training.plates.strokes import Hand, draw_stroke
 from tests.models.training.plates.typefaces import few_typefaces
 
-SIZE = (144, 64)
+SIZE = (208, 64)
 
 
 def test_the_same_number_draws_the_same_crop() -> None:

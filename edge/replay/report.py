@@ -69,7 +69,7 @@ def report(truth: Truth, replayed: Replayed, seen_in: SeenIn, *, timed: bool = F
     watched = [one for one in truth.passes if one.checkpoint in replayed.notes]
     scores: Score = score(watched, replayed.told, names=names)
     judged = tuple(
-        Judged(one, None if one.result is Result.CAUGHT else _why(one.true, replayed.notes, seen_in))
+        Judged(one, None if one.result is Result.CAUGHT else _why(one.true, watched, replayed.notes, seen_in))
         for one in scores.passes
     )
     return Report(
@@ -84,8 +84,10 @@ def report(truth: Truth, replayed: Replayed, seen_in: SeenIn, *, timed: bool = F
     )
 
 
-def _why(true: TruePass, notes: dict[CheckpointId, Notes], seen_in: SeenIn) -> Why:
-    from_s, to_s = true.from_s - EARLY_S, true.to_s + LATE_S
+def _why(true: TruePass, passes: Sequence[TruePass], notes: dict[CheckpointId, Notes], seen_in: SeenIn) -> Why:
+    """From what was noted of it, as far as that can be told from what was noted of who came next."""
+    next_s = [one.from_s for one in passes if one.checkpoint == true.checkpoint and one.from_s > true.to_s]
+    from_s, to_s = true.from_s - EARLY_S, min([true.to_s + LATE_S, *next_s])
     return why(notes[true.checkpoint].between(from_s, to_s), seen_in(true.from_s, true.to_s))
 
 

@@ -22,7 +22,7 @@ from models.alignment import align
 from models.directory import ModelDirectory
 from models.manifest import Task, load_manifest
 from models.plate_crop import rectify
-from models.plate_reader_own import OwnPlateReader
+from models.plate_reader_own import HEIGHT_PX, WIDTH_PX, OwnPlateReader
 from models.store import open_face_detector, open_face_embedder, open_plate_detector, open_plate_reader
 from models.types import Image
 
@@ -32,7 +32,7 @@ BLOBS = {
     "yunet": (1, 3, 384, 640),
     "sface": (1, 3, 112, 112),
     "anju-plate-det": (1, 3, 544, 960),
-    "anju-plates": (1, 3, 64, 144),
+    "anju-plates": (1, 3, HEIGHT_PX, WIDTH_PX),
 }
 """What each network gets for a 1080p picture, one face and one plate."""
 
@@ -132,7 +132,7 @@ def plates(store: ModelDirectory, rounds: int) -> list[Row]:
         theirs.forward(["scores", "corners"])
 
     def opencv_reads() -> None:
-        their_reader.setInput(cv2.dnn.blobFromImage(crop, 1.0, (144, 64)))
+        their_reader.setInput(cv2.dnn.blobFromImage(crop, 1.0, (WIDTH_PX, HEIGHT_PX)))
         their_reader.forward(["characters", "colours", "rows"])
 
     def opencv_reads_with_clp_rec() -> None:

@@ -5,7 +5,7 @@ a plate of one row, both readers' chances are multiplied place by place, and the
 wins. The other is taken at its word where it is sure of every character; else it counts for as much as drawn plates of
 typefaces that neither has learnt say it is worth. Where the other is firm and says what ours, which thinks it knows,
 calls next to impossible, the mean of their chances is told: about a half, which opens nothing. The text is the other's
-then where it is sure of all characters and ours guesses at one, else ours.
+then where it is certain of all characters, as of photographs, or sure of them and ours guesses at one; else ours.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ OTHER_TEMPERATURE = 4.0
 """Divides the log chances of the other where it is not."""
 _GUESS = 0.6
 """Where ours is less sure than this of a character, it may be wrong about how many there are, too."""
+_CERTAIN = 0.995
+"""The other, of every character. Where both contradicted each other, ours was right on 30 of 30 drawn plates, where the
+other never was so sure, and the other on 6 of 6 photographed ones, where it was three times."""
 _BELIEVED = 0.52
 """Weight, in that mean, of the one whose text is told: enough to break a tie, and no more."""
 _FIRM, _KNOWN, _IMPOSSIBLE = (float(np.log(chance)) for chance in (0.9, 0.5, 0.05))
@@ -76,7 +79,8 @@ def paired(own: Weighed, other: Float, temperature: float = OTHER_TEMPERATURE) -
     theirs = log_softmax(chances_of(other) / np.float32(1.0 if sure else temperature))
     both = log_softmax(own.characters + theirs)
     opposed = _opposed(own.characters, theirs)
-    theirs_weighs = np.float32(_BELIEVED if sure and _least(read) < _GUESS else 1 - _BELIEVED)
+    believed = _least_of(other) >= _CERTAIN or (sure and _least(read) < _GUESS)
+    theirs_weighs = np.float32(_BELIEVED if believed else 1 - _BELIEVED)
     both[opposed] = np.logaddexp(own.characters + np.log1p(-theirs_weighs), theirs + np.log(theirs_weighs))[opposed]
     return Weighed(both, own.colours, own.two_rows)
 
@@ -90,7 +94,12 @@ def _opposed(own: Float, theirs: Float) -> npt.NDArray[np.bool_]:
 
 def sure_of_itself(other: Float) -> bool:
     """Whether the other reader is sure of every character. other: float32 (characters read, 72)."""
-    return len(other) > 0 and float(other.max(axis=1).min()) >= SURE_OF_ITSELF
+    return _least_of(other) >= SURE_OF_ITSELF
+
+
+def _least_of(other: Float) -> float:
+    """The other's least sure character's chance; 0 where it read nothing."""
+    return float(other.max(axis=1).min()) if len(other) else 0.0
 
 
 def chances_of(other: Float) -> Float:

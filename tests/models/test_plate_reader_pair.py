@@ -63,6 +63,7 @@ def test_a_character_that_ours_calls_impossible_is_never_told_for_sure(known: fl
 def test_of_two_that_contradict_each_other_the_one_is_told_that_is_surer_of_the_rest() -> None:
     knowing, guessing = ours("藏A12345", {0: ("藏", 0.97)}), ours("藏A12345", {0: ("藏", 0.97), 3: ("3", 0.45)})
     assert read_of(paired(knowing, theirs("川A12345", 0.99))).text == "藏A12345"
+    assert read_of(paired(knowing, theirs("川A12345", 0.999))).text == "川A12345"
     assert read_of(paired(guessing, theirs("川A12345", 0.99))).text == "川A12345"
 
 

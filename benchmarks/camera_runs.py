@@ -50,13 +50,15 @@ class Shown:
 class Timing:
     """learning_s: of each stream, see `ActivityMeter`; settle_s: after the last camera came, before measuring.
 
-    seconds: measured, made whole loops of the clips, of which the cameras are all at different places.
+    seconds: measured, made whole loops of the clips, of which the cameras are all at different places. proof: see
+    `SignalJudge`; 0 for cameras that are past it.
     """
 
     learning_s: float
     settle_s: float
     seconds: float
     stagger_s: float = 0.2
+    proof: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,7 @@ def run(mode: Mode, shown: Sequence[Shown], timing: Timing) -> Run:
             settle_s=timing.settle_s,
             seconds=seconds,
             learning_s=timing.learning_s,
+            proof=timing.proof,
         )
         (folder / "plan.json").write_text(plan.model_dump_json(), encoding="utf-8")
         before_s = servers.cpu_s()

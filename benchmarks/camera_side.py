@@ -3,8 +3,7 @@
     python -m benchmarks.camera_side PLAN.json
 
 Run by `benchmarks.cameras`, which says in PLAN what to watch. Ours is the edge's own: `CameraStream`, watchers,
-decisions, gates, `VisionLoop`, pictures blurred; without broker and disk; its cameras are past their proof
-(`edge.capture.judge`), which these scenes' packets give. The rival is `benchmarks.baseline`, a thread
+decisions, gates, `VisionLoop`, pictures blurred; without broker and disk. The rival is `benchmarks.baseline`, a thread
 a camera. Prints one JSON object (`Measured`).
 """
 
@@ -36,6 +35,7 @@ from core.contract.ids import CameraId, CheckpointId, EdgeId, SubjectKey
 from core.contract.vocabulary import Credential, Reason, Verdict
 from edge.aside import Aside
 from edge.assembly import make_watcher
+from edge.capture.judge import PROOF
 from edge.capture.stream import CameraStream
 from edge.capture.watch import WatchRules
 from edge.checkpoint.controllers import SimulatedGate, utc_now
@@ -64,6 +64,7 @@ class Plan(Message):
     """stagger_s: between two cameras' connecting; settle_s: after the last one, before measuring; seconds: measured.
 
     lookers: threads that look at pictures; learning_s: see `ActivityMeter`.
+    proof: movements that packets must have told of in time before they are relied on, see `SignalJudge`.
     """
 
     mode: Literal["ours", "rival"]
@@ -73,6 +74,7 @@ class Plan(Message):
     settle_s: float
     seconds: float
     learning_s: float = 60.0
+    proof: int = PROOF
     lookers: int = 2
 
 
@@ -158,7 +160,7 @@ class Ours:
         stations: list[Station] = []
         for number, camera in enumerate(plan.cameras):
             watched = watched_at(camera, number)
-            stream = self._stream(camera, number, watched, plan.learning_s)
+            stream = self._stream(camera, number, watched, WatchRules(learning_s=plan.learning_s, proof=plan.proof))
             self._streams.append(stream)
             if watched is None:
                 stream.want(0.0)
@@ -172,7 +174,7 @@ class Ours:
         VisionLoop(stations, self._counters, lookers=plan.lookers, bell=self._bell).start()
 
     def _stream(
-        self, camera: Camera, number: int, watched: FaceGate | Door | PlateLane | None, learning_s: float
+        self, camera: Camera, number: int, watched: FaceGate | Door | PlateLane | None, rules: WatchRules
     ) -> CameraStream:
         config = CameraConfig(
             id=CameraId(f"cam-{number}"),
@@ -182,7 +184,6 @@ class Ours:
             url=camera.url,
             sub_url=camera.sub_url,
         )
-        rules = WatchRules(learning_s=learning_s, proof=0)
         zones = () if watched is None else (watched.zone,)
         return CameraStream(config, zones=zones, bell=self._bell, rules=rules)
 

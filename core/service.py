@@ -35,6 +35,7 @@ from core.people.tombstones import JOURNAL_FILE, JournalError, TombstoneJournal
 from core.storage.database import Database, database_url
 from core.storage.migrate import upgrade
 from core.storage.schema import SettingRow
+from core.tasks import until_first_ends
 
 LIVE_ROWS_KEPT = 20_000
 HEARTBEAT_S = 5.0
@@ -128,20 +129,15 @@ async def _serve(loaded: LoadedConfig, database: Database, plates: PlateKeeper) 
     )
     subscriber = Subscriber(loaded, database, relay)
     await asyncio.to_thread(consents.run, clock())  # what fell due while nobody was there, before edges hear
-    work = asyncio.ensure_future(subscriber.run())
     lists = ListUpkeep(database, loaded.config)
-    upkeep = asyncio.ensure_future(_keep_house(database, subscriber, consents, lists, clock))
+    told_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, work.cancel)
+        loop.add_signal_handler(number, told_to_stop.set)
     log.info("core.started", estate=loaded.config.estate.id)
-    try:
-        await work
-    except asyncio.CancelledError:
-        log.info("core.stopped")
-    finally:
-        upkeep.cancel()
-        await asyncio.gather(upkeep, return_exceptions=True)
+    upkeep = _keep_house(database, subscriber, consents, lists, clock)
+    await until_first_ends(subscriber.run(), upkeep, told_to_stop.wait())
+    log.info("core.stopped")
 
 
 async def _keep_house(

@@ -32,6 +32,7 @@ from core.ingest.control import ControlDesk, EdgeCameOnline, EdgeWentOffline
 from core.ingest.inbox import Inbox
 from core.lists.relay import Relay
 from core.storage.database import Database
+from core.tasks import until_first_ends
 from core.threads import in_thread
 
 GATHER_S = 0.01
@@ -99,7 +100,7 @@ class Subscriber:
             await subscribe(client, self._filters())
             self.connected = True
             log.info("broker.connected", protocol=self._protocol.name, host=self._loaded.config.broker.host)
-            await _first_to_fail(self._receive(client, inbox), self._relay.run(_publisher(client)))
+            await until_first_ends(self._receive(client, inbox), self._relay.run(_publisher(client)))
 
     def _filters(self) -> list[str]:
         """Events are shared between core processes where the broker can; every process hears states and receipts."""
@@ -191,16 +192,3 @@ def _publisher(client: aiomqtt.Client) -> Callable[[str, bytes], Awaitable[None]
         await client.publish(name, payload, qos=1)
 
     return publish
-
-
-async def _first_to_fail(*works: Awaitable[None]) -> None:
-    """Run all; when one ends or fails, stop the others and raise what it raised."""
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

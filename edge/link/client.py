@@ -11,10 +11,9 @@ import asyncio
 import contextlib
 import random
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import aiomqtt
 import structlog
@@ -27,6 +26,7 @@ from core.contract.events import CheckpointStateV1, EdgeStateV1, EventAckV1
 from core.contract.ids import CheckpointId, SensorId
 from core.contract.lists import ListDeltaV1, ListHideV1, ListMessage, ListRollV1, ListSnapshotV1
 from core.contract.topics import Channel, topic
+from core.tasks import end, until_first_ends
 from edge.health import Counters
 from edge.link import connection
 from edge.link.backoff import delays
@@ -166,9 +166,7 @@ class EdgeLink:
         await asyncio.wait({session, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if not session.done():
             await asyncio.wait({session}, timeout=_GOODBYE_S)
-        for task in (session, stopping):
-            task.cancel()
-        await asyncio.gather(session, stopping, return_exceptions=True)
+        await end(session, stopping)
 
     async def _try_session(self) -> None:
         """One connection from beginning to end. The outermost place: whatever goes wrong is logged and counted."""
@@ -214,7 +212,7 @@ class EdgeLink:
             self._client = client
             self._counters.add("broker_connected")
             log.info("broker.connected", host=self._address.broker.host, protocol=self._protocol.name)
-            await _until_first_ends(
+            await until_first_ends(
                 self._stopping.wait(),
                 self._hear(client, lists),
                 self._apply_lists(client, lists),
@@ -265,9 +263,12 @@ class EdgeLink:
 
     async def _send(self, client: aiomqtt.Client, where: str, parcels: list[Parcel]) -> None:
         # Tasks of a group start in the order they were made, and each is on the wire before it first waits.
-        async with asyncio.TaskGroup() as group:
-            for parcel in parcels:
-                group.create_task(client.publish(where, parcel.wire, qos=1))
+        try:
+            async with asyncio.TaskGroup() as group:
+                for parcel in parcels:
+                    group.create_task(client.publish(where, parcel.wire, qos=1))
+        except BaseExceptionGroup as failures:
+            raise failures.exceptions[0] from failures
         self._counters.add("events_sent", len(parcels))
 
     async def _tell_state(self, client: aiomqtt.Client) -> None:
@@ -364,23 +365,3 @@ class EdgeLink:
             receipt = await asyncio.to_thread(self._lists.apply, message)
             if receipt is not None:
                 await self._publish(client, Channel.LIST_RECEIPT, receipt)
-
-
-async def _until_first_ends(*jobs: Coroutine[Any, Any, Any]) -> None:
-    """Run ``jobs`` side by side until the first ends or fails; end the others. Raises what the first one raised."""
-    tasks = [asyncio.ensure_future(job) for job in jobs]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done:
-        _raise_plainly(task)
-
-
-def _raise_plainly(task: asyncio.Future[Any]) -> None:
-    try:
-        task.result()
-    except BaseExceptionGroup as group:
-        raise group.exceptions[0] from group
